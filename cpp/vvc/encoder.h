@@ -1,0 +1,79 @@
+// The one public header of the native encoder: pictures in, an Annex B byte stream and the reconstruction out.
+//
+// The encoder has no global state; encode() may be called from several threads at once.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "settings.h"
+#include "types.h"
+
+namespace idse::vvc {
+
+// A picture to code: planes of 8- or 10-bit samples in 16-bit words, rows without padding.
+// Any size from 1x1; odd sizes and sizes that are no multiple of 8 are padded and cropped by the conformance window
+// (4:2:0 needs even sizes).
+struct SourceFrame {
+    int width = 0;
+    int height = 0;
+    int bit_depth = 8;  // 8 or 10
+    ChromaFormat chroma_format = ChromaFormat::k420;
+    const std::uint16_t* planes[3] = {nullptr, nullptr, nullptr};  // chroma: width/2 x height/2
+};
+
+// Importance of a frame: raw w(x, y) >= 0 on a grid of unit x unit luma samples, row-major,
+// ceil(width/unit) x ceil(height/unit) values per plane. Above 1 = worth more bits. Luma's scale is free (it is
+// normalised to geometric mean 1); chroma planes keep their ratio to luma, which becomes a chroma QP offset plus
+// chroma weights of geometric mean 1. All planes share the luma grid.
+struct FrameWeights {
+    int log2_unit = 3;                    // 0..7
+    const float* planes[3] = {nullptr, nullptr, nullptr};  // chroma may be null: luma's shape serves for chroma
+    // Optional rank-l factors of the true IDSE per 8x8 luma tile: [tile_rows][tile_cols][rank][64] floats
+    // (the columns in raster order inside the tile); then luma distortion is ||F e||^2 + tau * mean * ||e||^2.
+    int tile_rank = 0;
+    const float* tiles = nullptr;
+};
+
+struct EncodedFrame {
+    // Reconstruction, 10 bit, cropped to the source's size (chroma rounded up).
+    std::vector<std::uint16_t> planes[3];
+    std::int64_t bytes = 0;
+    int qp = 0;                      // the slice QP used
+    int cb_qp_offset = 0;
+    int cr_qp_offset = 0;
+    double psnr[3] = {0, 0, 0};      // 10 bit against the source shifted to 10 bit, peak 255 << 2
+};
+
+struct EncodedStream {
+    std::vector<std::uint8_t> bytes;  // Annex B
+    std::vector<EncodedFrame> frames;
+};
+
+// An argument that cannot be coded: message in the field's words, for the user.
+class EncodeError : public std::invalid_argument {
+  public:
+    using std::invalid_argument::invalid_argument;
+};
+
+// Called after each CTU row (or frame) with the share done, 0..1, from one thread at a time; return false to stop
+// (encode() then throws Interrupted).
+using ProgressCallback = std::function<bool(double)>;
+class Interrupted : public std::runtime_error {
+  public:
+    Interrupted() : std::runtime_error("interrupted") {}
+};
+
+// weights: empty, or one per frame. Throws EncodeError, Interrupted, std::bad_alloc.
+EncodedStream encode(const std::vector<SourceFrame>& frames, const std::vector<FrameWeights>& weights,
+                     const Settings& settings, const ProgressCallback& progress = {});
+
+// Version of the encoder for provenance: a change of it means that bytes may differ.
+const char* encoder_version();
+
+}  // namespace idse::vvc
