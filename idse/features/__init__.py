@@ -1,0 +1,4 @@
+"""Differentiable feature extractors behind one protocol (`base.FeatureExtractor`); `api.load_extractor` finds them.
+
+Importing this package imports no torch.
+"""

@@ -1,0 +1,40 @@
+"""The one protocol every feature extractor follows.
+
+An extractor owns everything between a plain RGB picture and the tensors a detector's heads see: resizing,
+letterboxing, channel order, normalisation. Its callers (`idse.importance`, `idse.metrics`) only ever differentiate
+through `features`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import torch
+
+
+@runtime_checkable
+class FeatureExtractor(Protocol):
+    """A differentiable function from RGB pictures to a detector's feature maps."""
+
+    name: str
+    """Short name, as given on the command line (`embedded`, `yolox_nano`, `fasterrcnn_resnet50_fpn`)."""
+
+    device: torch.device
+    """Where the weights are; `features` takes its input there."""
+
+    description: dict[str, Any]
+    """Provenance, JSON-serialisable: at least `kind`, `weights_sha256` and `nodes` (names of the features)."""
+
+    def features(self, rgb: torch.Tensor) -> list[torch.Tensor]:
+        """Return the feature maps of a batch of pictures.
+
+        Args:
+            rgb: `[N, 3, H, W]`, float32, red-green-blue in 0..1 (values a little outside are allowed: they come from
+                YUV conversion), on `self.device`. Any H and W; the extractor resizes by itself.
+
+        Returns:
+            One `[N, C_i, H_i, W_i]` tensor per level, finest level first, each differentiable with respect to `rgb`.
+            Picture n of the batch must depend on input n only (no batch statistics).
+        """
+        ...
