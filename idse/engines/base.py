@@ -1,0 +1,189 @@
+"""What every engine takes and gives: settings, frames and weights in, a stream and its reconstruction out."""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from idse.errors import IdseError
+from idse.media.frame import Frame
+
+if TYPE_CHECKING:
+    from idse.importance.weight_map import WeightMap
+
+PRESETS = ("faster", "fast", "medium", "slow", "slower")
+"""Names of the presets 0..4."""
+
+Progress = Callable[[float], None]
+"""Called now and then with the share done, 0..1; an exception it raises ends the encode and passes through."""
+
+
+class WeightScope(enum.Flag):
+    """Where the weight map acts; anything less than `ALL` is for ablation."""
+
+    NONE = 0
+    RDO = 1
+    """Distortion of every decision."""
+    QUANT = 2
+    """lambda / mean(w) inside the quantiser."""
+    QP = 4
+    """QP - 3 log2(mean w) per 64x64 luma block."""
+    ALL = 7
+
+    @classmethod
+    def parse(cls, text: str) -> WeightScope:
+        """Read "rdo,quant,qp", any part of it, "all" or "none"."""
+        scope = cls.NONE
+        for name in text.split(","):
+            try:
+                scope |= cls[name.strip().upper()]
+            except KeyError:
+                raise IdseError(
+                    f"weight scope '{text}': must be all, none, or some of rdo, quant, qp joined by commas"
+                ) from None
+        return scope
+
+
+@dataclass(frozen=True)
+class EncodeSettings:
+    """Everything but the picture and its weights that decides a stream's bytes (and `threads`, which does not).
+
+    Attributes:
+        qp: Luma QP of the slice, 0..63. With a target it is only where the search begins.
+        target_bytes: One-picture rate control: bytes of each frame. Excludes `target_bpp`.
+        target_bpp: The same as bits per luma sample.
+        preset: 0 (fastest) .. 4 (slowest); see `PRESETS`.
+        threads: At least 1.
+        ctu_size: 64 or 128.
+        tau: Share of plain squared error blended into the weights, in units of their mean, >= 0.
+        exponent: Power the weights are raised to, >= 0; 0 is plain squared error.
+        clip_qp: Weights are clipped to what this many steps of QP are worth, >= 0.
+        cb_qp_offset: -12..12; what the map's chroma planes ask for comes on top.
+        cr_qp_offset: The same for Cr.
+        wpp: Wavefront rows (needed for more threads than frames; costs some bytes).
+        md5_sei: Put the MD5 of each reconstructed picture into the stream.
+
+    Raises:
+        IdseError: A value out of its range.
+    """
+
+    qp: int = 32
+    target_bytes: int | None = None
+    target_bpp: float | None = None
+    preset: int = 2
+    threads: int = 1
+    ctu_size: int = 128
+    dual_tree: bool = True
+    cclm: bool = True
+    dependent_quant: bool = True
+    transform_skip: bool = True
+    deblocking: bool = True
+    wpp: bool = False
+    md5_sei: bool = True
+    cb_qp_offset: int = 0
+    cr_qp_offset: int = 0
+    weight_scope: WeightScope = WeightScope.ALL
+    tau: float = 0.2
+    exponent: float = 0.5
+    clip_qp: float = 6.0
+
+    def __post_init__(self) -> None:
+        _need(0 <= self.qp <= 63, f"qp {self.qp}: must be 0..63")
+        if self.target_bytes is not None:
+            _need(self.target_bpp is None, "target bytes and target bpp: give one of them")
+            _need(self.target_bytes >= 1, f"target bytes {self.target_bytes}: must be at least 1")
+        if self.target_bpp is not None:
+            _need(0 < self.target_bpp < math.inf, f"target bpp {self.target_bpp}: must be above 0")
+        _need(0 <= self.preset < len(PRESETS), f"preset {self.preset}: must be 0..{len(PRESETS) - 1}")
+        _need(1 <= self.threads <= 1024, f"threads {self.threads}: must be 1..1024")
+        _need(self.ctu_size in (64, 128), f"ctu size {self.ctu_size}: must be 64 or 128")
+        for name, value in (("tau", self.tau), ("exponent", self.exponent), ("clip qp", self.clip_qp)):
+            _need(value >= 0, f"{name} {value}: must be 0 or more")  # NaN fails too
+        for name, offset in (("cb qp offset", self.cb_qp_offset), ("cr qp offset", self.cr_qp_offset)):
+            _need(-12 <= offset <= 12, f"{name} {offset}: must be -12..12")
+
+    def frame_target(self, width: int, height: int) -> int:
+        """Bytes wanted for each frame; 0 where `qp` is fixed."""
+        if self.target_bytes is not None:
+            return self.target_bytes
+        if self.target_bpp is not None:
+            return max(1, round(self.target_bpp * width * height / 8))
+        return 0
+
+
+@dataclass(frozen=True)
+class FrameStats:
+    """What an engine says about one coded frame.
+
+    Attributes:
+        bytes: Of its slice and SEI.
+        qp: The slice QP used.
+        psnr: dB per plane, 10 bit, peak 255 << 2; infinite for a lossless plane.
+    """
+
+    bytes: int
+    qp: int
+    psnr: tuple[float, ...]
+    cb_qp_offset: int = 0
+    cr_qp_offset: int = 0
+
+
+@dataclass(frozen=True)
+class EncodedStream:
+    """A coded stream.
+
+    Attributes:
+        data: The stream's bytes.
+        recon: What a decoder gives: frames of 10 bit (of the anchor's own depth for anchors).
+        frames: Figures per frame.
+        seconds: Wall time of the encode.
+        provenance: Engine, version, settings: what it takes to make the same bytes again.
+    """
+
+    data: bytes
+    recon: list[Frame]
+    frames: list[FrameStats]
+    seconds: float
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def bpp(self) -> float:
+        """Bits per luma sample, over all frames."""
+        return 8 * len(self.data) / sum(f.width * f.height for f in self.recon)
+
+    @property
+    def psnr(self) -> float:
+        """Luma PSNR in dB, from the mean squared error over all frames."""
+        mse = [0.0 if math.isinf(f.psnr[0]) else 10 ** (-f.psnr[0] / 10) for f in self.frames]
+        mean = sum(mse) / len(mse)
+        return -10 * math.log10(mean) if mean > 0 else math.inf
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Something that codes pictures."""
+
+    name: str
+    version: str
+
+    def encode(
+        self,
+        frames: Sequence[Frame],
+        weights: WeightMap | None,
+        settings: EncodeSettings,
+        progress: Progress | None = None,
+    ) -> EncodedStream:
+        """Code frames of one size, depth and chroma format.
+
+        Raises:
+            IdseError: The frames, weights or settings cannot be coded.
+        """
+        ...
+
+
+def _need(condition: bool, message: str) -> None:
+    if not condition:
+        raise IdseError(message)
