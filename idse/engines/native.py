@@ -1,0 +1,134 @@
+"""The native VVC intra encoder (cpp/vvc) as an engine."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from idse.engines.base import EncodedStream, EncodeSettings, FrameStats, Progress, WeightScope
+from idse.errors import IdseError
+from idse.media.frame import Frame
+
+if TYPE_CHECKING:
+    from idse.importance.weight_map import WeightMap
+
+_PLAIN = (  # settings that the encoder knows by the same name
+    "qp", "preset", "threads", "ctu_size", "dual_tree", "cclm", "dependent_quant", "transform_skip", "deblocking",
+    "wpp", "md5_sei", "cb_qp_offset", "cr_qp_offset", "tau", "exponent", "clip_qp",
+)  # fmt: skip
+
+
+class NativeEngine:
+    """Our own encoder: all intra, Main 10; 8- and 10-bit input of 4:2:0 or 4:0:0, coded in 10 bit.
+
+    Raises:
+        IdseError: The compiled module is missing.
+    """
+
+    name = "native"
+
+    def __init__(self) -> None:
+        self._native: ModuleType = _load()
+        self.version: str = self._native.encoder_version()
+
+    def encode(
+        self,
+        frames: Sequence[Frame],
+        weights: WeightMap | None,
+        settings: EncodeSettings,
+        progress: Progress | None = None,
+    ) -> EncodedStream:
+        """Code frames of one size; see `Engine.encode`. Safe to call from several threads at once.
+
+        Without weights, or with `WeightScope.NONE`, distortion is plain squared error.
+        """
+        check_frames(frames)
+        first = frames[0]
+        if first.bit_depth > 10:
+            raise IdseError(f"bit depth {first.bit_depth}: the native engine takes 8..10; convert the input")
+        depth = 8 if first.bit_depth == 8 else 10
+        scope = settings.weight_scope
+        native_weights: list[Any] = []
+        if weights is not None and scope is not WeightScope.NONE:
+            check_weights(weights, frames)
+            native_weights = [
+                self._native.Weights(
+                    weights.log2_unit, list(weights.planes[i]), None if weights.tiles is None else weights.tiles[i]
+                )
+                for i in range(len(frames))
+            ]
+
+        native_settings = self._native.Settings()
+        for field in _PLAIN:
+            setattr(native_settings, field, getattr(settings, field))
+        native_settings.weight_scope = scope.value
+        native_settings.target_bytes = settings.frame_target(first.width, first.height)
+
+        began = time.perf_counter()
+        data, recon, stats = self._native.encode(
+            [[p.astype(np.uint16, copy=False) for p in f.with_bit_depth(depth).planes] for f in frames],
+            first.width,
+            first.height,
+            depth,
+            0 if first.chroma_format == "400" else 1,
+            native_weights,
+            native_settings,
+            progress,
+        )
+        seconds = time.perf_counter() - began
+        return EncodedStream(
+            data=data,
+            recon=[Frame(tuple(p), 10, f.chroma_format, f.matrix, f.full_range) for p, f in zip(recon, frames, strict=True)],
+            frames=[FrameStats(**s) for s in stats],
+            seconds=seconds,
+            provenance={
+                "engine": self.name,
+                "version": self.version,
+                "settings": dataclasses.asdict(settings) | {"weight_scope": scope.value},
+            },
+        )
+
+
+def check_frames(frames: Sequence[Frame]) -> None:
+    """Raise an `IdseError` unless there are frames, all of one size, depth and chroma format."""
+    if not frames:
+        raise IdseError("no frames to encode")
+    first = frames[0]
+    for i, f in enumerate(frames):
+        if (f.width, f.height) != (first.width, first.height):
+            raise IdseError(
+                f"frame {i} is {f.width}x{f.height}, frame 0 is {first.width}x{first.height}: "
+                "all frames of a stream need one size"
+            )
+        if (f.bit_depth, f.chroma_format) != (first.bit_depth, first.chroma_format):
+            raise IdseError(f"frame {i} has another bit depth or chroma format than frame 0")
+
+
+def check_weights(weights: WeightMap, frames: Sequence[Frame]) -> None:
+    """Raise an `IdseError` unless the map is one of these frames'."""
+    first = frames[0]
+    if (weights.width, weights.height) != (first.width, first.height):
+        raise IdseError(
+            f"the weight map is of a {weights.width}x{weights.height} picture, this one is "
+            f"{first.width}x{first.height}: make its own map with 'idse map'"
+        )
+    if len(weights.planes) != len(frames):
+        raise IdseError(
+            f"the weight map has {len(weights.planes)} frames, the input has {len(frames)}: "
+            "choose as many with --frames"
+        )
+    if not np.isfinite(weights.planes).all() or (weights.planes < 0).any():
+        raise IdseError("the weight map holds values that are negative or not finite: make it anew with 'idse map'")
+
+
+def _load() -> ModuleType:
+    try:
+        from idse import _native
+    except ImportError as error:
+        raise IdseError(f"the native encoder is not built here ({error}): run 'pip install .'") from None
+    return _native
