@@ -1,4 +1,5 @@
-// residual_coding() and residual_ts_coding() (clauses 7.3.11.11, 7.3.11.12) as bins, for writer and counter alike.
+// residual_coding() and residual_ts_coding() (clauses 7.3.11.11, 7.3.11.12) as bins, for writer and counter
+// alike.
 #pragma once
 
 #include "../types.h"
