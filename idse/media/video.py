@@ -1,0 +1,109 @@
+"""Whatever PyAV (FFmpeg) decodes, and VVC streams in particular."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.error import FFmpegError
+
+from idse.errors import IdseError
+from idse.media.frame import ChromaFormat, Frame, Matrix
+
+# Formats taken as they are: chroma format, bit depth.
+_FORMATS: dict[str, tuple[ChromaFormat, int]] = {
+    "yuv420p": ("420", 8),
+    "yuvj420p": ("420", 8),
+    "yuv420p10le": ("420", 10),
+    "yuv420p12le": ("420", 12),
+    "gray": ("400", 8),
+    "gray10le": ("400", 10),
+    "gray12le": ("400", 12),
+}
+_FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+_LIMITED_RANGE = 1
+_BT709 = 1  # AVCOL_SPC_BT709
+
+
+def read_video(path: Path, *, matrix: Matrix | None = None, full_range: bool | None = None) -> Iterator[Frame]:
+    """Decode a file's first video stream. Formats other than 4:2:0 and grey are converted to 4:2:0 of 8 or 10 bit.
+
+    Args:
+        path: Any file that FFmpeg opens.
+        matrix: Instead of what the file says (which, where it says nothing, is taken as BT.601).
+        full_range: Instead of what the file says (limited, where it says nothing).
+
+    Raises:
+        IdseError: Nothing that FFmpeg knows, without video, or damaged.
+    """
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise IdseError(f"{path}: holds no video")
+            for picture in container.decode(video=0):
+                yield _to_frame(picture, matrix, full_range, False)
+    except (FileNotFoundError, PermissionError, IsADirectoryError):
+        raise
+    except FFmpegError as error:
+        raise IdseError(f"{path}: neither a picture nor a video that can be read ({error.strerror})") from None
+
+
+def decode_vvc(
+    data: bytes, *, name: str = "stream", matrix: Matrix | None = None, full_range: bool | None = None
+) -> list[Frame]:
+    """Decode an Annex B VVC stream with FFmpeg's own decoder.
+
+    Args:
+        data: The whole stream.
+        name: For messages.
+        matrix: As in `read_video`.
+        full_range: As in `read_video`, but full where the stream says nothing: that is how idse codes stills.
+
+    Raises:
+        IdseError: No VVC stream, a damaged one, or an FFmpeg without VVC.
+    """
+    try:
+        decoder = av.CodecContext.create("vvc", "r")
+    except FFmpegError:
+        raise IdseError("this PyAV has no VVC decoder: install av 15 or later") from None
+    decoder.options = {"err_detect": "explode"}
+    frames = []
+    try:
+        for packet in [*decoder.parse(data), *decoder.parse(None), None]:
+            frames += [_to_frame(picture, matrix, full_range, True) for picture in decoder.decode(packet)]
+    except FFmpegError as error:
+        raise IdseError(f"{name}: no VVC stream, or a damaged one ({error.strerror})") from None
+    if not frames:
+        raise IdseError(f"{name}: no VVC stream, or a damaged one (no picture in it)")
+    return frames
+
+
+def has_vvc_decoder() -> bool:
+    """Whether this PyAV decodes VVC."""
+    try:
+        av.CodecContext.create("vvc", "r")
+    except FFmpegError:
+        return False
+    return True
+
+
+def _to_frame(picture: Any, matrix: Matrix | None, full_range: bool | None, default_full: bool) -> Frame:
+    if picture.format.name not in _FORMATS:
+        deep = any(c.bits > 8 for c in picture.format.components)
+        picture = picture.reformat(format="yuv420p10le" if deep else "yuv420p")
+    chroma_format, bit_depth = _FORMATS[picture.format.name]
+    if matrix is None:
+        matrix = "bt709" if picture.colorspace == _BT709 else "bt601"
+    if full_range is None:
+        said = picture.color_range
+        full_range = said == _FULL_RANGE or (said != _LIMITED_RANGE and default_full)
+        full_range |= picture.format.name.startswith("yuvj")
+    dtype = np.dtype(np.uint8 if bit_depth == 8 else "<u2")
+    planes = []
+    for plane in picture.planes:
+        rows = np.frombuffer(plane, dtype).reshape(plane.height, plane.line_size // dtype.itemsize)
+        planes.append(rows[:, : plane.width].astype(dtype.newbyteorder("=")))
+    return Frame(tuple(planes), bit_depth, chroma_format, matrix, full_range)
