@@ -12,10 +12,12 @@ struct DeblockParams {
     int tc_offset_div2 = 0;
     int cb_qp_offset = 0;  // pps_cb_qp_offset
     int cr_qp_offset = 0;
-    const std::int8_t* chroma_qp_table = nullptr;  // ChromaQpTable[0] for QpY = -QpBdOffset..63, entry 0 = -QpBdOffset
+    const std::int8_t* chroma_qp_table =
+        nullptr;  // ChromaQpTable[0] for QpY = -QpBdOffset..63, entry 0 = -QpBdOffset
 };
 
-// luma_grid: coding blocks of the luma (or single) tree; chroma_grid: of the chroma tree (== luma_grid when single).
+// luma_grid: coding blocks of the luma (or single) tree; chroma_grid: of the chroma tree (== luma_grid when
+// single).
 void deblock_picture(Picture& recon, const BlockGrid& luma_grid, const BlockGrid& chroma_grid,
                      const DeblockParams& params);
 

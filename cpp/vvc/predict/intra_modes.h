@@ -11,7 +11,8 @@ namespace idse::vvc {
 struct MpmList {
     std::array<int, 6> modes;
 };
-// left, above: IntraPredModeY of the neighbours, kPlanar where not available (above also when outside the CTU).
+// left, above: IntraPredModeY of the neighbours, kPlanar where not available (above also when outside the
+// CTU).
 MpmList make_mpm_list(int left, int above);
 
 // How a luma mode is signalled (clause 7.3.11.5): mpm_idx 0..5, or -1 and mpm_remainder 0..60.
@@ -24,7 +25,8 @@ LumaModeCode code_of_luma_mode(int mode, const MpmList& mpm);
 // The four explicit chroma modes {planar, 50, 18, 1}, the one equal to `dm` replaced by 66 (clause 8.4.3).
 std::array<int, 4> explicit_chroma_modes(int dm);
 
-// predModeIntra after wide-angle mapping (clause 8.4.5.2.7): -14..-1 and 67..80 for oblong blocks, else unchanged.
+// predModeIntra after wide-angle mapping (clause 8.4.5.2.7): -14..-1 and 67..80 for oblong blocks, else
+// unchanged.
 int wide_angle_mode(int mode, int w, int h);
 
 }  // namespace idse::vvc

@@ -3,36 +3,39 @@
 
 #include "../picture.h"
 #include "../types.h"
+#include "cclm.h"
+#include "reference_samples.h"
 
 namespace idse::vvc {
 
-// Where a block sits and what may be used around it.
-struct PredictionContext {
-    const Picture* recon = nullptr;        // reconstruction so far, before the loop filter
-    const BlockGrid* grid = nullptr;       // which luma cells of this block's tree are coded
-    const BlockGrid* luma_grid = nullptr;  // for CCLM: the luma tree's cells (same as grid in a single tree)
-    int ctu_size = 128;                    // luma samples
-    bool wpp = false;                      // above-right CTU not available
-};
-
+// Large (about 6 KiB) but without heap memory: keep one per thread and component and call begin() for each
+// block.
 class IntraPredictor {
   public:
-    // block: in samples of the component's plane. Gathers and substitutes reference samples (clauses 8.4.5.2.8-10).
+    // block: in samples of the component's plane, sides 4..64. Gathers and substitutes reference samples
+    // (clauses 8.4.5.2.8-10). The context's picture and grids must outlive the calls that follow.
     void begin(const PredictionContext& context, Component component, const Block& block);
 
-    // Modes 0..66 (wide angles are mapped inside); smoothing, interpolation and PDPC as the clauses say for the
-    // component. dst: w*h samples, stride given.
+    // Modes 0..66 (wide angles are mapped inside); smoothing, interpolation and PDPC as the clauses say for
+    // the component. dst: w*h samples, stride given.
     void predict(int mode, Sample* dst, std::ptrdiff_t dst_stride);
 
-    // CCLM modes 81..83 of a 4:2:0 chroma block from the co-located reconstructed luma (clause 8.4.5.2.14),
-    // sps_chroma_vertical_collocated_flag = 0, horizontal = 1.
+    // CCLM modes 81..83 of a 4:2:0 chroma block (sides 4..32) from the co-located reconstructed luma
+    // (clause 8.4.5.2.14), sps_chroma_vertical_collocated_flag = 0, horizontal = 1.
+    // Whether the modes are allowed is the caller's business: see cclm_allowed.h.
     void predict_cclm(int mode, Sample* dst, std::ptrdiff_t dst_stride);
 
   private:
+    const ReferenceSamples& smoothed();
+
     PredictionContext context_;
     Component component_ = Component::kY;
     Block block_;
-    // Implementation detail: unfiltered and (lazily) filtered reference samples; extend as needed.
+    ReferenceSamples plain_;
+    ReferenceSamples smoothed_;  // valid when has_smoothed_
+    CclmLuma cclm_luma_;         // valid when has_cclm_luma_
+    bool has_smoothed_ = false;
+    bool has_cclm_luma_ = false;
 };
 
 }  // namespace idse::vvc
