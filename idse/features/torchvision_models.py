@@ -1,0 +1,134 @@
+"""torchvision's detection models as feature extractors: FPN levels P2..P5, or whatever the backbone gives."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from idse.errors import IdseError
+
+_PREFIX = "backbone."
+
+
+def detection_models() -> list[str]:
+    """Names of the models torchvision has."""
+    try:
+        from torchvision.models import detection, list_models
+    except ImportError:
+        raise IdseError("torchvision's detectors need torchvision: pip install torchvision") from None
+    return list(list_models(module=detection))
+
+
+class TorchvisionExtractor:
+    """Backbone (with FPN) of a torchvision detector; see `base.FeatureExtractor`.
+
+    Resizing and normalisation are the model's own `transform`. Of an FPN the levels that belong to the pyramid proper
+    are used (P2..P5 of Faster and Mask R-CNN, P3..P5 of RetinaNet and FCOS), not the pooled extra ones.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        weights: Path | None = None,
+        device: torch.device | None = None,
+        nodes: Sequence[str] | None = None,
+    ) -> None:
+        """Build a model and load its weights.
+
+        Args:
+            name: As in `detection_models()`.
+            weights: A state dict of the model (the heads may differ or be missing: only `backbone.*` is used). If not
+                given, torchvision's default weights, from its cache or the network.
+            device: Where to compute; the CPU if not given.
+            nodes: Keys of the backbone's outputs; found if not given.
+
+        Raises:
+            IdseError: The weights cannot be had or do not fit, or there are no such nodes.
+        """
+        from torchvision.models import get_model
+
+        self.name = name
+        self.device = device or torch.device("cpu")
+        if weights is not None:
+            model = get_model(name, weights=None, weights_backbone=None)
+            digest = _load_backbone(model, weights)
+            source = weights.name
+        else:
+            try:
+                model = get_model(name, weights="DEFAULT", progress=False)
+            except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+                raise IdseError(
+                    f"the weights of {name} are neither in torchvision's cache nor to be downloaded "
+                    f"({_first_line(error)}); give a file with --weights FILE"
+                ) from None
+            digest, source = _digest(model), "torchvision DEFAULT"
+        self._transform: Any = model.transform
+        self._backbone: Any = model.backbone
+        for module in (self._transform, self._backbone):
+            module.eval().requires_grad_(False).to(self.device)
+        self.nodes = list(nodes) if nodes else None
+        self.description: dict[str, Any] = {
+            "kind": "torchvision",
+            "model": name,
+            "weights": source,
+            "weights_sha256": digest,
+            "nodes": self.nodes or "pyramid levels",
+        }
+
+    def features(self, rgb: torch.Tensor) -> list[torch.Tensor]:
+        """See `base.FeatureExtractor.features`.
+
+        Raises:
+            IdseError: The backbone has no outputs of the names asked for.
+        """
+        images, _ = self._transform(list(rgb.to(torch.float32)))
+        out = self._backbone(images.tensors)
+        levels = {"0": out} if isinstance(out, torch.Tensor) else {str(k): v for k, v in out.items()}
+        if self.nodes is None:
+            return [v for k, v in levels.items() if k.isdigit()] or list(levels.values())
+        missing = [n for n in self.nodes if n not in levels]
+        if missing:
+            raise IdseError(f"{self.name} has no feature node '{missing[0]}'; it has {', '.join(levels)}")
+        return [levels[n] for n in self.nodes]
+
+
+def _load_backbone(model: torch.nn.Module, path: Path) -> str:
+    """Load the backbone's part of a state dict; returns the file's SHA-256."""
+    try:
+        data = path.read_bytes()
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise IdseError(f"cannot read the weights {path}: {error.strerror or error}") from None
+    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError):
+        raise IdseError(f"{path}: no state dict that torch can load, or a corrupt one") from None
+    for key in ("model", "state_dict"):
+        if isinstance(state, dict) and isinstance(state.get(key), dict):
+            state = state[key]
+    if not isinstance(state, dict):
+        raise IdseError(f"{path}: no state dict")
+    part = {k.removeprefix(_PREFIX): v for k, v in state.items() if str(k).startswith(_PREFIX)}
+    try:
+        model.backbone.load_state_dict(part, strict=True)  # type: ignore[operator, union-attr]
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise IdseError(f"{path}: does not fit this model: {_first_line(error)}") from None
+    return hashlib.sha256(data).hexdigest()
+
+
+def _digest(model: torch.nn.Module) -> str:
+    """SHA-256 over names and values of the weights, in order of names."""
+    digest = hashlib.sha256()
+    for key, value in sorted(model.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    return " ".join(lines[:2])[:200] or type(error).__name__
