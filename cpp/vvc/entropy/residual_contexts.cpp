@@ -36,6 +36,7 @@ ScanOrder make_scan_order(int log2_w, int log2_h) {
             scan.x[i] = std::uint8_t(x);
             scan.y[i] = std::uint8_t(y);
             scan.position[i] = std::uint16_t((y << log2_w) + x);
+            scan.template_position[i] = std::uint16_t((y + 2) * (w + 2) + x + 2);
             i++;
         }
     }

@@ -25,6 +25,8 @@ struct ScanOrder {
     int log2_group_h = 2;
     int groups_w = 1;                          // subblocks per row
     std::array<std::uint16_t, 1024> position;  // y * w + x
+    std::array<std::uint16_t, 1024>
+        template_position;  // (y + 2) * (min(w, 32) + 2) + x + 2: with room for neighbours
     std::array<std::uint8_t, 1024> x;
     std::array<std::uint8_t, 1024> y;
     std::array<std::uint8_t, kMaxGroups> group_x;  // in subblocks
