@@ -12,6 +12,7 @@ from av.error import FFmpegError
 
 from idse.errors import IdseError
 from idse.media.frame import ChromaFormat, Frame, Matrix
+from idse.media.vvc_stream import check_md5, crop, parse_stream
 
 # Formats taken as they are: chroma format, bit depth.
 _FORMATS: dict[str, tuple[ChromaFormat, int]] = {
@@ -54,7 +55,7 @@ def read_video(path: Path, *, matrix: Matrix | None = None, full_range: bool | N
 def decode_vvc(
     data: bytes, *, name: str = "stream", matrix: Matrix | None = None, full_range: bool | None = None
 ) -> list[Frame]:
-    """Decode an Annex B VVC stream with FFmpeg's own decoder.
+    """Decode an Annex B VVC stream with FFmpeg's own decoder, and compare pictures with their MD5 SEI.
 
     Args:
         data: The whole stream.
@@ -66,10 +67,14 @@ def decode_vvc(
         IdseError: No VVC stream, a damaged one, or an FFmpeg without VVC.
     """
     try:
+        info = parse_stream(data, name)
+    except IdseError:
+        info = None  # the decoder has the last word on what a stream is
+    try:
         decoder = av.CodecContext.create("vvc", "r")
     except FFmpegError:
         raise IdseError("this PyAV has no VVC decoder: install av 15 or later") from None
-    decoder.options = {"err_detect": "explode"}
+    decoder.options = {"err_detect": "explode"} | ({"apply_cropping": "0"} if info else {})
     frames = []
     try:
         for packet in [*decoder.parse(data), *decoder.parse(None), None]:
@@ -78,7 +83,15 @@ def decode_vvc(
         raise IdseError(f"{name}: no VVC stream, or a damaged one ({error.strerror})") from None
     if not frames:
         raise IdseError(f"{name}: no VVC stream, or a damaged one (no picture in it)")
-    return frames
+    if info is None:
+        return frames
+    if len(frames) != info.frames:
+        raise IdseError(f"{name}: damaged VVC stream: {info.frames} pictures begin in it, {len(frames)} could be decoded")
+    try:
+        check_md5(info, frames)
+    except IdseError as error:
+        raise IdseError(f"{name}: {error}") from None
+    return [crop(frame, info.sps) for frame in frames]
 
 
 def has_vvc_decoder() -> bool:
