@@ -1,1 +1,1 @@
-"""Measuring coded pictures with detectors: their inputs and outputs, the plan of a sweep, its jobs, store and tables."""
+"""Measuring coded pictures with detectors: the plan of a sweep, its work, store and tables."""

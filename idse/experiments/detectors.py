@@ -1,12 +1,12 @@
-"""The two ONNX detectors of the development data as measuring instruments: features and detections of a picture.
+"""The two ONNX detectors of the development data as measuring instruments.
 
-Inference runs in onnxruntime with one thread (3 to 5 times faster than onnx2torch on a CPU, and no gradient is
-needed here). Pre- and post-processing follow the detectors' own repositories:
+Inference runs in onnxruntime with one thread (3 to 5 times faster than onnx2torch on a CPU, and no gradient
+is needed here). Pre- and post-processing follow the detectors' own repositories:
 
-- YOLOX-nano: BGR 0..255, resized by min(416/H, 416/W), placed top left, padded with 114; score = objectness times
-  class score, threshold 0.01, class-wise NMS at IoU 0.65.
-- NanoDet-m: the same resizing, placed centrally, padded with 0 before normalising; distances are expectations of
-  8-bin distributions; threshold 0.05, class-wise NMS at IoU 0.6.
+- YOLOX-nano: BGR 0..255, resized by min(416/H, 416/W), placed top left, padded with 114; score = objectness
+  times class score, threshold 0.01, class-wise NMS at IoU 0.65.
+- NanoDet-m: the same resizing, placed centrally, padded with 0 before normalising; distances are expectations
+  of 8-bin distributions; threshold 0.05, class-wise NMS at IoU 0.6.
 
 Resizing is bilinear without antialiasing, in float, as both detectors were trained.
 """
@@ -72,7 +72,7 @@ def letterbox(rgb: FloatArray, placement: Placement, padding: float) -> FloatArr
 
 
 def cell_grid() -> tuple[FloatArray, FloatArray]:
-    """`[cells, 2]` column and row of every output cell, and `[cells, 1]` its stride; levels in order, row-major."""
+    """`[cells, 2]` column and row of every output cell, and `[cells, 1]` its stride, row-major."""
     positions, strides = [], []
     for stride in STRIDES:
         side = INPUT_SIDE // stride
@@ -174,12 +174,13 @@ class NanoDet:
         distributions = np.concatenate([o[0] for o in outputs[3:6]])
         found = suppress(*decode_nanodet(scores, distributions), 0.05, 0.6)
         return Observation(
-            outputs[6:], Detections(placement.to_picture(found.boxes, width, height), found.scores, found.labels)
+            outputs[6:],
+            Detections(placement.to_picture(found.boxes, width, height), found.scores, found.labels),
         )
 
 
 def load_detectors(folder: Path) -> list[Detector]:
-    """YOLOX-nano (`YX`) and NanoDet (`ND`) from a folder that holds `yolox_nano.onnx` and `nanodet_m.onnx`."""
+    """YOLOX-nano and NanoDet from a folder with `yolox_nano.onnx` and `nanodet_m.onnx`."""
     return [YoloxNano(folder / "yolox_nano.onnx"), NanoDet(folder / "nanodet_m.onnx")]
 
 
@@ -189,7 +190,7 @@ def _session(path: Path, features: tuple[str, ...]) -> tuple[Any, str]:
         import onnx
         import onnxruntime
     except ImportError as error:
-        raise IdseError(f"{error.name} is not installed: measuring with detectors needs pip install 'idse[dev]'") from None
+        raise IdseError(f"{error.name} is not installed: measuring needs pip install 'idse[dev]'") from None
     if not path.is_file():
         raise IdseError(f"no detector {path}")
     data = path.read_bytes()
@@ -203,7 +204,9 @@ def _session(path: Path, features: tuple[str, ...]) -> tuple[Any, str]:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
     return session, hashlib.sha256(data).hexdigest()
 
 

@@ -5,7 +5,13 @@ Nothing here knows how a stream was made, and nothing here imports torch.
 
 from idse.metrics.bd_rate import BdRate, bd_rate, overlap
 from idse.metrics.bootstrap import half_interval, resamples
-from idse.metrics.detection import Detections, MatchedDetections, average_precision, match, pseudo_ground_truth
+from idse.metrics.detection import (
+    Detections,
+    MatchedDetections,
+    average_precision,
+    match,
+    pseudo_ground_truth,
+)
 from idse.metrics.features import FeatureError, feature_distance, feature_error
 from idse.metrics.psnr import PEAK_10BIT, plane_sse, psnr_from_sse, psnr_planes
 

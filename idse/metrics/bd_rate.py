@@ -1,7 +1,7 @@
 """BD-rate: the mean difference in bytes between two rate-quality curves at equal quality, in per cent.
 
-The arithmetic is the `bjontegaard` package's (piecewise cubic, `pchip`); what is added is a reason where no number
-can be given, instead of a NaN or of a number from curves that fold back.
+The arithmetic is the `bjontegaard` package's (piecewise cubic, `pchip`); what is added is a reason where no
+number can be given, instead of a NaN or of a number from curves that fold back.
 """
 
 from __future__ import annotations
@@ -36,8 +36,6 @@ def overlap(anchor: Sequence[float], test: Sequence[float]) -> float:
 
 def _defect(name: str, rate: Sequence[float], quality: Sequence[float]) -> str:
     """Why this curve has no BD-rate, or the empty string. The points are sorted by rate."""
-    if len(rate) != len(quality):
-        return f"{name}: {len(rate)} rates for {len(quality)} qualities"
     if len(rate) < MIN_POINTS:
         return f"{name}: only {len(rate)} points"
     if not all(math.isfinite(v) for v in [*rate, *quality]):
@@ -67,9 +65,11 @@ def bd_rate(
     """
     curves = []
     for name, rate, quality in (("anchor", anchor_rate, anchor_quality), ("test", test_rate, test_quality)):
-        order = np.argsort(np.asarray(rate, dtype=np.float64), kind="stable") if len(rate) == len(quality) else []
-        rates, qualities = [float(rate[i]) for i in order], [float(quality[i]) for i in order]
-        if reason := _defect(name, rates or rate, qualities or quality):
+        if len(rate) != len(quality):
+            return BdRate(None, f"{name}: {len(rate)} rates for {len(quality)} qualities")
+        points = sorted((float(r), float(q)) for r, q in zip(rate, quality, strict=True))
+        rates, qualities = [r for r, _ in points], [q for _, q in points]
+        if reason := _defect(name, rates, qualities):
             return BdRate(None, reason)
         curves.append((rates, qualities))
     (rate_a, quality_a), (rate_t, quality_t) = curves

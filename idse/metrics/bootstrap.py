@@ -1,7 +1,7 @@
 """Bootstrap over pictures: how far a figure moves when another sample of as many pictures had been drawn.
 
-All configurations are resampled with the same pictures (paired), so differences between two of them have intervals
-that are narrower than those of each figure alone.
+All configurations are resampled with the same pictures (paired), so differences between two of them have
+intervals that are narrower than those of each figure alone.
 """
 
 from __future__ import annotations
@@ -17,11 +17,15 @@ def resamples(pictures: int, draws: int, seed: int = 0) -> npt.NDArray[np.int64]
     if pictures < 1 or draws < 0:
         raise ValueError("at least one picture and no negative number of draws")
     rng = np.random.default_rng(seed)
-    return np.asarray(rng.multinomial(pictures, np.full(pictures, 1.0 / pictures), size=draws), dtype=np.int64)
+    return np.asarray(
+        rng.multinomial(pictures, np.full(pictures, 1.0 / pictures), size=draws), dtype=np.int64
+    )
 
 
-def half_interval(values: Sequence[float | None], level: float = 0.95, min_share: float = 0.5) -> float | None:
-    """Half the width of the percentile interval of the resampled figures; None where too few of them exist."""
+def half_interval(
+    values: Sequence[float | None], level: float = 0.95, min_share: float = 0.5
+) -> float | None:
+    """Half the width of the percentile interval of resampled figures; None where too few exist."""
     known = np.array([v for v in values if v is not None and np.isfinite(v)], dtype=np.float64)
     if len(values) == 0 or len(known) < max(2, min_share * len(values)):
         return None

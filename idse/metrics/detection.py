@@ -1,13 +1,13 @@
 """Average precision against the detections on the uncompressed picture, pooled over classes.
 
-Definition. The pseudo ground truth of a picture are the detections on its uncompressed form whose score is above
-0.3. Detections on the decoded picture are matched to it as COCO does (per picture and class, in the order of their
-scores, each to the free box of the greatest IoU that reaches the threshold; at most 100 detections per picture and
-class). A match must therefore agree in class; but precision and recall are then those of *all* classes' detections
-in one list sorted by score, not a mean over classes: with 80 pictures most classes have too few boxes to be averaged.
-AP is the mean of the 101-point interpolated precision over the IoU thresholds 0.50, 0.55 ... 0.95. This equals COCO's
-evaluation with one category, where each (picture, class) is a picture of its own; a test checks it against
-faster-coco-eval.
+Definition. The pseudo ground truth of a picture are the detections on its uncompressed form whose score is
+above 0.3. Detections on the decoded picture are matched to it as COCO does (per picture and class, in the
+order of their scores, each to the free box of the greatest IoU that reaches the threshold; at most 100
+detections per picture and class). A match must therefore agree in class; but precision and recall are then
+those of *all* classes' detections in one list sorted by score, not a mean over classes: with 80 pictures most
+classes have too few boxes to be averaged. AP is the mean of the 101-point interpolated precision over the IoU
+thresholds 0.50, 0.55 ... 0.95. This equals COCO's evaluation with one category, where each (picture, class)
+is a picture of its own; a test checks it against faster-coco-eval.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ class Detections:
     def __post_init__(self) -> None:
         n = len(self.scores)
         if self.boxes.shape != (n, 4) or self.labels.shape != (n,):
-            raise ValueError(f"shapes {self.boxes.shape}, {self.scores.shape}, {self.labels.shape} do not belong together")
+            raise ValueError(
+                f"shapes {self.boxes.shape}, {self.scores.shape}, {self.labels.shape} do not fit"
+            )
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -47,7 +49,7 @@ class Detections:
 
 @dataclass(frozen=True)
 class MatchedDetections:
-    """One picture's detections after matching: scores, hits per IoU threshold, and the number of boxes to be found."""
+    """One picture's detections after matching: scores, hits per threshold, number of boxes to find."""
 
     scores: npt.NDArray[np.float64]
     hits: npt.NDArray[np.bool_]  # [n, 10]
@@ -101,18 +103,22 @@ def _match_class(overlaps: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
 
 
 class PooledCurve:
-    """The detections of many pictures in one list by score, ready for AP under any multiplicity of the pictures."""
+    """Many pictures' detections in one list by score, ready for AP under any multiplicity of pictures."""
 
     def __init__(self, pictures: Sequence[MatchedDetections]) -> None:
         scores = np.concatenate([p.scores for p in pictures]) if pictures else np.zeros(0)
         order = np.argsort(-scores, kind="mergesort")
         self._owner = np.repeat(np.arange(len(pictures)), [len(p.scores) for p in pictures])[order]
-        hits = np.concatenate([p.hits for p in pictures]) if pictures else np.zeros((0, len(IOU_THRESHOLDS)), bool)
+        hits = (
+            np.concatenate([p.hits for p in pictures])
+            if pictures
+            else np.zeros((0, len(IOU_THRESHOLDS)), bool)
+        )
         self._hits = np.ascontiguousarray(hits[order].T).astype(np.float64)
         self._positives = np.array([p.positives for p in pictures], dtype=np.float64)
 
     def average_precision(self, counts: npt.NDArray[np.integer] | None = None) -> float:
-        """AP@[.5:.95]; `counts[i]` says how often picture i stands in the sample. NaN without anything to find."""
+        """AP@[.5:.95]; `counts[i]`: how often picture i stands in the sample. NaN with nothing to find."""
         times = np.ones(len(self._positives)) if counts is None else counts.astype(np.float64)
         positives = float(times @ self._positives)
         if positives == 0:

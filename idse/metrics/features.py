@@ -36,14 +36,13 @@ def feature_error(
     reference: Sequence[npt.NDArray[np.floating]], test: Iterable[npt.NDArray[np.floating]]
 ) -> FeatureError:
     """Squared error of `test` against `reference`, summed in float64 over the levels."""
-    sse, elements, levels = 0.0, 0, 0
-    for a, b in zip(reference, test, strict=True):
+    sse, elements = 0.0, 0
+    for level, (a, b) in enumerate(zip(reference, test, strict=True)):
         if a.shape != b.shape:
-            raise ValueError(f"level {levels} differs in shape: {a.shape} and {b.shape}")
+            raise ValueError(f"level {level} differs in shape: {a.shape} and {b.shape}")
         difference = np.subtract(a, b, dtype=np.float64).ravel()
         sse += float(np.dot(difference, difference))
         elements += difference.size
-        levels += 1
     if elements == 0:
         raise ValueError("no features")
     return FeatureError(sse, elements)

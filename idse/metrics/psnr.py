@@ -1,6 +1,7 @@
-"""PSNR per plane, at 10 bit against a source of any depth up to 10 shifted up: the convention of the peers' points.
+"""PSNR per plane, at 10 bit against a source of up to 10 bits shifted up.
 
-The peak is `255 << 2 = 1020` whatever the source's depth, so that 8-bit and 10-bit sources share one scale.
+The convention of the peers' points: the peak is `255 << 2 = 1020` whatever the source's depth, so that 8-bit
+and 10-bit sources share one scale.
 """
 
 from __future__ import annotations

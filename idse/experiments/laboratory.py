@@ -1,0 +1,169 @@
+"""Coding a picture and looking at the result with the detectors: the work behind every cell of the tables."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from idse.engines.base import EncodeSettings, Engine
+from idse.experiments.detectors import Detector, Observation
+from idse.experiments.measurement import Measurement
+from idse.experiments.pictures import CONVERSION, load_photograph, seen_rgb
+from idse.experiments.plan import Configuration
+from idse.experiments.store import settings_hash
+from idse.media.frame import Frame
+from idse.metrics.features import feature_error
+from idse.metrics.psnr import plane_sse
+
+if TYPE_CHECKING:
+    from idse.features.base import FeatureExtractor
+    from idse.importance.weight_map import WeightMap
+
+MEASURING = "2: float RGB from 10-bit samples; reference = RGB of the 8-bit YUV source; all levels' elements"
+"""Changes with whatever here changes figures: a part of the settings hash."""
+
+_MAPS_KEPT = 4
+
+
+def build_hash() -> str:
+    """The compiled encoder's hash: results of an older build are not this one's. Empty without one."""
+    file = getattr(sys.modules.get("idse._native"), "__file__", None)
+    return "" if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
+
+
+class Laboratory:
+    """An engine, the detectors that measure, and the extractors that make maps.
+
+    Features of the uncompressed picture are those of the 8-bit YUV source converted back to RGB, so that no
+    error of the conversion to YUV is counted.
+
+    Args:
+        engine: What codes.
+        detectors: What measures, by whom figures are named.
+        load_extractor: From the name in a configuration to the extractor.
+        base: Settings of all configurations (preset, tools, threads).
+        seed: Of the maps.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        detectors: list[Detector],
+        load_extractor: Callable[[str], FeatureExtractor],
+        base: EncodeSettings,
+        seed: int = 0,
+    ) -> None:
+        self.engine = engine
+        self.detectors = detectors
+        self.base = base
+        self.seed = seed
+        self._build = build_hash()
+        self._extractor = functools.cache(load_extractor)
+        self._source = functools.lru_cache(maxsize=2)(self._observe_source)
+        self._maps: OrderedDict[tuple[object, ...], WeightMap] = OrderedDict()
+
+    def provenance(self, configuration: Configuration) -> dict[str, Any]:
+        """Everything that decides the figures of a configuration, but the picture and the QP."""
+        extractor = configuration.extractor
+        described = dataclasses.asdict(configuration)
+        for words in ("name", "what"):
+            del described[words]
+        return {
+            "configuration": described | {"scope": configuration.scope.value},
+            "settings": dataclasses.asdict(configuration.settings(0, self.base)) | {"threads": 0},
+            "engine": [self.engine.name, self.engine.version, self._build],
+            "extractor": None if extractor is None else self._extractor(extractor).description,
+            "detectors": {d.name: d.sha256 for d in self.detectors},
+            "seed": self.seed,
+            "conversion": CONVERSION,
+            "measuring": MEASURING,
+        }
+
+    def key(self, configuration: Configuration) -> str:
+        """The hash of `provenance`."""
+        return settings_hash(self.provenance(configuration))
+
+    def source_detections(self, picture: Path) -> Measurement:
+        """The uncompressed picture's detections, as a measurement of a configuration that changes nothing."""
+        frame, observations = self._source(picture)
+        return Measurement(
+            size=sum(p.nbytes for p in frame.planes),
+            sse=[0] * len(frame.planes),
+            samples=[p.size for p in frame.planes],
+            features={},
+            detections={d.name: o.detections for d, o in zip(self.detectors, observations, strict=True)},
+        )
+
+    def measure(
+        self, picture: Path, configuration: Configuration, qps: list[int]
+    ) -> Iterator[tuple[int, Measurement]]:
+        """Code a picture at each QP and measure; yields as results come."""
+        frame, reference = self._source(picture)
+        began = time.process_time()
+        weights = self.weights(picture, frame, configuration)
+        map_cpu = time.process_time() - began
+        for qp in qps:
+            began = time.process_time()
+            stream = self.engine.encode([frame], weights, configuration.settings(qp, self.base))
+            encode_cpu = time.process_time() - began
+            recon = stream.recon[0]
+            seen = [d.observe(seen_rgb(recon, frame.bit_depth)) for d in self.detectors]
+            stats = stream.frames[0]
+            measured = Measurement(
+                size=len(stream.data),
+                sse=[
+                    plane_sse(a, frame.bit_depth, b, recon.bit_depth)
+                    for a, b in zip(frame.planes, recon.planes, strict=True)
+                ],
+                samples=[p.size for p in frame.planes],
+                features={
+                    d.name: feature_error(a.features, b.features)
+                    for d, a, b in zip(self.detectors, reference, seen, strict=True)
+                },
+                detections={d.name: o.detections for d, o in zip(self.detectors, seen, strict=True)},
+                encode_cpu=encode_cpu,
+                map_cpu=map_cpu,
+                chroma_qp=[stats.cb_qp_offset, stats.cr_qp_offset],
+            )
+            yield qp, measured
+            map_cpu = 0.0
+
+    def weights(self, picture: Path, frame: Frame, configuration: Configuration) -> WeightMap | None:
+        """The configuration's map of a picture; the last few are kept, as configurations share them."""
+        if configuration.importance == "none":
+            return None
+        identity = (picture, configuration.importance, configuration.proj_dim, configuration.tiles)
+        if identity not in self._maps:
+            self._maps[identity] = self._estimate(frame, configuration)
+            if len(self._maps) > _MAPS_KEPT:
+                self._maps.popitem(last=False)
+        weights = self._maps[identity]
+        if not configuration.chroma_planes:
+            weights = dataclasses.replace(weights, planes=np.ascontiguousarray(weights.planes[:, :1]))
+        return weights
+
+    def _estimate(self, frame: Frame, configuration: Configuration) -> WeightMap:
+        from idse.importance import api
+
+        if configuration.extractor is None:
+            return api.activity_map([frame])
+        return api.estimate_map(
+            [frame],
+            extractor=self._extractor(configuration.extractor),
+            proj_dim=configuration.proj_dim,
+            seed=self.seed,
+            tiles=configuration.tiles,
+        )
+
+    def _observe_source(self, picture: Path) -> tuple[Frame, list[Observation]]:
+        frame = load_photograph(picture)
+        return frame, [d.observe(seen_rgb(frame, frame.bit_depth)) for d in self.detectors]
