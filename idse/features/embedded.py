@@ -1,0 +1,246 @@
+"""The default extractor: a small trained network whose features' Jacobian says what detectors look at.
+
+A convolutional network (`SensitivityNet`, about half a million weights) looks at the whole picture and predicts
+gains for the three planes on the grid of 8x8 luma samples. The features are the picture's own Y, Cb and Cr samples
+times the square roots of these gains; the gains are held constant under differentiation (a stop-gradient, as in
+hard attention). The features' Jacobian is therefore diagonal, its squares are the gains, and a Rademacher sketch of
+any number of rows finds them exactly. The network was trained so that they match the average of the importance maps
+of two detectors; `scripts/train_embedded.py` is the training, docs/embedded.md tells what came of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import zipfile
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from idse.errors import IdseError
+
+FORMAT = 1
+"""Version of the weights file."""
+
+WEIGHTS = Path(__file__).with_name("embedded_weights.npz")
+"""The weights in the package."""
+
+BLOCK = 8
+"""Side, in luma samples, of the cells of the predicted map."""
+
+WORKING_SIZE = 416
+"""Longer side, in samples, of the picture the network sees; smaller pictures are not enlarged."""
+
+STRIDE = 4
+"""Of the network's output in the working picture."""
+
+_UNREADABLE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    OSError,
+    EOFError,
+    zipfile.BadZipFile,
+)
+_PAD_TO = 32
+_LOG_LIMIT = 8.0
+# Y, Cb and Cr (columns) to R'G'B' (rows): BT.601 in limited range.
+_TO_RGB = ((1.164383, 0.0, 1.596027), (1.164383, -0.391762, -0.812968), (1.164383, 2.017232, 0.0))
+
+
+class _Mix(nn.Module):
+    """Residual block: depthwise filter, pointwise expansion, SiLU, pointwise reduction."""
+
+    def __init__(self, channels: int, kernel: int = 5) -> None:
+        super().__init__()
+        self.filter = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=channels)
+        self.expand = nn.Conv2d(channels, 2 * channels, 1)
+        self.reduce = nn.Conv2d(2 * channels, channels, 1)
+        nn.init.zeros_(self.reduce.weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.reduce(F.silu(self.expand(self.filter(x))))
+
+
+class SensitivityNet(nn.Module):
+    """Predicts the logarithm of the sensitivity of Y, Cb and Cr at stride 4 from a picture.
+
+    A pyramid of five levels (strides 2 to 32) and a top-down path; no batch statistics.
+    """
+
+    def __init__(self, channels: tuple[int, ...] = (16, 32, 64, 96, 128), width: int = 32) -> None:
+        """Build the network with random weights.
+
+        Args:
+            channels: Of the levels of strides 2, 4, 8, 16 and 32.
+            width: Channels of the top-down path.
+        """
+        super().__init__()
+        self.channels, self.width = tuple(channels), width
+        self.down = nn.ModuleList(
+            nn.Conv2d(a, b, 3, 2, 1) for a, b in zip((3, *channels[:-1]), channels, strict=True)
+        )
+        self.mix = nn.ModuleList(
+            nn.Sequential(_Mix(c, 3)) if level == 0 else nn.Sequential(_Mix(c), _Mix(c))
+            for level, c in enumerate(channels[1:])
+        )
+        self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1) for c in channels[1:])
+        self.merge = nn.ModuleList(_Mix(width, 3 if level == 0 else 5) for level in range(len(channels) - 2))
+        self.out = nn.Conv2d(width, 3, 1)
+        with torch.no_grad():
+            self.out.weight.mul_(0.1)
+            cast(nn.Parameter, self.out.bias).copy_(torch.tensor([0.0, 1.0, 1.5]))
+
+    def forward(self, rgb: torch.Tensor) -> torch.Tensor:
+        """`[N, 3, h, w]` RGB in 0..1 to `[N, 3, ceil32(h) / 4, ceil32(w) / 4]` logarithms."""
+        height, width = rgb.shape[-2:]
+        x = F.pad((rgb - 0.45) * 4, (0, -width % _PAD_TO, 0, -height % _PAD_TO), mode="replicate")
+        x = F.silu(self.down[0](x))
+        levels = []
+        for down, mix in zip(self.down[1:], self.mix, strict=True):
+            x = mix(F.silu(down(x)))
+            levels.append(x)
+        y = self.lateral[-1](levels[-1])
+        for level in range(len(levels) - 2, -1, -1):
+            up = F.interpolate(y, levels[level].shape[-2:], mode="bilinear", align_corners=False)
+            y = self.merge[level](self.lateral[level](levels[level]) + up)
+        return self.out(y)
+
+
+def working_picture(rgb: torch.Tensor) -> torch.Tensor:
+    """Reduce pictures to the network's working size, as the detectors reduce theirs; smaller ones stay."""
+    height, width = rgb.shape[-2:]
+    scale = min(1.0, WORKING_SIZE / max(height, width))
+    size = max(1, int(height * scale + 1e-6)), max(1, int(width * scale + 1e-6))
+    if size == (height, width):
+        return rgb
+    return F.interpolate(rgb, size, mode="bilinear", align_corners=False, antialias=scale < 0.5)
+
+
+def resample(
+    grid: torch.Tensor, to: tuple[int, int], cell: tuple[float, float], extent: tuple[float, float]
+) -> torch.Tensor:
+    """Resample a grid bilinearly at the centres of cells of another one.
+
+    Args:
+        grid: `[N, C, h, w]`.
+        to: Rows and columns of the result.
+        cell: Height and width of the result's cells.
+        extent: Height and width that `grid` covers, in the units of `cell`.
+    """
+    rows = (torch.arange(to[0], device=grid.device) + 0.5) * (2 * cell[0] / extent[0]) - 1
+    cols = (torch.arange(to[1], device=grid.device) + 0.5) * (2 * cell[1] / extent[1]) - 1
+    where = torch.stack(torch.meshgrid(rows, cols, indexing="ij"), -1).flip(-1).to(grid.dtype)
+    where = where.expand(grid.shape[0], -1, -1, -1)
+    return F.grid_sample(grid, where, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def predict_blocks(net: nn.Module, rgb: torch.Tensor) -> torch.Tensor:
+    """Logarithm of the sensitivity of Y, Cb and Cr per block: `[N, 3, ceil(H / 8), ceil(W / 8)]`."""
+    height, width = rgb.shape[-2:]
+    small = working_picture(rgb)
+    log = net(small)
+    extent = (
+        log.shape[-2] * STRIDE * height / small.shape[-2],
+        log.shape[-1] * STRIDE * width / small.shape[-1],
+    )
+    return resample(log, (-(-height // BLOCK), -(-width // BLOCK)), (BLOCK, BLOCK), extent)
+
+
+class EmbeddedExtractor:
+    """The embedded network as a feature extractor; see `base.FeatureExtractor`.
+
+    Attributes:
+        net: The network, its weights frozen.
+    """
+
+    def __init__(self, net: SensitivityNet, device: torch.device, description: dict[str, Any]) -> None:
+        """Wrap a trained network (`load_embedded` reads one).
+
+        Args:
+            net: The network; it is moved and frozen.
+            device: Where to compute.
+            description: Provenance.
+        """
+        self.name = "embedded"
+        self.device = device
+        self.description = description
+        self.net = net.to(device).eval().requires_grad_(False)
+        self._matrix = torch.linalg.inv(torch.tensor(_TO_RGB, dtype=torch.float64)).float().to(device)
+
+    def features(self, rgb: torch.Tensor) -> list[torch.Tensor]:
+        """Weighted luma `[N, 1, H, W]` and weighted Cb and Cr `[N, 2, ceil(H / 2), ceil(W / 2)]`."""
+        height, width = rgb.shape[-2:]
+        with torch.no_grad():
+            log = predict_blocks(self.net, rgb.detach().float().clamp(0, 1))
+            gains = (0.5 * log.clamp(-_LOG_LIMIT, _LOG_LIMIT)).exp().to(rgb.dtype)
+            luma = _enlarge(gains[:, :1], BLOCK, height, width)
+            chroma = _enlarge(gains[:, 1:], BLOCK // 2, -(-height // 2), -(-width // 2))
+        planes = torch.einsum("ij,njhw->nihw", self._matrix.to(rgb.dtype), rgb)
+        half = F.avg_pool2d(planes[:, 1:], 2, ceil_mode=True, count_include_pad=False)
+        return [planes[:, :1] * luma, half * chroma]
+
+
+def _enlarge(grid: torch.Tensor, factor: int, height: int, width: int) -> torch.Tensor:
+    large = grid.repeat_interleave(factor, -2).repeat_interleave(factor, -1)
+    return large[..., :height, :width]
+
+
+def save_weights(path: Path, net: SensitivityNet, meta: dict[str, Any]) -> None:
+    """Write a weights file: the network's tensors in float16 and, as JSON, its shape and provenance."""
+    header = {"format": FORMAT, "channels": list(net.channels), "width": net.width, "training": meta}
+    arrays = {k: v.detach().cpu().numpy().astype(np.float16) for k, v in net.state_dict().items()}
+    partial = path.with_name(path.name + ".part")
+    with partial.open("wb") as file:
+        np.savez_compressed(file, __meta__=np.array(json.dumps(header, sort_keys=True)), **arrays)
+    partial.replace(path)
+
+
+def load_embedded(device: torch.device | str = "cpu", weights: Path | str | None = None) -> EmbeddedExtractor:
+    """Load the embedded extractor.
+
+    Args:
+        device: Where to compute.
+        weights: A file that `scripts/train_embedded.py` wrote; the package's own if not given.
+
+    Raises:
+        IdseError: No such file, or not one of these files.
+    """
+    path = Path(weights) if weights is not None else WEIGHTS
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise IdseError(f"{path}: cannot read the embedded extractor's weights ({reason})") from None
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            header = json.loads(str(archive["__meta__"]))
+            arrays = {name: archive[name] for name in archive.files if name != "__meta__"}
+        if header["format"] != FORMAT:
+            raise IdseError(f"{path}: weights of format {header['format']}; this version reads {FORMAT}")
+        net = SensitivityNet(tuple(header["channels"]), header["width"])
+        state = {name: torch.from_numpy(value.astype(np.float32)) for name, value in arrays.items()}
+        if not all(bool(torch.isfinite(value).all()) for value in state.values()):
+            raise ValueError("values that are not finite")
+        net.load_state_dict(state)
+    except IdseError:
+        raise
+    except _UNREADABLE:
+        raise IdseError(
+            f"{path}: not a weights file of the embedded extractor; scripts/train_embedded.py writes them"
+        ) from None
+    description = {
+        "kind": "embedded",
+        "weights_sha256": hashlib.sha256(data).hexdigest(),
+        "nodes": ["luma", "chroma"],
+        "parameters": sum(math.prod(value.shape) for value in arrays.values()),
+        "training": header.get("training", {}),
+    }
+    return EmbeddedExtractor(net, torch.device(device), description)
