@@ -1,4 +1,5 @@
-// The one public header of the native encoder: pictures in, an Annex B byte stream and the reconstruction out.
+// The one public header of the native encoder: pictures in, an Annex B byte stream and the reconstruction
+// out.
 //
 // The encoder has no global state; encode() may be called from several threads at once.
 #pragma once
@@ -17,8 +18,8 @@
 namespace idse::vvc {
 
 // A picture to code: planes of 8- or 10-bit samples in 16-bit words, rows without padding.
-// Any size from 1x1; odd sizes and sizes that are no multiple of 8 are padded and cropped by the conformance window
-// (4:2:0 needs even sizes).
+// Any size from 1x1; odd sizes and sizes that are no multiple of 8 are padded and cropped by the conformance
+// window (4:2:0 needs even sizes).
 struct SourceFrame {
     int width = 0;
     int height = 0;
@@ -28,14 +29,16 @@ struct SourceFrame {
 };
 
 // Importance of a frame: raw w(x, y) >= 0 on a grid of unit x unit luma samples, row-major,
-// ceil(width/unit) x ceil(height/unit) values per plane. Above 1 = worth more bits. Luma's scale is free (it is
-// normalised to geometric mean 1); chroma planes keep their ratio to luma, which becomes a chroma QP offset plus
-// chroma weights of geometric mean 1. All planes share the luma grid.
+// ceil(width/unit) x ceil(height/unit) values per plane. Above 1 = worth more bits. Luma's scale is free (it
+// is normalised to geometric mean 1); chroma planes keep their ratio to luma, which becomes a chroma QP
+// offset plus chroma weights of geometric mean 1. All planes share the luma grid.
 struct FrameWeights {
-    int log2_unit = 3;                    // 0..7
-    const float* planes[3] = {nullptr, nullptr, nullptr};  // chroma may be null: luma's shape serves for chroma
+    int log2_unit = 3;  // 0..7
+    const float* planes[3] = {nullptr, nullptr,
+                              nullptr};  // chroma may be null: luma's shape serves for chroma
     // Optional rank-l factors of the true IDSE per 8x8 luma tile: [tile_rows][tile_cols][rank][64] floats
-    // (the columns in raster order inside the tile); then luma distortion is ||F e||^2 + tau * mean * ||e||^2.
+    // (the columns in raster order inside the tile); then luma distortion is ||F e||^2 + tau * mean *
+    // ||e||^2.
     int tile_rank = 0;
     const float* tiles = nullptr;
 };
@@ -44,10 +47,10 @@ struct EncodedFrame {
     // Reconstruction, 10 bit, cropped to the source's size (chroma rounded up).
     std::vector<std::uint16_t> planes[3];
     std::int64_t bytes = 0;
-    int qp = 0;                      // the slice QP used
+    int qp = 0;  // the slice QP used
     int cb_qp_offset = 0;
     int cr_qp_offset = 0;
-    double psnr[3] = {0, 0, 0};      // 10 bit against the source shifted to 10 bit, peak 255 << 2
+    double psnr[3] = {0, 0, 0};  // 10 bit against the source shifted to 10 bit, peak 255 << 2
 };
 
 struct EncodedStream {
@@ -61,8 +64,8 @@ class EncodeError : public std::invalid_argument {
     using std::invalid_argument::invalid_argument;
 };
 
-// Called after each CTU row (or frame) with the share done, 0..1, from one thread at a time; return false to stop
-// (encode() then throws Interrupted).
+// Called after each CTU row (or frame) with the share done, 0..1, from one thread at a time; return false to
+// stop (encode() then throws Interrupted).
 using ProgressCallback = std::function<bool(double)>;
 class Interrupted : public std::runtime_error {
   public:

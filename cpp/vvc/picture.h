@@ -46,13 +46,13 @@ struct Picture {
 // What is known of the coding block that covers one 4x4 luma cell. Sizes and origins are in luma samples
 // for both trees, so that a chroma block of 4x4 samples (4:2:0) has log2_w == 3.
 struct BlockInfo {
-    std::uint16_t x0 = 0;        // origin of the coding block, luma samples
+    std::uint16_t x0 = 0;  // origin of the coding block, luma samples
     std::uint16_t y0 = 0;
-    std::uint8_t log2_w = 0;     // 0 = not coded yet: the cell is not available for prediction
+    std::uint8_t log2_w = 0;  // 0 = not coded yet: the cell is not available for prediction
     std::uint8_t log2_h = 0;
-    std::uint8_t qt_depth = 0;   // CqtDepth, for the context of split_qt_flag
-    std::uint8_t mode = 0;       // IntraPredModeY, or the chroma tree's final chroma mode
-    std::int8_t qp = 0;          // QpY of the coding unit (without QpBdOffset)
+    std::uint8_t qt_depth = 0;  // CqtDepth, for the context of split_qt_flag
+    std::uint8_t mode = 0;      // IntraPredModeY, or the chroma tree's final chroma mode
+    std::int8_t qp = 0;         // QpY of the coding unit (without QpBdOffset)
     std::uint8_t flags = 0;
     bool coded() const { return log2_w != 0; }
 };
@@ -63,7 +63,9 @@ class BlockGrid {
   public:
     BlockGrid() = default;
     BlockGrid(int width, int height)
-        : cols_((width + kUnit - 1) / kUnit), rows_((height + kUnit - 1) / kUnit), cells_(size_t(cols_) * rows_) {}
+        : cols_((width + kUnit - 1) / kUnit),
+          rows_((height + kUnit - 1) / kUnit),
+          cells_(size_t(cols_) * rows_) {}
 
     int cols() const { return cols_; }
     int rows() const { return rows_; }
@@ -83,7 +85,8 @@ class BlockGrid {
     // `x_limit` is the first luma column that may not be used: with WPP the end of the current CTU column
     // for rows above the current CTU (clause 6.4.4), else the picture's width.
     bool available(int x, int y, int x_limit) const {
-        if (x < 0 || y < 0 || x >= x_limit || (x >> kUnitLog2) >= cols_ || (y >> kUnitLog2) >= rows_) return false;
+        if (x < 0 || y < 0 || x >= x_limit || (x >> kUnitLog2) >= cols_ || (y >> kUnitLog2) >= rows_)
+            return false;
         return at(x, y).coded();
     }
 

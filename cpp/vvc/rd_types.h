@@ -1,5 +1,5 @@
-// Fixed-point types of rate and distortion. Everything is integer, so that decisions (and with them the bytes)
-// are the same for any compiler, thread count and SIMD level.
+// Fixed-point types of rate and distortion. Everything is integer, so that decisions (and with them the
+// bytes) are the same for any compiler, thread count and SIMD level.
 #pragma once
 
 #include <cstdint>
@@ -23,12 +23,14 @@ struct Weight {
 };
 inline constexpr Weight kUnitWeight{1u << kWeightShift};
 
-// Lagrangian multiplier: 10-bit squared error per bit, in units of 2^-12 (so lambda.fx * bits is a Distortion).
+// Lagrangian multiplier: 10-bit squared error per bit, in units of 2^-12 (so lambda.fx * bits is a
+// Distortion).
 struct Lambda {
     std::int64_t fx = 0;
 };
 
-// Cost of a rate, in units of Distortion. The product is formed with 4 bits dropped from lambda to stay in 64 bits.
+// Cost of a rate, in units of Distortion. The product is formed with 4 bits dropped from lambda to stay in 64
+// bits.
 inline std::int64_t rate_cost(Lambda lambda, Rate rate) {
     return ((lambda.fx >> 4) * rate) >> (kRateShift - 4);
 }

@@ -6,10 +6,10 @@
 
 namespace idse::vvc {
 
-using Sample = std::uint16_t;  // one coded sample, always kBitDepth bits
-using Residual = std::int16_t; // original minus prediction, or its reconstruction
-using Coeff = std::int32_t;    // transform coefficient, clipped to 16 bits signed (CoeffMinY..CoeffMaxY)
-using Level = std::int16_t;    // quantised coefficient (TransCoeffLevel); the encoder keeps |level| <= 16383
+using Sample = std::uint16_t;   // one coded sample, always kBitDepth bits
+using Residual = std::int16_t;  // original minus prediction, or its reconstruction
+using Coeff = std::int32_t;     // transform coefficient, clipped to 16 bits signed (CoeffMinY..CoeffMaxY)
+using Level = std::int16_t;     // quantised coefficient (TransCoeffLevel); the encoder keeps |level| <= 16383
 
 // Everything is coded with 10 bits, whatever the input's depth (Main 10).
 inline constexpr int kBitDepth = 10;
@@ -17,7 +17,7 @@ inline constexpr int kMaxSample = (1 << kBitDepth) - 1;
 inline constexpr int kQpBdOffset = 6 * (kBitDepth - 8);  // QpBdOffset, clause 7.4.3.4
 inline constexpr int kMaxTbSize = 64;                    // MaxTbSizeY
 inline constexpr int kMinCbSize = 4;                     // MinCbSizeY
-inline constexpr int kUnit = 4;                          // side of a cell of the per-picture grids, luma samples
+inline constexpr int kUnit = 4;  // side of a cell of the per-picture grids, luma samples
 inline constexpr int kUnitLog2 = 2;
 
 enum class Component : std::uint8_t { kY = 0, kCb = 1, kCr = 2 };

@@ -1,0 +1,209 @@
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "check.h"
+#include "vvc/search/rate_control.h"
+#include "vvc/weights/fixed_math.h"
+#include "vvc/weights/shaping.h"
+#include "vvc/weights/tiles.h"
+#include "vvc/weights/weight_map.h"
+
+using namespace idse::vvc;
+
+namespace {
+
+std::vector<float> random_map(int count, unsigned seed) {
+    std::mt19937 rng(seed);
+    std::vector<float> map(static_cast<size_t>(count));
+    for (float& w : map) w = float(std::exp(double(rng() % 1000) / 250.0));
+    return map;
+}
+
+bool throws(const FrameWeights& raw, const WeightShaping& shaping = {}) {
+    try {
+        shape_weights(raw, 16, 16, ChromaFormat::k400, shaping);
+    } catch (const EncodeError&) {
+        return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+TEST(portable_log2_and_exp2_agree_with_the_library) {
+    for (double x = 1e-6; x < 1e6; x *= 1.37) {
+        CHECK(std::abs(portable_log2(x) - std::log2(x)) < 1e-11);
+        CHECK(std::abs(portable_exp2(std::log2(x)) / x - 1) < 1e-11);
+    }
+}
+
+TEST(shaped_weights_have_geometric_mean_one_and_keep_to_the_clip) {
+    const auto map = random_map(12 * 9, 1);
+    FrameWeights raw;
+    raw.planes[0] = map.data();
+    WeightShaping shaping;
+    shaping.clip_qp = 4;
+    const ShapedWeights shaped = shape_weights(raw, 96, 72, ChromaFormat::k420, shaping);
+    double log_sum = 0;
+    for (double w : shaped.planes[0]) {
+        log_sum += std::log2(w);
+        CHECK(std::abs(3 * std::log2(w)) <= 4 + 1e-9);
+    }
+    CHECK(std::abs(log_sum / double(shaped.planes[0].size())) < 0.02);
+    CHECK_EQ(shaped.planes[1].size(), shaped.planes[0].size());
+    CHECK(shaped.chroma_gain[0] == 1.0);
+}
+
+TEST(plain_settings_and_uniform_maps_give_exact_ones) {
+    const auto map = random_map(16, 2);
+    FrameWeights raw;
+    raw.planes[0] = map.data();
+    WeightShaping plain;
+    plain.exponent = 0;
+    WeightShaping infinite;
+    infinite.tau = std::numeric_limits<double>::infinity();
+    for (const auto& shaping : {plain, infinite})
+        for (double w : shape_weights(raw, 32, 32, ChromaFormat::k400, shaping).planes[0]) CHECK(w == 1.0);
+    const std::vector<float> uniform(16, 0.37f);
+    raw.planes[0] = uniform.data();
+    for (double w : shape_weights(raw, 32, 32, ChromaFormat::k400, {}).planes[0]) CHECK(w == 1.0);
+}
+
+TEST(chroma_keeps_its_ratio_to_luma) {
+    const auto luma = random_map(16, 3);
+    std::vector<float> cb(luma), cr(luma);
+    for (float& w : cb) w *= 4;
+    for (float& w : cr) w *= 16;
+    FrameWeights raw;
+    raw.planes[0] = luma.data();
+    raw.planes[1] = cb.data();
+    raw.planes[2] = cr.data();
+    WeightShaping shaping;
+    shaping.tau = 0;
+    shaping.exponent = 0.5;
+    const ShapedWeights shaped = shape_weights(raw, 32, 32, ChromaFormat::k420, shaping);
+    CHECK(std::abs(shaped.chroma_gain[0] - 2) < 1e-6);
+    CHECK_EQ(qp_offset_of_gain(shaped.chroma_gain[0]), -3);
+    CHECK_EQ(qp_offset_of_gain(shaped.chroma_gain[1]), -6);
+}
+
+TEST(bad_weights_are_refused) {
+    std::vector<float> map(4, 1.0f);
+    FrameWeights raw;
+    raw.planes[0] = map.data();
+    CHECK(!throws(raw));
+    for (float bad :
+         {-1.0f, std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+        map[2] = bad;
+        CHECK(throws(raw));
+    }
+    map.assign(4, 0.0f);
+    CHECK(throws(raw));
+    map.assign(4, 1.0f);
+    WeightShaping shaping;
+    shaping.tau = -1;
+    CHECK(throws(raw, shaping));
+}
+
+TEST(weighted_sse_and_means_agree_with_the_sum_over_samples) {
+    std::mt19937 rng(5);
+    const int w = 64, h = 48;
+    std::vector<Sample> a(w * h), b(w * h);
+    for (auto& s : a) s = Sample(rng() & 1023);
+    for (auto& s : b) s = Sample(rng() & 1023);
+    for (int log2_cell = 0; log2_cell <= 4; log2_cell++) {
+        const int cols = (w + (1 << log2_cell) - 1) >> log2_cell,
+                  rows = (h + (1 << log2_cell) - 1) >> log2_cell;
+        std::vector<double> shaped(size_t(cols) * rows);
+        for (double& x : shaped) x = double(rng() % 4096 + 64) / 1024;
+        const PlaneWeights weights(shaped, cols, rows, log2_cell, kUnitWeight);
+        Distortion whole = 0, parts = 0;
+        for (int y = 0; y < h; y++)
+            for (int x = 0; x < w; x++) {
+                const std::int64_t e = std::int64_t(a[size_t(y) * w + x]) - b[size_t(y) * w + x];
+                whole +=
+                    e * e *
+                    std::llround(shaped[size_t(y >> log2_cell) * cols + (x >> log2_cell)] * kUnitWeight.fx);
+            }
+        for (int y = 0; y < h; y += 4)
+            for (int x = 0; x < w; x += 4)
+                parts += weights.sse({x, y, 4, 4}, &a[size_t(y) * w + x], w, &b[size_t(y) * w + x], w);
+        CHECK_EQ(weights.sse({0, 0, w, h}, a.data(), w, b.data(), w), whole);
+        CHECK_EQ(parts, whole);
+        double mean = 0;
+        for (double x : shaped) mean += x;
+        CHECK(std::abs(double(weights.mean({0, 0, w, h}).fx) / kUnitWeight.fx -
+                       mean / double(shaped.size())) < 1e-3);
+    }
+}
+
+TEST(tile_distortion_adds_up_over_splits_and_matches_the_factor) {
+    std::mt19937 rng(9);
+    const int w = 16, h = 16, rank = 3;
+    std::vector<float> tiles(4 * rank * 64);
+    for (float& f : tiles) f = float(int(rng() % 2001) - 1000) / 1000;
+    const std::vector<float> map(4, 1.0f);
+    FrameWeights raw;
+    raw.planes[0] = map.data();
+    raw.tile_rank = rank;
+    raw.tiles = tiles.data();
+    const WeightShaping shaping;
+    const ShapedWeights shaped = shape_weights(raw, w, h, ChromaFormat::k400, shaping);
+    const TileWeights weights(raw, shaped, shaping, w, h);
+    Plane source(w, h), recon(w, h);
+    for (int i = 0; i < w * h; i++) {
+        source.at(0, 0)[i] = Sample(rng() % 1024);
+        recon.at(0, 0)[i] = Sample(rng() % 1024);
+    }
+    BlockGrid grid(w, h);
+    const Distortion whole = weights.distortion({0, 0, w, h}, source, recon.at(0, 0), w, recon, grid);
+    Distortion parts = 0;
+    for (int i = 0; i < 16; i++) {
+        const Block b{(i % 4) * 4, (i / 4) * 4, 4, 4};
+        parts += weights.distortion(b, source, recon.at(b.x, b.y), w, recon, grid);
+        BlockInfo info;
+        info.log2_w = info.log2_h = 2;
+        grid.fill(b, info);
+    }
+    CHECK_EQ(parts, whole);
+    // Against floating point: tile gain such that the diagonal's mean is 1.
+    double expected = 0;
+    for (int t = 0; t < 4; t++) {
+        double trace = 0, energy = 0, sketch = 0;
+        for (int k = 0; k < rank; k++) {
+            double dot = 0;
+            for (int i = 0; i < 64; i++) {
+                const int x = (t % 2) * 8 + i % 8, y = (t / 2) * 8 + i / 8;
+                const double f = tiles[size_t(t * rank + k) * 64 + i];
+                dot += f * (double(*source.at(x, y)) - *recon.at(x, y));
+                trace += f * f;
+            }
+            sketch += dot * dot;
+        }
+        for (int i = 0; i < 64; i++) {
+            const double e = double(*source.at((t % 2) * 8 + i % 8, (t / 2) * 8 + i / 8)) -
+                             *recon.at((t % 2) * 8 + i % 8, (t / 2) * 8 + i / 8);
+            energy += e * e;
+        }
+        expected += (sketch + shaping.tau * energy) / (trace / 64 + shaping.tau);
+    }
+    CHECK(std::abs(double(whole) / (1 << kWeightShift) / expected - 1) < 0.02);
+}
+
+TEST(rate_control_finds_the_nearest_reachable_size) {
+    for (std::int64_t target : {100, 900, 5000, 60000, 900000}) {
+        int calls = 0;
+        auto model = [&](FineQp qp) {
+            calls++;
+            return std::int64_t(300000 * std::exp2(-qp.sixteenths / 96.0)) + 80;
+        };
+        const FineQp found = find_qp(target, 32, 0.02, model);
+        const std::int64_t reached = model(found);
+        const std::int64_t smallest = model(FineQp{63 * 16}), largest = model(FineQp{0});
+        const std::int64_t nearest = std::min(std::max(target, smallest), largest);
+        CHECK(std::abs(double(reached - nearest)) <= 0.02 * double(nearest) + 1);
+        CHECK(calls < 18);
+        CHECK(found.qp() >= 0 && found.qp() <= 63);
+    }
+}

@@ -1,0 +1,215 @@
+#include "encoder.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "bitstream/parameter_sets.h"
+#include "frame_encoder.h"
+#include "search/rate_control.h"
+
+namespace idse::vvc {
+
+namespace {
+
+constexpr int kSizeStep = 8;  // coded sizes are multiples of max(8, MinCbSizeY)
+constexpr int kMaxSide = 8192;
+
+int padded(int size) {
+    return (size + kSizeStep - 1) / kSizeStep * kSizeStep;
+}
+
+void check_range(const char* name, long long value, long long low, long long high) {
+    if (value < low || value > high)
+        throw EncodeError(std::string(name) + " must be " + std::to_string(low) + " to " +
+                          std::to_string(high) + ", not " + std::to_string(value));
+}
+
+void check(const std::vector<SourceFrame>& frames, const std::vector<FrameWeights>& weights,
+           const Settings& s) {
+    if (frames.empty()) throw EncodeError("there is no frame to encode");
+    if (!weights.empty() && weights.size() != frames.size())
+        throw EncodeError("the weight map has " + std::to_string(weights.size()) + " frames, the input " +
+                          std::to_string(frames.size()));
+    const SourceFrame& first = frames.front();
+    check_range("width", first.width, 1, kMaxSide);
+    check_range("height", first.height, 1, kMaxSide);
+    if (first.bit_depth != 8 && first.bit_depth != 10) throw EncodeError("bit depth must be 8 or 10");
+    const bool colour = first.chroma_format == ChromaFormat::k420;
+    if (colour && (first.width % 2 || first.height % 2))
+        throw EncodeError("4:2:0 needs an even width and height, not " + std::to_string(first.width) + "x" +
+                          std::to_string(first.height) + "; crop or pad the picture by one sample");
+    const int limit = 1 << first.bit_depth;
+    for (const SourceFrame& f : frames) {
+        if (f.width != first.width || f.height != first.height || f.bit_depth != first.bit_depth ||
+            f.chroma_format != first.chroma_format)
+            throw EncodeError("all frames must have the size, bit depth and chroma format of the first");
+        for (int c = 0; c < (colour ? 3 : 1); c++) {
+            const std::uint16_t* p = f.planes[c];
+            if (!p) throw EncodeError("a plane is missing");
+            const size_t count = c ? size_t(f.width / 2) * (f.height / 2) : size_t(f.width) * f.height;
+            if (std::any_of(p, p + count, [&](std::uint16_t v) { return v >= limit; }))
+                throw EncodeError("a sample is beyond the bit depth of " + std::to_string(first.bit_depth));
+        }
+    }
+    check_range("qp", s.qp, 0, 63);
+    check_range("preset", s.preset, 0, 4);
+    check_range("threads", s.threads, 1, 1024);
+    check_range("cb_qp_offset", s.cb_qp_offset, -12, 12);
+    check_range("cr_qp_offset", s.cr_qp_offset, -12, 12);
+    if (s.target_bytes < 0) throw EncodeError("target_bytes must be 0 (off) or more");
+    if (s.ctu_size != 64 && s.ctu_size != 128) throw EncodeError("ctu_size must be 64 or 128");
+}
+
+// To 10 bit and coded size; the last column and row are repeated into the padding.
+Picture import_frame(const SourceFrame& f) {
+    Picture picture(padded(f.width), padded(f.height), f.chroma_format);
+    const int shift = kBitDepth - f.bit_depth;
+    for (int c = 0; c < (f.chroma_format == ChromaFormat::k420 ? 3 : 1); c++) {
+        Plane& plane = picture.planes[size_t(c)];
+        const int w = c ? f.width / 2 : f.width;
+        const int h = c ? f.height / 2 : f.height;
+        for (int y = 0; y < plane.height(); y++) {
+            const std::uint16_t* row = f.planes[c] + size_t(std::min(y, h - 1)) * w;
+            Sample* out = plane.at(0, y);
+            for (int x = 0; x < plane.width(); x++) out[x] = Sample(row[std::min(x, w - 1)] << shift);
+        }
+    }
+    return picture;
+}
+
+EncodedFrame export_frame(const CodedFrame& coded, const SourceFrame& source, const Picture& original) {
+    EncodedFrame out;
+    out.bytes = std::int64_t(coded.nal_units.size());
+    out.qp = coded.qp;
+    out.cb_qp_offset = coded.cb_qp_offset;
+    out.cr_qp_offset = coded.cr_qp_offset;
+    for (int c = 0; c < (source.chroma_format == ChromaFormat::k420 ? 3 : 1); c++) {
+        const int w = c ? source.width / 2 : source.width;
+        const int h = c ? source.height / 2 : source.height;
+        const Plane& recon = coded.recon.planes[size_t(c)];
+        const Plane& org = original.planes[size_t(c)];
+        out.planes[c].reserve(size_t(w) * h);
+        std::int64_t sse = 0;
+        for (int y = 0; y < h; y++) {
+            out.planes[c].insert(out.planes[c].end(), recon.at(0, y), recon.at(0, y) + w);
+            sse += plain_sse(recon.at(0, y), 0, org.at(0, y), 0, w, 1);
+        }
+        const double mse = double(sse) / (double(w) * h);
+        const double peak = double(255 << (kBitDepth - 8));
+        out.psnr[c] = sse == 0 ? INFINITY : 10 * std::log10(peak * peak / mse);
+    }
+    return out;
+}
+
+// Shares progress between frames and turns the callback's "stop" into Interrupted in every thread.
+class Progress {
+  public:
+    Progress(const ProgressCallback& callback, size_t frames) : callback_(callback), done_(frames, 0.0) {}
+    void report(size_t frame, double share) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        if (stopped_) throw Interrupted();
+        done_[frame] = share;
+        if (!callback_) return;
+        double sum = 0;
+        for (double d : done_) sum += d;
+        if (!callback_(sum / double(done_.size()))) {
+            stopped_ = true;
+            throw Interrupted();
+        }
+    }
+    void stop() {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        stopped_ = true;
+    }
+
+  private:
+    const ProgressCallback& callback_;
+    std::mutex mutex_;
+    std::vector<double> done_;
+    bool stopped_ = false;
+};
+
+}  // namespace
+
+EncodedStream encode(const std::vector<SourceFrame>& frames, const std::vector<FrameWeights>& weights,
+                     const Settings& settings, const ProgressCallback& callback) {
+    check(frames, weights, settings);
+    const SourceFrame& first = frames.front();
+
+    std::vector<CodedFrame> coded(frames.size());
+    EncodedStream stream;
+    stream.frames.resize(frames.size());
+    Progress progress(callback, frames.size());
+
+    auto code_one = [&](size_t i, int threads) {
+        FrameInput input;
+        input.width = first.width;
+        input.height = first.height;
+        input.source = import_frame(frames[i]);
+        if (!weights.empty()) {
+            input.raw_weights = &weights[i];
+            input.weights =
+                shape_weights(weights[i], first.width, first.height, first.chroma_format, settings.shaping);
+        }
+        FineQp qp{settings.qp * 16};
+        if (settings.target_bytes > 0) {
+            const std::int64_t headers =
+                std::int64_t(parameter_set_bytes(first.width, first.height, frames.size(), settings));
+            int rounds = 0;
+            qp = find_qp(settings.target_bytes, settings.qp, 0.02, [&](FineQp trial) {
+                progress.report(i, 1 - 1 / (1 + 0.3 * rounds++));
+                coded[i] =
+                    code_frame(input, settings, trial, threads, [&](double) { progress.report(i, 0.5); });
+                return std::int64_t(coded[i].nal_units.size()) + headers;
+            });
+        }
+        coded[i] = code_frame(input, settings, qp, threads, [&](double share) { progress.report(i, share); });
+        stream.frames[i] = export_frame(coded[i], frames[i], input.source);
+    };
+
+    // Frames are independent: each thread takes the next one. The first error wins and stops the others.
+    const size_t workers = std::min<size_t>(size_t(settings.threads), frames.size());
+    if (workers == 1) {
+        for (size_t i = 0; i < frames.size(); i++) code_one(i, settings.threads);
+    } else {
+        std::atomic<size_t> next{0};
+        std::mutex error_mutex;
+        std::exception_ptr error;
+        std::vector<std::thread> pool;
+        for (size_t t = 0; t < workers; t++)
+            pool.emplace_back([&] {
+                try {
+                    for (size_t i; (i = next++) < frames.size();) code_one(i, 1);
+                } catch (...) {
+                    const std::lock_guard<std::mutex> lock(error_mutex);
+                    if (!error) error = std::current_exception();
+                    progress.stop();
+                }
+            });
+        for (auto& thread : pool) thread.join();
+        if (error) std::rethrow_exception(error);
+    }
+
+    // One SPS; a PPS whenever what it says differs from that of the picture before.
+    for (size_t i = 0; i < frames.size(); i++) {
+        const CodedFrame& frame = coded[i];
+        if (i == 0)
+            append_sps(stream.bytes, first.width, first.height, first.chroma_format, frames.size(), settings);
+        if (i == 0 || frame.cb_qp_offset != coded[i - 1].cb_qp_offset ||
+            frame.cr_qp_offset != coded[i - 1].cr_qp_offset ||
+            frame.qp_delta_enabled != coded[i - 1].qp_delta_enabled)
+            append_pps(stream.bytes, frame);
+        stream.bytes.insert(stream.bytes.end(), frame.nal_units.begin(), frame.nal_units.end());
+    }
+    return stream;
+}
+
+const char* encoder_version() {
+    return "idse-native 0.1.0";
+}
+
+}  // namespace idse::vvc

@@ -1,0 +1,258 @@
+#include "frame_encoder.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "bitstream/chroma_qp_table.h"
+#include "bitstream/sei.h"
+#include "bitstream/slice_header.h"
+#include "entropy/cabac.h"
+#include "filter/deblock.h"
+#include "search/ctu_writer.h"
+#include "search/rd_cost.h"
+#include "search/search_tree.h"
+#include "weights/fixed_math.h"
+
+namespace idse::vvc {
+
+namespace {
+
+constexpr int kGroupSize = 64;  // quantisation group, luma samples
+
+// The weights of every plane, and the QP of every 64x64 luma block.
+void set_weights(FrameContext& context, const FrameInput& input, const Settings& settings) {
+    const bool colour = context.format() == ChromaFormat::k420;
+    const unsigned scope = input.weights ? settings.weight_scope : 0u;
+    const int slice_qp_prime = context.slice_qp + kQpBdOffset;
+    for (int c = 0; c < (colour ? 3 : 1); c++) {
+        // Ties chroma distortion to the luma lambda: 2^((QpY - QpC) / 3).
+        double scale_log2 =
+            c ? (slice_qp_prime - context.quant_qp(Component(c), context.slice_qp)) / 3.0 : 0.0;
+        // Without QPs of their own the measured chroma importance acts through the weights.
+        if (c && scope && !(scope & kWeightQp))
+            scale_log2 += portable_log2(input.weights->chroma_gain[c - 1]);
+        const Weight scale{std::uint32_t(portable_exp2(scale_log2) * double(1 << kWeightShift) + 0.5)};
+        const PlaneWeights uniform = PlaneWeights::uniform(scale);
+        PlaneWeights weighted = uniform;
+        if (scope) {
+            const ShapedWeights& shaped = *input.weights;
+            const int log2_cell = c ? shaped.log2_unit - 1 : shaped.log2_unit;
+            if (log2_cell >= 0) {
+                weighted = PlaneWeights(shaped.planes[c], shaped.cols, shaped.rows, log2_cell, scale);
+            } else {
+                // Per-sample map and subsampled chroma: the mean of the two by two luma positions.
+                const int cols = (shaped.cols + 1) / 2, rows = (shaped.rows + 1) / 2;
+                std::vector<double> half(size_t(cols) * rows);
+                for (int y = 0; y < rows; y++)
+                    for (int x = 0; x < cols; x++) {
+                        double sum = 0;
+                        for (int k = 0; k < 4; k++)
+                            sum += shaped.planes[c][size_t(std::min(2 * y + k / 2, shaped.rows - 1)) *
+                                                        shaped.cols +
+                                                    size_t(std::min(2 * x + k % 2, shaped.cols - 1))];
+                        half[size_t(y) * cols + x] = sum / 4;
+                    }
+                weighted = PlaneWeights(half, cols, rows, 0, scale);
+            }
+        }
+        context.distortion_weights[c] = scope & kWeightRdo ? weighted : uniform;
+        context.quant_weights[c] = scope & kWeightQuant ? weighted : uniform;
+    }
+    if ((scope & kWeightRdo) && input.raw_weights->tile_rank > 0)
+        context.tiles =
+            TileWeights(*input.raw_weights, *input.weights, settings.shaping, input.width, input.height);
+
+    const int cols = (context.source->width() + kGroupSize - 1) / kGroupSize;
+    const int rows = (context.source->height() + kGroupSize - 1) / kGroupSize;
+    context.group_cols = cols;
+    context.group_qp.assign(size_t(cols) * rows, std::int8_t(context.slice_qp));
+    if (!(scope & kWeightQp)) return;
+    const ShapedWeights& shaped = *input.weights;
+    const PlaneWeights luma(shaped.planes[0], shaped.cols, shaped.rows, shaped.log2_unit, kUnitWeight);
+    for (int y = 0; y < rows; y++)
+        for (int x = 0; x < cols; x++) {
+            const Block block{x * kGroupSize, y * kGroupSize,
+                              std::min(kGroupSize, context.source->width() - x * kGroupSize),
+                              std::min(kGroupSize, context.source->height() - y * kGroupSize)};
+            const double mean = double(luma.mean(block).fx) / double(1 << kWeightShift);
+            const int limit = int(settings.shaping.clip_qp);
+            const int delta = std::clamp(int(std::lround(-3 * portable_log2(mean))), -limit, limit);
+            const int qp = std::clamp(context.slice_qp + delta, 0, 63);
+            context.group_qp[size_t(y) * cols + x] = std::int8_t(qp);
+            context.qp_delta_enabled |= qp != context.slice_qp;
+        }
+}
+
+// Codes CTU rows; one coder of the whole slice, or with WPP a substream per row and rows in parallel.
+class SliceCoder {
+  public:
+    SliceCoder(const FrameContext& context, FrameState& state, const std::function<void(double)>& rows_done)
+        : context_(context), state_(state), rows_done_(rows_done) {
+        const int ctu = context.limits.ctu_size;
+        cols_ = (context.limits.picture_width + ctu - 1) / ctu;
+        rows_ = (context.limits.picture_height + ctu - 1) / ctu;
+    }
+
+    std::vector<std::vector<std::uint8_t>> code(int threads) {
+        return context_.settings->wpp ? code_wavefront(threads)
+                                      : std::vector<std::vector<std::uint8_t>>{code_whole()};
+    }
+
+  private:
+    std::vector<std::uint8_t> code_whole() {
+        TreeSearch search(context_, state_);
+        CabacWriter writer;
+        writer.contexts.init(context_.slice_qp);
+        writer.start();
+        int search_qp = context_.slice_qp, writer_qp = context_.slice_qp;
+        CtuLog log;
+        for (int row = 0; row < rows_; row++) {
+            for (int col = 0; col < cols_; col++)
+                code_ctu(search, writer, log, col, row, search_qp, writer_qp);
+            rows_done_(double(row + 1) / rows_);
+        }
+        writer.terminate(1);  // end_of_slice_one_bit
+        return writer.finish();
+    }
+
+    void code_ctu(TreeSearch& search, CabacWriter& writer, CtuLog& log, int col, int row, int& search_qp,
+                  int& writer_qp) {
+        const int ctu = context_.limits.ctu_size;
+        search.search_ctu(col * ctu, row * ctu, writer.contexts, search_qp, log);
+        write_ctu(writer, log, col * ctu, row * ctu, context_, state_, writer_qp);
+    }
+
+    std::vector<std::vector<std::uint8_t>> code_wavefront(int threads) {
+        substreams_.assign(size_t(rows_), {});
+        ctus_done_.assign(size_t(rows_), 0);
+        sync_.resize(size_t(rows_));
+        std::vector<std::thread> pool;
+        const int workers = std::min(threads, rows_);
+        for (int t = 1; t < workers; t++) pool.emplace_back([this] { wavefront_worker(); });
+        wavefront_worker();
+        for (auto& thread : pool) thread.join();
+        if (error_) std::rethrow_exception(error_);
+        return std::move(substreams_);
+    }
+
+    void wavefront_worker() {
+        try {
+            TreeSearch search(context_, state_);
+            for (int row; (row = next_row_++) < rows_;)
+                if (!code_row(search, row)) return;
+        } catch (...) {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            if (!error_) error_ = std::current_exception();
+            advanced_.notify_all();
+        }
+    }
+
+    // A CTU needs the one above it: the above-right CTU is not available with
+    // entropy_coding_sync_enabled_flag.
+    bool code_row(TreeSearch& search, int row) {
+        CabacWriter writer;
+        writer.start();
+        int search_qp = context_.slice_qp, writer_qp = context_.slice_qp;
+        CtuLog log;
+        for (int col = 0; col < cols_; col++) {
+            if (row > 0) {
+                std::unique_lock<std::mutex> lock(mutex_);
+                advanced_.wait(lock, [&] { return error_ || ctus_done_[size_t(row - 1)] > col; });
+                if (error_) return false;
+            }
+            if (col == 0) {
+                if (row == 0)
+                    writer.contexts.init(context_.slice_qp);
+                else
+                    writer.contexts = sync_[size_t(row - 1)];  // clause 9.3.2.4
+            }
+            code_ctu(search, writer, log, col, row, search_qp, writer_qp);
+            const std::lock_guard<std::mutex> lock(mutex_);
+            if (col == 0) sync_[size_t(row)] = writer.contexts;
+            ctus_done_[size_t(row)]++;
+            advanced_.notify_all();
+        }
+        writer.terminate(1);  // end_of_subset_one_bit or end_of_slice_one_bit
+        substreams_[size_t(row)] = writer.finish();
+        const std::lock_guard<std::mutex> lock(mutex_);
+        rows_done_(double(++finished_rows_) / rows_);
+        return true;
+    }
+
+    const FrameContext& context_;
+    FrameState& state_;
+    const std::function<void(double)>& rows_done_;
+    int cols_ = 0;
+    int rows_ = 0;
+    // Wavefront: guarded by mutex_ (substreams_ entries belong to their row's thread).
+    std::mutex mutex_;
+    std::condition_variable advanced_;
+    std::atomic<int> next_row_{0};
+    int finished_rows_ = 0;
+    std::vector<int> ctus_done_;
+    std::vector<ContextSet> sync_;
+    std::vector<std::vector<std::uint8_t>> substreams_;
+    std::exception_ptr error_;
+};
+
+}  // namespace
+
+void chroma_qp_offsets(const FrameInput& input, const Settings& settings, int& cb, int& cr) {
+    cb = settings.cb_qp_offset;
+    cr = settings.cr_qp_offset;
+    if (!input.weights || !(settings.weight_scope & kWeightQp)) return;
+    cb = std::clamp(cb + qp_offset_of_gain(input.weights->chroma_gain[0]), -12, 12);
+    cr = std::clamp(cr + qp_offset_of_gain(input.weights->chroma_gain[1]), -12, 12);
+}
+
+CodedFrame code_frame(const FrameInput& input, const Settings& settings, FineQp qp, int threads,
+                      const std::function<void(double)>& rows_done) {
+    const int width = input.source.width(), height = input.source.height();
+    const bool colour = input.source.chroma_format == ChromaFormat::k420;
+    CodedFrame out;
+    out.qp = qp.qp();
+    if (colour) chroma_qp_offsets(input, settings, out.cb_qp_offset, out.cr_qp_offset);
+
+    FrameContext context;
+    context.settings = &settings;
+    context.effort = effort_of_preset(settings.preset);
+    context.source = &input.source;
+    context.slice_qp = qp.qp();
+    context.lambda = lambda_of_qp(qp.qp(), settings.dependent_quant, qp.fine());
+    context.chroma_qp_offset[1] = out.cb_qp_offset;
+    context.chroma_qp_offset[2] = out.cr_qp_offset;
+    context.chroma_qp_table = chroma_qp_table().data();
+    context.limits.ctu_size = settings.ctu_size;
+    context.limits.picture_width = width;
+    context.limits.picture_height = height;
+    set_weights(context, input, settings);
+
+    FrameState state;
+    state.recon = Picture(width, height, input.source.chroma_format);
+    state.luma_grid = BlockGrid(width, height);
+    state.chroma_grid = BlockGrid(width, height);
+
+    SliceCoder coder(context, state, rows_done);
+    const auto substreams = coder.code(threads);
+
+    if (settings.deblocking) {
+        DeblockParams deblock;
+        deblock.ctu_size = settings.ctu_size;
+        deblock.dual_tree = context.dual_tree();
+        deblock.cb_qp_offset = out.cb_qp_offset;
+        deblock.cr_qp_offset = out.cr_qp_offset;
+        deblock.chroma_qp_table = context.chroma_qp_table;
+        deblock_picture(state.recon, state.luma_grid, state.chroma_grid, deblock);
+    }
+    append_slice(out.nal_units, qp.qp(), context.qp_delta_enabled, substreams, settings);
+    if (settings.md5_sei) append_picture_hash(out.nal_units, state.recon);
+    out.qp_delta_enabled = context.qp_delta_enabled;
+    out.recon = std::move(state.recon);
+    return out;
+}
+
+}  // namespace idse::vvc

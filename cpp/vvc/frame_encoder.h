@@ -1,0 +1,42 @@
+// Codes one frame: search and writing CTU by CTU, loop filter, slice NAL unit, picture hash.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "encoder.h"
+#include "search/frame_context.h"
+#include "search/rate_control.h"
+#include "weights/shaping.h"
+
+namespace idse::vvc {
+
+// A frame ready to be coded: coded size (multiples of 8), 10 bit, its importance shaped.
+struct FrameInput {
+    Picture source;
+    std::optional<ShapedWeights> weights;
+    const FrameWeights* raw_weights = nullptr;  // for the tile factors
+    int width = 0;                              // before padding
+    int height = 0;
+};
+
+struct CodedFrame {
+    std::vector<std::uint8_t> nal_units;  // slice and SEI, with start codes
+    Picture recon;
+    int qp = 0;
+    int cb_qp_offset = 0;
+    int cr_qp_offset = 0;
+    bool qp_delta_enabled = false;  // pps_cu_qp_delta_enabled_flag
+};
+
+// Chroma QP offsets of a frame: the user's plus those that realise its measured chroma importance.
+void chroma_qp_offsets(const FrameInput& input, const Settings& settings, int& cb, int& cr);
+
+// rows_done: called after each CTU row with the share of the frame coded; may throw to stop. May be called
+// from several threads, one at a time. threads: for the wavefront; without settings.wpp one thread is used.
+CodedFrame code_frame(const FrameInput& input, const Settings& settings, FineQp qp, int threads,
+                      const std::function<void(double)>& rows_done);
+
+}  // namespace idse::vvc

@@ -1,0 +1,37 @@
+// One transform block: residual -> levels -> reconstruction, with its distortion.
+#pragma once
+
+#include "../entropy/cabac.h"
+#include "frame_context.h"
+
+namespace idse::vvc {
+
+// Levels and reconstruction of a trial, w*h with stride w.
+struct TransformTrial {
+    alignas(64) Sample recon[kMaxTbSize * kMaxTbSize];
+    alignas(64) Level levels[kMaxTbSize * kMaxTbSize];
+    bool cbf = false;
+    bool transform_skip = false;
+    Distortion distortion = 0;
+};
+
+class TransformUnitCoder {
+  public:
+    TransformUnitCoder(const FrameContext& context, const FrameState& state)
+        : context_(context), state_(state) {}
+
+    // block: in samples of the component. prediction: stride w. contexts: before the unit, for the level
+    // choice. qp_y: QpY of the coding unit.
+    void code(Component component, const Block& block, const Sample* prediction, int qp_y,
+              bool transform_skip, const ContextSet& contexts, TransformTrial& out);
+
+    Distortion distortion(Component component, const Block& block, const Sample* recon) const;
+
+  private:
+    const FrameContext& context_;
+    const FrameState& state_;
+    alignas(64) Residual residual_[kMaxTbSize * kMaxTbSize];
+    alignas(64) Coeff coeffs_[kMaxTbSize * kMaxTbSize];
+};
+
+}  // namespace idse::vvc

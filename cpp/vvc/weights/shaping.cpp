@@ -1,0 +1,114 @@
+#include "shaping.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "fixed_math.h"
+
+namespace idse::vvc {
+
+namespace {
+
+double mean_of(const std::vector<double>& v) {
+    double sum = 0;
+    for (double x : v) sum += x;
+    return sum / double(v.size());
+}
+
+double log2_geometric_mean(const std::vector<double>& v) {
+    double sum = 0;
+    for (double x : v) sum += portable_log2(x);
+    return sum / double(v.size());
+}
+
+// A map whose values are all alike is the uniform map: exactly 1 everywhere, whatever rounding would leave.
+bool is_uniform(const std::vector<double>& v) {
+    return std::all_of(v.begin(), v.end(), [&](double x) { return x == v.front(); });
+}
+
+std::vector<double> read_plane(const float* data, size_t count, const char* name) {
+    std::vector<double> plane(count);
+    for (size_t i = 0; i < count; i++) {
+        const double value = double(data[i]);
+        if (!std::isfinite(value) || value < 0)
+            throw EncodeError(std::string("the ") + name +
+                              " weights hold a value that is negative or not finite; make the map again");
+        plane[i] = value;
+    }
+    return plane;
+}
+
+// Tikhonov blend and exponent, in units of `mean`. The floor keeps zero weights finite under the logarithm.
+void blend(std::vector<double>& plane, double mean, const WeightShaping& shaping) {
+    if (std::isinf(shaping.tau) || shaping.exponent == 0) {
+        std::fill(plane.begin(), plane.end(), 1.0);
+        return;
+    }
+    for (double& w : plane) {
+        const double blended = (w + shaping.tau * mean) / ((1 + shaping.tau) * mean);
+        w = portable_exp2(shaping.exponent * portable_log2(std::max(blended, 1e-9)));
+    }
+}
+
+// Scales to geometric mean 1 and clips; a second round brings the mean back after the clip.
+void normalise(std::vector<double>& plane, double clip_qp) {
+    if (is_uniform(plane)) {
+        std::fill(plane.begin(), plane.end(), 1.0);
+        return;
+    }
+    const double limit = portable_exp2(clip_qp / 3);
+    for (int round = 0; round < 3; round++) {
+        const double scale = portable_exp2(-log2_geometric_mean(plane));
+        for (double& w : plane) w = std::clamp(w * scale, 1 / limit, limit);
+    }
+}
+
+}  // namespace
+
+ShapedWeights shape_weights(const FrameWeights& raw, int width, int height, ChromaFormat format,
+                            const WeightShaping& shaping) {
+    if (raw.log2_unit < 0 || raw.log2_unit > 7)
+        throw EncodeError("the weight map's unit must be 1 to 128 samples");
+    if (!raw.planes[0]) throw EncodeError("the weight map has no luma plane");
+    if (!(shaping.tau >= 0)) throw EncodeError("tau must be 0 or more");
+    if (!(shaping.exponent >= 0) || std::isinf(shaping.exponent))
+        throw EncodeError("the weight exponent must be 0 or more");
+    if (!(shaping.clip_qp >= 0) || shaping.clip_qp > 12)
+        throw EncodeError("the weight clip must be 0 to 12 QP");
+
+    ShapedWeights out;
+    out.log2_unit = raw.log2_unit;
+    const int unit = 1 << raw.log2_unit;
+    out.cols = (width + unit - 1) / unit;
+    out.rows = (height + unit - 1) / unit;
+    const size_t count = size_t(out.cols) * out.rows;
+
+    static const char* const names[3] = {"luma", "Cb", "Cr"};
+    out.planes[0] = read_plane(raw.planes[0], count, names[0]);
+    const double mean = mean_of(out.planes[0]);
+    if (!(mean > 0)) throw EncodeError("the luma weights are all zero; make the map again");
+    out.luma_mean = mean;
+    blend(out.planes[0], mean, shaping);
+    const double luma_log_mean = log2_geometric_mean(out.planes[0]);
+
+    if (format == ChromaFormat::k420) {
+        for (int c = 1; c < 3; c++) {
+            if (raw.planes[c]) {
+                out.planes[c] = read_plane(raw.planes[c], count, names[c]);
+                blend(out.planes[c], mean, shaping);
+                out.chroma_gain[c - 1] = portable_exp2(log2_geometric_mean(out.planes[c]) - luma_log_mean);
+            } else {
+                out.planes[c] = out.planes[0];
+            }
+            normalise(out.planes[c], shaping.clip_qp);
+        }
+    }
+    normalise(out.planes[0], shaping.clip_qp);
+    return out;
+}
+
+int qp_offset_of_gain(double gain) {
+    return std::clamp(int(std::lround(-3 * portable_log2(gain))), -12, 12);
+}
+
+}  // namespace idse::vvc
