@@ -84,6 +84,7 @@ class Evaluation:
         for name, cells in measurements.items():
             self._add(name, cells, wanted)
         self._resampled = functools.cache(self._resampled_curves)
+        self.figure = functools.cache(self._figure)
 
     def _add(
         self,
@@ -123,7 +124,7 @@ class Evaluation:
     def _resampled_curves(self, name: str, measure: str) -> list[Curve]:
         return [self.curve(name, measure, counts) for counts in self._draws]
 
-    def figure(self, anchor: str, test: str, measure: str) -> Figure:
+    def _figure(self, anchor: str, test: str, measure: str) -> Figure:
         """BD-rate of `test` against `anchor` with its bootstrap interval."""
         value = bd_rate(*self.curve(anchor, measure), *self.curve(test, measure))
         pairs = zip(self._resampled(anchor, measure), self._resampled(test, measure), strict=True)

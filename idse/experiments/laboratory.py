@@ -116,7 +116,8 @@ class Laboratory:
             stream = self.engine.encode([frame], weights, configuration.settings(qp, self.base))
             encode_cpu = time.process_time() - began
             recon = stream.recon[0]
-            seen = [d.observe(seen_rgb(recon, frame.bit_depth)) for d in self.detectors]
+            rgb = seen_rgb(recon, frame.bit_depth)
+            seen = [d.observe(rgb) for d in self.detectors]
             stats = stream.frames[0]
             measured = Measurement(
                 size=len(stream.data),
@@ -166,4 +167,5 @@ class Laboratory:
 
     def _observe_source(self, picture: Path) -> tuple[Frame, list[Observation]]:
         frame = load_photograph(picture)
-        return frame, [d.observe(seen_rgb(frame, frame.bit_depth)) for d in self.detectors]
+        rgb = seen_rgb(frame, frame.bit_depth)
+        return frame, [d.observe(rgb) for d in self.detectors]

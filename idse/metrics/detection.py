@@ -15,11 +15,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
-RECALL_POINTS = np.linspace(0.0, 1.0, 101)
 PSEUDO_GROUND_TRUTH_SCORE = 0.3
 MAX_DETECTIONS = 100
 
@@ -106,33 +106,42 @@ class PooledCurve:
     """Many pictures' detections in one list by score, ready for AP under any multiplicity of pictures."""
 
     def __init__(self, pictures: Sequence[MatchedDetections]) -> None:
-        scores = np.concatenate([p.scores for p in pictures]) if pictures else np.zeros(0)
-        order = np.argsort(-scores, kind="mergesort")
+        scores = np.concatenate([np.zeros(0), *[p.scores for p in pictures]])
+        order = np.argsort(-scores, kind="stable")
         self._owner = np.repeat(np.arange(len(pictures)), [len(p.scores) for p in pictures])[order]
-        hits = (
-            np.concatenate([p.hits for p in pictures])
-            if pictures
-            else np.zeros((0, len(IOU_THRESHOLDS)), bool)
-        )
-        self._hits = np.ascontiguousarray(hits[order].T).astype(np.float64)
-        self._positives = np.array([p.positives for p in pictures], dtype=np.float64)
+        none = np.zeros((0, len(IOU_THRESHOLDS)), dtype=bool)
+        self._hits = np.ascontiguousarray(np.concatenate([none, *[p.hits for p in pictures]])[order].T)
+        self._positives = np.array([p.positives for p in pictures], dtype=np.int64)
 
     def average_precision(self, counts: npt.NDArray[np.integer] | None = None) -> float:
         """AP@[.5:.95]; `counts[i]`: how often picture i stands in the sample. NaN with nothing to find."""
-        times = np.ones(len(self._positives)) if counts is None else counts.astype(np.float64)
-        positives = float(times @ self._positives)
+        times = np.ones(len(self._positives), dtype=np.int64) if counts is None else counts.astype(np.int64)
+        positives = int(times @ self._positives)
         if positives == 0:
             return float("nan")
-        weight = times[self._owner]
-        total = np.cumsum(weight)
-        result = 0.0
-        for hits in self._hits:
-            found = np.cumsum(hits * weight)
-            precision = np.divide(found, total, out=np.zeros_like(found), where=total > 0)
-            envelope = np.maximum.accumulate(precision[::-1])[::-1]
-            at = np.searchsorted(found / positives, RECALL_POINTS - 1e-12, side="left")
-            result += float(envelope[at[at < len(envelope)]].sum()) / len(RECALL_POINTS)
-        return result / len(IOU_THRESHOLDS)
+        return float(np.mean([_interpolated(hits, times[self._owner], positives) for hits in self._hits]))
+
+
+@numba.njit(cache=True)
+def _interpolated(hits: npt.NDArray[np.bool_], weight: npt.NDArray[np.int64], positives: int) -> float:
+    """101-point interpolated precision of detections by falling score, each standing `weight` times."""
+    n = len(hits)
+    recall = np.empty(n)
+    precision = np.empty(n)
+    found = total = 0
+    for i in range(n):
+        total += weight[i]
+        found += weight[i] if hits[i] else 0
+        recall[i] = found / positives
+        precision[i] = found / total if total > 0 else 0.0
+    # Down from the highest recall: the best precision at this recall or a higher one.
+    best, result, i = 0.0, 0.0, n - 1
+    for point in range(100, -1, -1):
+        while i >= 0 and recall[i] >= point / 100 - 1e-12:
+            best = max(best, precision[i])
+            i -= 1
+        result += best
+    return result / 101
 
 
 def average_precision(pictures: Sequence[MatchedDetections]) -> float:

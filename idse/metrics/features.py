@@ -40,9 +40,8 @@ def feature_error(
     for level, (a, b) in enumerate(zip(reference, test, strict=True)):
         if a.shape != b.shape:
             raise ValueError(f"level {level} differs in shape: {a.shape} and {b.shape}")
-        difference = np.subtract(a, b, dtype=np.float64).ravel()
-        sse += float(np.dot(difference, difference))
-        elements += difference.size
+        sse += float(np.sum(np.square(a - b), dtype=np.float64))
+        elements += a.size
     if elements == 0:
         raise ValueError("no features")
     return FeatureError(sse, elements)
