@@ -55,10 +55,12 @@ class NativeEngine:
         scope = settings.weight_scope
         native_weights: list[Any] = []
         if weights is not None and scope is not WeightScope.NONE:
-            check_weights(weights, frames)
+            weights.check_fits(first.width, first.height, len(frames))
             native_weights = [
                 self._native.Weights(
-                    weights.log2_unit, list(weights.planes[i]), None if weights.tiles is None else weights.tiles[i]
+                    weights.log2_unit,
+                    list(weights.planes[i]),
+                    None if weights.tiles is None else weights.tiles[i],
                 )
                 for i in range(len(frames))
             ]
@@ -83,7 +85,10 @@ class NativeEngine:
         seconds = time.perf_counter() - began
         return EncodedStream(
             data=data,
-            recon=[Frame(tuple(p), 10, f.chroma_format, f.matrix, f.full_range) for p, f in zip(recon, frames, strict=True)],
+            recon=[
+                Frame(tuple(p), 10, f.chroma_format, f.matrix, f.full_range)
+                for p, f in zip(recon, frames, strict=True)
+            ],
             frames=[FrameStats(**s) for s in stats],
             seconds=seconds,
             provenance={
@@ -107,23 +112,6 @@ def check_frames(frames: Sequence[Frame]) -> None:
             )
         if (f.bit_depth, f.chroma_format) != (first.bit_depth, first.chroma_format):
             raise IdseError(f"frame {i} has another bit depth or chroma format than frame 0")
-
-
-def check_weights(weights: WeightMap, frames: Sequence[Frame]) -> None:
-    """Raise an `IdseError` unless the map is one of these frames'."""
-    first = frames[0]
-    if (weights.width, weights.height) != (first.width, first.height):
-        raise IdseError(
-            f"the weight map is of a {weights.width}x{weights.height} picture, this one is "
-            f"{first.width}x{first.height}: make its own map with 'idse map'"
-        )
-    if len(weights.planes) != len(frames):
-        raise IdseError(
-            f"the weight map has {len(weights.planes)} frames, the input has {len(frames)}: "
-            "choose as many with --frames"
-        )
-    if not np.isfinite(weights.planes).all() or (weights.planes < 0).any():
-        raise IdseError("the weight map holds values that are negative or not finite: make it anew with 'idse map'")
 
 
 def _load() -> ModuleType:

@@ -140,7 +140,9 @@ class Frame:
             planes = [p.astype(dtype) << shift for p in self.planes]
         else:
             half, peak = 1 << (-shift - 1), (1 << bit_depth) - 1
-            planes = [np.minimum((p.astype(np.uint32) + half) >> -shift, peak).astype(dtype) for p in self.planes]
+            planes = [
+                np.minimum((p.astype(np.uint32) + half) >> -shift, peak).astype(dtype) for p in self.planes
+            ]
         return Frame(tuple(planes), bit_depth, self.chroma_format, self.matrix, self.full_range)
 
 

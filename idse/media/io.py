@@ -52,8 +52,13 @@ def parse_frames(text: str) -> tuple[int, int | None]:
     return first, last
 
 
-def read_frames(path: Path, options: InputOptions | None = None) -> list[Frame]:
+def read_frames(path: Path, options: InputOptions | None = None, *, vvc: bool = False) -> list[Frame]:
     """Read the chosen frames of a file: raw `.yuv`, `.y4m`, a picture, or whatever PyAV decodes.
+
+    Args:
+        path: Its suffix says which.
+        options: What the file does not say.
+        vvc: Whatever its suffix, take it as a VVC stream.
 
     Raises:
         IdseError: The file is missing, damaged, cut short, or lacks what `options` must then say.
@@ -66,13 +71,15 @@ def read_frames(path: Path, options: InputOptions | None = None) -> list[Frame]:
             raise IdseError(f"{path}: no such file")
         if path.stat().st_size == 0 and path.is_file():
             raise IdseError(f"{path}: the file is empty")
-        frames = _limited(path, _open(path, options))
+        frames = _limited(path, _open(path, options, vvc))
     except OSError as error:
         raise IdseError(f"{path}: cannot be read ({error.strerror or error})") from None
     first, last = options.frames
     wanted = None if last is None else last - first
     if len(frames) < (wanted or 1):
-        raise IdseError(f"{path}: frames {first}:{'' if last is None else last} asked for, the file ends before: see --frames")
+        raise IdseError(
+            f"{path}: frames {first}:{'' if last is None else last} asked for, the file ends before: see --frames"
+        )
     return frames
 
 
@@ -82,7 +89,9 @@ def list_pictures(folder: Path) -> list[Path]:
     Raises:
         IdseError: There is none.
     """
-    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in still.SUFFIXES and not p.name.startswith("."))
+    found = sorted(
+        p for p in folder.iterdir() if p.suffix.lower() in still.SUFFIXES and not p.name.startswith(".")
+    )
     if not found:
         raise IdseError(f"{folder}: holds no pictures ({', '.join(sorted(still.SUFFIXES))})")
     return found
@@ -96,7 +105,9 @@ def write_frames(path: Path, frames: Sequence[Frame]) -> None:
     """
     suffix = path.suffix.lower()
     if suffix in still.SUFFIXES and len(frames) != 1:
-        raise IdseError(f"{path}: a picture holds one frame, these are {len(frames)}: choose one, or write .y4m or .yuv")
+        raise IdseError(
+            f"{path}: a picture holds one frame, these are {len(frames)}: choose one, or write .y4m or .yuv"
+        )
     check_output_suffix(path)
     with replacing(path) as temporary:
         if suffix in still.SUFFIXES:
@@ -112,9 +123,14 @@ def check_output_suffix(path: Path) -> None:
         raise IdseError(f"{path}: unknown kind of output '{path.suffix}': use .png, .jpg, .y4m or .yuv")
 
 
-def _open(path: Path, options: InputOptions) -> Iterator[Frame]:
+def _open(path: Path, options: InputOptions, vvc: bool) -> Iterator[Frame]:
     first, last = options.frames
     suffix = path.suffix.lower()
+    if vvc or suffix in (".266", ".vvc", ".h266"):
+        decoded = video.decode_vvc(
+            path.read_bytes(), name=str(path), matrix=options.matrix, full_range=options.full_range
+        )
+        return itertools.islice(decoded, first, last)
     if suffix == ".yuv":
         return _raw_frames(path, options)
     if suffix == ".y4m":
@@ -127,9 +143,6 @@ def _open(path: Path, options: InputOptions) -> Iterator[Frame]:
             full_range=options.full_range is not False,
         )
         return itertools.islice([frame], first, last)
-    if suffix in (".266", ".vvc"):
-        decoded = video.decode_vvc(path.read_bytes(), name=str(path), matrix=options.matrix, full_range=options.full_range)
-        return itertools.islice(decoded, first, last)
     decoded_video = video.read_video(path, matrix=options.matrix, full_range=options.full_range)
     return itertools.islice(decoded_video, first, last)
 
@@ -139,7 +152,9 @@ def _raw_frames(path: Path, options: InputOptions) -> Iterator[Frame]:
     first, last = options.frames
     total = path.stat().st_size // fmt.frame_bytes
     if first >= total or (last is not None and last > total):
-        raise IdseError(f"{path}: has {total} frames, frames {first}:{'' if last is None else last} asked for: see --frames")
+        raise IdseError(
+            f"{path}: has {total} frames, frames {first}:{'' if last is None else last} asked for: see --frames"
+        )
     with path.open("rb") as source:
         source.seek(first * fmt.frame_bytes)
         for _ in range(first, total if last is None else last):
@@ -160,6 +175,8 @@ def _limited(path: Path, frames: Iterator[Frame]) -> list[Frame]:
     for frame in frames:
         size += sum(p.nbytes for p in frame.planes)
         if size > _MEMORY_LIMIT:
-            raise IdseError(f"{path}: more than {_MEMORY_LIMIT >> 30} GiB of samples at once: choose a part with --frames")
+            raise IdseError(
+                f"{path}: more than {_MEMORY_LIMIT >> 30} GiB of samples at once: choose a part with --frames"
+            )
         kept.append(frame)
     return kept

@@ -65,7 +65,9 @@ def guess_format(
     if size is None:
         match = _SIZE.search(name)
         if not match:
-            raise IdseError(f"{path}: a raw file has no header and its name no size: give --size WIDTHxHEIGHT")
+            raise IdseError(
+                f"{path}: a raw file has no header and its name no size: give --size WIDTHxHEIGHT"
+            )
         size = int(match[1]), int(match[2])
     if bit_depth is None and (match := _DEPTH.search(name) or _PIXEL_DEPTH.search(name)):
         bit_depth = int(match[1])
@@ -97,7 +99,9 @@ def guess_format(
         )
     if len(fitting) > 1 or (bit_depth is None and fitting[0].bit_depth == 16):
         unknown = [o for o, v in (("--bit-depth", bit_depth), ("--chroma", chroma)) if v is None]
-        raise IdseError(f"{path}: neither its name nor its length tells the sample format: give {' and '.join(unknown)}")
+        raise IdseError(
+            f"{path}: neither its name nor its length tells the sample format: give {' and '.join(unknown)}"
+        )
     return fitting[0]
 
 
@@ -116,7 +120,7 @@ def read_frame(source: BinaryIO, fmt: RawFormat, matrix: str, full_range: bool) 
         plane = np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
         if fmt.bit_depth > 8 and int(plane.max()) >> fmt.bit_depth:
             raise IdseError(
-                f"{source.name}: a sample of {int(plane.max())} is too large for {fmt.bit_depth} bit: check --bit-depth"
+                f"{source.name}: a sample of {plane.max()} is too large for {fmt.bit_depth} bit: check --bit-depth"
             )
         planes.append(plane)
     return Frame(tuple(planes), fmt.bit_depth, fmt.chroma_format, matrix, full_range)  # type: ignore[arg-type]

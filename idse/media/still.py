@@ -24,8 +24,8 @@ def read_picture(
 ) -> Frame:
     """Read a picture as a frame, turned as its EXIF orientation says; an alpha channel is dropped.
 
-    Grey pictures become 4:0:0 (16-bit ones: 10 bit), others 8-bit 4:2:0, unless `chroma_format` says otherwise. The last
-    column or row of an odd 4:2:0 size is repeated, since no such stream has an odd size.
+    Grey pictures become 4:0:0 (16-bit ones: 10 bit), others 8-bit 4:2:0, unless `chroma_format` says otherwise.
+    The last column or row of an odd 4:2:0 size is repeated, since no such stream has an odd size.
 
     Raises:
         IdseError: Not a picture, or damaged.
@@ -47,7 +47,9 @@ def read_picture(
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
         if isinstance(error, (FileNotFoundError, PermissionError)):
             raise
-        raise IdseError(f"{path}: no picture that can be read, or a damaged one ({_one_line(error)})") from None
+        raise IdseError(
+            f"{path}: no picture that can be read, or a damaged one ({_one_line(error)})"
+        ) from None
     if chroma_format == "420":
         rgb = np.pad(rgb, ((0, rgb.shape[0] % 2), (0, rgb.shape[1] % 2), (0, 0)), mode="edge")
     return Frame.from_rgb(rgb, chroma_format=chroma_format, matrix=matrix, full_range=full_range)
@@ -56,14 +58,15 @@ def read_picture(
 def write_picture(path: Path, frame: Frame) -> None:
     """Write a frame as RGB (4:0:0: grey) of 8 bit; the suffix of `path` names the format.
 
+    Deeper frames are rounded to 8 bit first: encoders make 10 bits of 8 by a shift, and this is its way back.
+
     Raises:
         IdseError: Pillow knows no such suffix.
     """
-    rgb = frame.to_rgb()
+    rgb = frame.with_bit_depth(8).to_rgb()
     picture = Image.fromarray(np.ascontiguousarray(rgb[..., 0]) if frame.chroma_format == "400" else rgb)
-    options = {"quality": 95} if path.suffix.lower() in (".jpg", ".jpeg") else {}
     try:
-        picture.save(path, **options)
+        picture.save(path, quality=95)  # of JPEG; PNG has none
     except ValueError:
         raise IdseError(f"{path}: unknown kind of picture '{path.suffix}'") from None
 

@@ -29,7 +29,9 @@ _LIMITED_RANGE = 1
 _BT709 = 1  # AVCOL_SPC_BT709
 
 
-def read_video(path: Path, *, matrix: Matrix | None = None, full_range: bool | None = None) -> Iterator[Frame]:
+def read_video(
+    path: Path, *, matrix: Matrix | None = None, full_range: bool | None = None
+) -> Iterator[Frame]:
     """Decode a file's first video stream. Formats other than 4:2:0 and grey are converted to 4:2:0 of 8 or 10 bit.
 
     Args:
@@ -49,7 +51,9 @@ def read_video(path: Path, *, matrix: Matrix | None = None, full_range: bool | N
     except (FileNotFoundError, PermissionError, IsADirectoryError):
         raise
     except FFmpegError as error:
-        raise IdseError(f"{path}: neither a picture nor a video that can be read ({error.strerror})") from None
+        raise IdseError(
+            f"{path}: neither a picture nor a video that can be read ({error.strerror})"
+        ) from None
 
 
 def decode_vvc(
@@ -86,7 +90,9 @@ def decode_vvc(
     if info is None:
         return frames
     if len(frames) != info.frames:
-        raise IdseError(f"{name}: damaged VVC stream: {info.frames} pictures begin in it, {len(frames)} could be decoded")
+        raise IdseError(
+            f"{name}: damaged VVC stream: {info.frames} pictures begin in it, {len(frames)} could be decoded"
+        )
     try:
         check_md5(info, frames)
     except IdseError as error:

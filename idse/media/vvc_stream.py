@@ -1,4 +1,4 @@
-"""A VVC byte stream's own words: its NAL units, the head of its SPS and the hashes of its pictures (H.266 clause 7)."""
+"""A VVC byte stream's own words: NAL units, the head of the SPS, hashes of its pictures (H.266 clause 7)."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class StreamInfo:
 
     Attributes:
         sps: The first one.
-        bytes: Of the whole stream.
+        size: Bytes of the whole stream.
         frames: Coded pictures.
         nals: Type's name, bytes with the start code; in the stream's order.
         md5s: Per picture with an MD5 SEI: its number, and a digest per plane.
@@ -67,7 +67,7 @@ class StreamInfo:
     """
 
     sps: Sps
-    bytes: int
+    size: int
     frames: int
     nals: list[tuple[str, int]]
     md5s: dict[int, list[bytes]] = field(default_factory=dict)
@@ -101,7 +101,9 @@ def parse_stream(data: bytes, name: str = "stream") -> StreamInfo:
             all_idr &= kind in _IDR or kind not in _SLICES
             if kind == _SPS and sps is None:
                 sps = _parse_sps(_Bits(_unescape(unit[2:])))
-            elif kind == _PICTURE_HEADER or (kind in _SLICES and unit[2] & 0x80):  # sh_picture_header_in_slice_header_flag
+            elif kind == _PICTURE_HEADER or (
+                kind in _SLICES and unit[2] & 0x80
+            ):  # sh_picture_header_in_slice_header_flag
                 frames += 1
             elif kind == _SUFFIX_SEI:
                 for payload_type, payload in _sei_messages(_unescape(unit[2:])):
@@ -131,7 +133,9 @@ def check_md5(info: StreamInfo, coded_frames: Sequence[Frame]) -> int:
         dtype = "u1" if frame.bit_depth == 8 else "<u2"
         for plane, digest in zip(frame.planes, info.md5s[number], strict=False):
             if hashlib.md5(np.ascontiguousarray(plane, dtype).tobytes()).digest() != digest:
-                raise IdseError(f"picture {number} is not what was coded (its MD5 differs): the stream is damaged")
+                raise IdseError(
+                    f"picture {number} is not what was coded (its MD5 differs): the stream is damaged"
+                )
     return compared
 
 

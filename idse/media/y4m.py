@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import BinaryIO
 
 from idse.errors import IdseError
@@ -39,7 +38,6 @@ def read_header(source: BinaryIO) -> tuple[raw.RawFormat, bool | None]:
     return raw.RawFormat(width, height, depth, chroma), full
 
 
-
 def read_frame(source: BinaryIO, fmt: raw.RawFormat, matrix: str, full_range: bool) -> Frame | None:
     """Read the next frame; None at the end of the file."""
     line = source.readline(4096)
@@ -67,7 +65,7 @@ def write_frames(target: BinaryIO, frames: Iterable[Frame], rate: str = "30:1") 
 
 
 def _chroma(text: str, name: str) -> tuple[str, int]:
-    """ "420p10" -> ("420", 10)."""
+    """The chroma format and bit depth that the field C names."""
     for prefix, chroma in (("420p", "420"), ("mono", "400")):
         if text.startswith(prefix) and text[len(prefix) :].isdigit():
             return chroma, int(text[len(prefix) :])

@@ -1,0 +1,5 @@
+"""`python -m idse`."""
+
+from idse.cli.main import run
+
+run()

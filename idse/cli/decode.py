@@ -1,0 +1,46 @@
+"""`idse decode`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from idse.cli import options as o
+from idse.cli.output import print_json
+from idse.errors import IdseError
+from idse.media.files import check_writable
+from idse.media.io import check_output_suffix, read_frames, write_frames
+
+
+def decode(
+    stream: Annotated[Path, typer.Argument(metavar="STREAM", help="VVC stream (.266).")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Picture (.png, .jpg), .y4m or raw .yuv.")],
+    frames: o.Frames = None,
+    bit_depth: Annotated[
+        int | None, typer.Option("--bit-depth", help="Of .yuv and .y4m, 8..16 (default: the stream's).")
+    ] = None,
+    matrix: o.Matrix = None,
+    range_: o.Range = None,
+    json: o.Json = False,
+) -> None:
+    """Decode a VVC stream with FFmpeg (PyAV)."""
+    options = o.input_options(None, bit_depth, None, frames, matrix, range_)
+    check_output_suffix(output)
+    if output.exists() and stream.exists() and output.samefile(stream):
+        raise IdseError(f"{output}: would overwrite the input; choose another name with -o")
+    check_writable(output)
+    decoded = read_frames(stream, options, vvc=True)
+    if bit_depth is not None:
+        decoded = [frame.with_bit_depth(bit_depth) for frame in decoded]
+    write_frames(output, decoded)
+    first = decoded[0]
+    if json:
+        print_json({
+            "output": str(output), "frames": len(decoded), "width": first.width, "height": first.height,
+            "bit_depth": first.bit_depth, "chroma": first.chroma_format,
+        })  # fmt: skip
+    else:
+        sampling = f"{first.bit_depth} bit  {first.chroma_format}"
+        print(f"{len(decoded)} frames  {first.width}x{first.height}  {sampling}  {output}")

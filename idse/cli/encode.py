@@ -1,0 +1,266 @@
+"""`idse encode`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from idse.cli import options as o
+from idse.cli.output import Bar, last_line, note, print_json
+from idse.engines import EncodeSettings, Engine, WeightScope, get_engine
+from idse.errors import IdseError
+from idse.media import raw
+from idse.media.files import check_writable, replacing
+from idse.media.frame import Frame
+from idse.media.io import InputOptions, list_pictures, read_frames
+from idse.pipeline import ImportanceSettings, MapMaker, code, summary
+
+if TYPE_CHECKING:
+    from idse.importance.weight_map import WeightMap
+
+_STREAM = "Stream"
+
+
+def encode(
+    input_: Annotated[
+        Path,
+        typer.Argument(metavar="INPUT", help="Raw .yuv, .y4m, PNG, JPEG, video, or a folder of pictures."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Stream (default: the input's name with .266), or a folder."),
+    ] = None,
+    qp: Annotated[int, typer.Option("--qp", help="Luma QP, 0..63.", rich_help_panel=_STREAM)] = 32,
+    target_bytes: Annotated[
+        int | None,
+        typer.Option("--target-bytes", help="Bytes wanted for each frame.", rich_help_panel=_STREAM),
+    ] = None,
+    target_bpp: Annotated[
+        float | None,
+        typer.Option("--target-bpp", help="The same in bits per luma sample.", rich_help_panel=_STREAM),
+    ] = None,
+    preset: Annotated[
+        str,
+        typer.Option(
+            "--preset", help="faster, fast, medium, slow, slower, or 0..4.", rich_help_panel=_STREAM
+        ),
+    ] = "medium",
+    threads: Annotated[
+        int, typer.Option("--threads", help="The bytes never depend on it.", rich_help_panel=_STREAM)
+    ] = 1,
+    ctu: Annotated[int, typer.Option("--ctu", help="64 or 128.", rich_help_panel=_STREAM)] = 128,
+    dual_tree: Annotated[
+        bool,
+        typer.Option(
+            "--dual-tree/--single-tree", help="Chroma has a tree of its own.", rich_help_panel=_STREAM
+        ),
+    ] = True,
+    wpp: Annotated[
+        bool, typer.Option("--wpp", help="Wavefronts: threads within a picture.", rich_help_panel=_STREAM)
+    ] = False,
+    cb_qp_offset: Annotated[
+        int, typer.Option("--cb-qp-offset", help="-12..12.", rich_help_panel=_STREAM)
+    ] = 0,
+    cr_qp_offset: Annotated[
+        int, typer.Option("--cr-qp-offset", help="-12..12.", rich_help_panel=_STREAM)
+    ] = 0,
+    engine: Annotated[
+        str, typer.Option("--engine", help="The encoder: native.", rich_help_panel=_STREAM)
+    ] = "native",
+    importance: o.Importance = "jacobian",
+    detector: o.Detector = "embedded",
+    weights: o.Weights = None,
+    nodes: o.Nodes = None,
+    proj_dim: o.ProjDim = 4,
+    sketch: o.Sketch = "rademacher",
+    seed: o.Seed = 0,
+    rounds: o.Rounds = 1,
+    noise: o.Noise = 0.0,
+    unit: o.Unit = 8,
+    tiles: o.Tiles = False,
+    device: o.Device = "auto",
+    tau: o.Tau = 0.2,
+    exponent: o.Exponent = 0.5,
+    clip_qp: o.ClipQp = 6.0,
+    weight_scope: Annotated[
+        str,
+        typer.Option(
+            "--weight-scope",
+            help="Where weights act: all, none, or some of rdo,quant,qp.",
+            rich_help_panel="Importance",
+        ),
+    ] = "all",
+    map_in: Annotated[
+        Path | None, typer.Option("--map-in", help="Take this weight map.", rich_help_panel="Importance")
+    ] = None,
+    map_out: Annotated[
+        Path | None, typer.Option("--map-out", help="Write the weight map.", rich_help_panel="Importance")
+    ] = None,
+    size: o.Size = None,
+    bit_depth: o.BitDepth = None,
+    chroma: o.Chroma = None,
+    frames: o.Frames = None,
+    matrix: o.Matrix = None,
+    range_: o.Range = None,
+    recon: Annotated[
+        Path | None,
+        typer.Option("--recon", help="Write the reconstruction, raw YUV of 10 bit little-endian."),
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Decode with FFmpeg and compare every sample.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="In a folder: do what is already there again.")
+    ] = False,
+    json: o.Json = False,
+) -> None:
+    """Code pictures as VVC, with the bits where a detector looks."""
+    settings = EncodeSettings(
+        qp=qp, target_bytes=target_bytes, target_bpp=target_bpp, preset=o.parse_preset(preset), threads=threads,
+        ctu_size=ctu, dual_tree=dual_tree, wpp=wpp, cb_qp_offset=cb_qp_offset, cr_qp_offset=cr_qp_offset,
+        weight_scope=WeightScope.parse(weight_scope), tau=tau, exponent=exponent, clip_qp=clip_qp,
+    )  # fmt: skip
+    maker = MapMaker(
+        ImportanceSettings(
+            method=importance, detector=detector, weights=weights, nodes=o.parse_nodes(nodes), proj_dim=proj_dim,
+            sketch=sketch, seed=seed, rounds=rounds, noise_sigma=noise, log2_unit=o.parse_unit(unit), tiles=tiles,
+            device=device,
+        )
+    )  # fmt: skip
+    job = _Job(
+        settings=settings,
+        maker=maker,
+        engine=get_engine(engine),
+        reading=o.input_options(size, bit_depth, chroma, frames, matrix, range_),
+        verify=verify,
+        json=json,
+    )
+    if input_.is_dir():
+        for option, value in (("--map-in", map_in), ("--map-out", map_out), ("--recon", recon)):
+            if value is not None:
+                raise IdseError(
+                    f"{option} names one file, {input_} is a folder: encode its pictures one by one"
+                )
+        _encode_folder(job, input_, output, overwrite)
+    else:
+        job.run(input_, output or input_.with_suffix(".266"), map_in=map_in, map_out=map_out, recon=recon)
+
+
+class _Job:
+    """Everything but the files' names."""
+
+    def __init__(
+        self,
+        settings: EncodeSettings,
+        maker: MapMaker,
+        engine: Engine,
+        reading: InputOptions,
+        verify: bool,
+        json: bool,
+    ) -> None:
+        self.settings = settings
+        self.maker = maker
+        self.engine = engine
+        self.reading = reading
+        self.verify = verify
+        self.json = json
+
+    def run(
+        self,
+        source: Path,
+        output: Path,
+        *,
+        map_in: Path | None = None,
+        map_out: Path | None = None,
+        recon: Path | None = None,
+    ) -> dict[str, Any]:
+        """Code one file; every output appears whole, or none does."""
+        _check_outputs(source, output, recon, map_out)
+        frames = read_frames(source, self.reading)
+        if map_in is not None:
+            weights: WeightMap | None = _load_map(map_in, frames)
+        else:
+            with Bar(f"map of {source.name}") as bar:
+                weights = self.maker(frames, bar)
+        with Bar(f"encoding {source.name}") as bar:
+            stream = code(frames, weights, self.settings, self.engine, verify=self.verify, progress=bar)
+        with ExitStack() as whole:
+            whole.enter_context(replacing(output)).write_bytes(stream.data)
+            if recon is not None:
+                with whole.enter_context(replacing(recon)).open("wb") as target:
+                    raw.write_frames(target, stream.recon)
+            if map_out is not None and weights is not None:
+                weights.save(whole.enter_context(replacing(map_out)))
+        figures = {"input": str(source), "output": str(output)} | summary(stream, self.maker)
+        if self.json:
+            print_json(figures)
+        else:
+            print(last_line(figures), flush=True)
+        return figures
+
+
+def _load_map(path: Path, frames: Sequence[Frame]) -> WeightMap:
+    from idse.importance.weight_map import WeightMap
+
+    weights = WeightMap.load(path)
+    try:
+        weights.check_fits(frames[0].width, frames[0].height, len(frames))
+    except IdseError as error:
+        raise IdseError(f"{path}: {error}: make the input's own with 'idse map'") from None
+    return weights
+
+
+def _encode_folder(job: _Job, folder: Path, output: Path | None, overwrite: bool) -> None:
+    target = output or folder.with_name(folder.resolve().name + "-266")
+    pictures = list_pictures(folder)
+    streams = _stream_names(pictures, target)
+    if target.exists() and not target.is_dir():
+        raise IdseError(f"{target}: is a file; for a folder of pictures -o must name a folder")
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise IdseError(
+            f"cannot make the folder {target}: {error.strerror}; choose another with -o"
+        ) from None
+    waiting = [(p, s) for p, s in zip(pictures, streams, strict=True) if overwrite or not s.exists()]
+    if len(waiting) < len(pictures):
+        note(
+            f"{len(pictures) - len(waiting)} of {len(pictures)} are already in {target}; --overwrite does them again"
+        )
+    began = time.perf_counter()
+    total, failed = 0, []
+    for number, (picture, stream) in enumerate(waiting, 1):
+        note(f"{number}/{len(waiting)} {picture.name}")
+        try:
+            total += int(job.run(picture, stream)["bytes"])
+        except IdseError as error:  # one bad picture does not end the night's work
+            failed.append(picture.name)
+            note(f"idse: error: {error}")
+    note(
+        f"{len(waiting) - len(failed)} pictures, {total} bytes, {time.perf_counter() - began:.1f} s, in {target}"
+    )
+    if failed:
+        raise IdseError(
+            f"{len(failed)} of {len(waiting)} pictures could not be coded: {', '.join(failed[:5])}"
+        )
+
+
+def _stream_names(pictures: list[Path], target: Path) -> list[Path]:
+    """`a.png` -> `a.266`; where another picture has the same stem, `a.png.266`."""
+    stems = [p.stem for p in pictures]
+    return [target / f"{p.name if stems.count(p.stem) > 1 else p.stem}.266" for p in pictures]
+
+
+def _check_outputs(source: Path, *outputs: Path | None) -> None:
+    named = [p for p in outputs if p is not None]
+    for i, path in enumerate(named):
+        if path.resolve() == source.resolve():
+            raise IdseError(f"{path}: would overwrite the input; choose another name with -o")
+        if path.resolve() in [p.resolve() for p in named[:i]]:
+            raise IdseError(f"{path}: named for two outputs")
+        check_writable(path)

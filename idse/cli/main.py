@@ -1,0 +1,100 @@
+"""The entry points `idse` and `idse-encode`: commands, and one line for every mistake."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from idse import __version__
+from idse.cli.decode import decode
+from idse.cli.doctor import doctor
+from idse.cli.encode import encode
+from idse.cli.info import info
+from idse.cli.map import map_
+from idse.errors import IdseError
+
+# Typer's own copy of Click, or Click itself, by its version: the base of all its complaints.
+_UsageError: type[Exception] = typer.BadParameter.mro()[1]
+
+app = typer.Typer(
+    name="idse",
+    help="Code pictures for machines with VVC: a detector's sketched Jacobian says where the bits go.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(encode)
+app.command()(decode)
+app.command("map")(map_)
+app.command()(info)
+app.command()(doctor)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"idse {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end."),
+    ] = False,
+) -> None:
+    pass
+
+
+def run() -> None:
+    """`idse`."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def run_encode() -> None:
+    """`idse-encode`: the same as `idse encode`."""
+    sys.exit(main(["encode", *sys.argv[1:]]))
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command.
+
+    Returns:
+        0; 2 after a user's mistake, told in one line on standard error; 130 after Ctrl-C.
+    """
+    with contextlib.suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        result = app(arguments, prog_name="idse", standalone_mode=False)
+    except IdseError as error:
+        return _complain(str(error), 2)
+    except _UsageError as error:
+        return _complain(error.format_message(), 2)  # type: ignore[attr-defined]
+    except (KeyboardInterrupt, typer.Abort):
+        return _complain("interrupted; nothing half-done is left behind", 130)
+    except MemoryError:
+        return _complain("not enough memory: code fewer frames at once (--frames), or a smaller picture", 2)
+    except BrokenPipeError:
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # the reader has gone: say nothing at exit
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+def _complain(message: str, code: int) -> int:
+    print("idse: error: " + " ".join(message.split()), file=sys.stderr)
+    return code
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    run()

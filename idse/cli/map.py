@@ -1,0 +1,94 @@
+"""`idse map`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from idse.cli import options as o
+from idse.cli.output import Bar, print_json
+from idse.errors import IdseError
+from idse.media.files import check_writable, replacing
+from idse.media.io import read_frames
+from idse.pipeline import ImportanceSettings, MapMaker
+
+
+def map_(
+    input_: Annotated[Path, typer.Argument(metavar="INPUT", help="Raw .yuv, .y4m, PNG, JPEG or video.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Weight map (default: the input's name with .idsew)."),
+    ] = None,
+    heatmap: Annotated[
+        Path | None, typer.Option("--heatmap", help="PNG of the map over the first frame.")
+    ] = None,
+    roi: Annotated[
+        Path | None, typer.Option("--roi", help="Delta QPs for kvazaar and uvg266 (.bin: binary).")
+    ] = None,
+    importance: o.Importance = "jacobian",
+    detector: o.Detector = "embedded",
+    weights: o.Weights = None,
+    nodes: o.Nodes = None,
+    proj_dim: o.ProjDim = 4,
+    sketch: o.Sketch = "rademacher",
+    seed: o.Seed = 0,
+    rounds: o.Rounds = 1,
+    noise: o.Noise = 0.0,
+    unit: o.Unit = 8,
+    tiles: o.Tiles = False,
+    device: o.Device = "auto",
+    tau: o.Tau = 0.2,
+    exponent: o.Exponent = 0.5,
+    clip_qp: o.ClipQp = 6.0,
+    size: o.Size = None,
+    bit_depth: o.BitDepth = None,
+    chroma: o.Chroma = None,
+    frames: o.Frames = None,
+    matrix: o.Matrix = None,
+    range_: o.Range = None,
+    json: o.Json = False,
+) -> None:
+    """Write the weight map of a picture; --tau, --exponent and --clip-qp shape only the ROI file."""
+    if importance == "none":
+        raise IdseError("--importance none makes no map: choose jacobian or activity")
+    settings = ImportanceSettings(
+        method=importance, detector=detector, weights=weights, nodes=o.parse_nodes(nodes), proj_dim=proj_dim,
+        sketch=sketch, seed=seed, rounds=rounds, noise_sigma=noise, log2_unit=o.parse_unit(unit), tiles=tiles,
+        device=device,
+    )  # fmt: skip
+    target = output or input_.with_suffix(".idsew")
+    for path in (target, heatmap, roi):
+        if path is not None:
+            check_writable(path)
+            if path.resolve() == input_.resolve():
+                raise IdseError(f"{path}: would overwrite the input; choose another name")
+    pictures = read_frames(input_, o.input_options(size, bit_depth, chroma, frames, matrix, range_))
+    maker = MapMaker(settings)
+    with Bar(f"map of {input_.name}") as bar:
+        made = maker(pictures, bar)
+    assert made is not None
+    with replacing(target) as temporary:
+        made.save(temporary)
+    if heatmap is not None:
+        from idse.importance.heatmap import save_heatmap
+
+        with replacing(heatmap) as temporary:
+            save_heatmap(made, pictures[0], temporary)
+    if roi is not None:
+        from idse.importance.roi import write_roi
+
+        with replacing(roi) as temporary:
+            write_roi(made, temporary, tau=tau, exponent=exponent, clip_qp=clip_qp)
+    size_of = target.stat().st_size
+    if json:
+        print_json({
+            "output": str(target), "bytes": size_of, "frames": made.frames, "rows": made.rows, "columns": made.cols,
+            "unit": 1 << made.log2_unit, "load_seconds": maker.load_seconds, "map_seconds": maker.seconds,
+            "provenance": made.meta,
+        })  # fmt: skip
+    else:
+        print(
+            f"{made.frames} x {made.cols}x{made.rows} weights  {size_of} bytes  map {maker.seconds:.2f} s  {target}"
+        )

@@ -1,0 +1,138 @@
+"""Options that several commands share, under the same names everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, cast
+
+import typer
+
+from idse.engines.base import PRESETS
+from idse.errors import IdseError
+from idse.media.io import InputOptions, parse_frames
+from idse.media.raw import parse_size
+from idse.pipeline import METHODS, SKETCHES
+
+_IN, _MAP = "Input", "Importance"
+
+Input = Annotated[Path, typer.Argument(help="Raw .yuv, .y4m, PNG, JPEG, a folder of pictures, or a video.")]
+Size = Annotated[str | None, typer.Option("--size", help="WIDTHxHEIGHT of a raw file.", rich_help_panel=_IN)]
+BitDepth = Annotated[
+    int | None, typer.Option("--bit-depth", help="Bits a sample of a raw file.", rich_help_panel=_IN)
+]
+Chroma = Annotated[str | None, typer.Option("--chroma", help="420 or 400 (no chroma).", rich_help_panel=_IN)]
+Frames = Annotated[
+    str | None, typer.Option("--frames", help="5: the first five; 2:7: frames 2 to 6.", rich_help_panel=_IN)
+]
+Matrix = Annotated[
+    str | None,
+    typer.Option(
+        "--matrix", help="YCbCr matrix, bt601 or bt709, where the file says none.", rich_help_panel=_IN
+    ),
+]
+Range = Annotated[
+    str | None,
+    typer.Option(
+        "--range", help="Sample range, full or limited, where the file says none.", rich_help_panel=_IN
+    ),
+]
+
+Importance = Annotated[
+    str, typer.Option("--importance", help=f"What makes the map: {', '.join(METHODS)}.", rich_help_panel=_MAP)
+]
+Detector = Annotated[
+    str,
+    typer.Option(
+        "--detector", help="embedded, a torchvision model's name, or FILE.onnx.", rich_help_panel=_MAP
+    ),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option("--weights", help="The detector's weights, instead of its own.", rich_help_panel=_MAP),
+]
+Nodes = Annotated[
+    str | None,
+    typer.Option("--nodes", help="Feature tensors by name, joined by commas.", rich_help_panel=_MAP),
+]
+ProjDim = Annotated[int, typer.Option("--proj-dim", help="Rows of the sketch, 1..64.", rich_help_panel=_MAP)]
+Sketch = Annotated[str, typer.Option("--sketch", help=f"{', '.join(SKETCHES)}.", rich_help_panel=_MAP)]
+Seed = Annotated[int, typer.Option("--seed", help="Decides the map.", rich_help_panel=_MAP)]
+Rounds = Annotated[int, typer.Option("--rounds", help="Maps averaged, 1..64.", rich_help_panel=_MAP)]
+Noise = Annotated[
+    float,
+    typer.Option("--noise", help="Sigma of the input noise in each round, of 255.", rich_help_panel=_MAP),
+]
+Unit = Annotated[
+    int,
+    typer.Option(
+        "--unit", help="Side of the map's cells in luma samples: 1, 2, 4 .. 128.", rich_help_panel=_MAP
+    ),
+]
+Tiles = Annotated[
+    bool,
+    typer.Option("--tiles", help="Rank-l factors per 8x8 tile too: the true IDSE.", rich_help_panel=_MAP),
+]
+Device = Annotated[
+    str, typer.Option("--device", help="Where the detector runs: auto, cpu or cuda.", rich_help_panel=_MAP)
+]
+Tau = Annotated[
+    float,
+    typer.Option("--tau", help="Plain squared error blended in, of the mean weight.", rich_help_panel=_MAP),
+]
+Exponent = Annotated[float, typer.Option("--exponent", help="Power of the weights.", rich_help_panel=_MAP)]
+ClipQp = Annotated[
+    float, typer.Option("--clip-qp", help="Weights are clipped to this many QP steps.", rich_help_panel=_MAP)
+]
+Json = Annotated[bool, typer.Option("--json", help="The figures as JSON on standard output.")]
+
+
+def input_options(
+    size: str | None,
+    bit_depth: int | None,
+    chroma: str | None,
+    frames: str | None,
+    matrix: str | None,
+    range_: str | None,
+) -> InputOptions:
+    """What the options say of the input."""
+    if bit_depth is not None and not 8 <= bit_depth <= 16:
+        raise IdseError(f"--bit-depth {bit_depth}: must be 8..16")
+    one_of("--chroma", chroma, ("420", "400"))
+    one_of("--matrix", matrix, ("bt601", "bt709"))
+    one_of("--range", range_, ("full", "limited"))
+    return InputOptions(
+        size=None if size is None else parse_size(size),
+        bit_depth=bit_depth,
+        chroma=cast('Literal["420", "400"] | None', chroma),
+        frames=(0, None) if frames is None else parse_frames(frames),
+        matrix=cast('Literal["bt601", "bt709"] | None', matrix),
+        full_range=None if range_ is None else range_ == "full",
+    )
+
+
+def parse_preset(text: str) -> int:
+    """A preset's number or name."""
+    if text.lower() in PRESETS:
+        return PRESETS.index(text.lower())
+    if text.isdigit() and int(text) < len(PRESETS):
+        return int(text)
+    names = ", ".join(f"{i} ({name})" for i, name in enumerate(PRESETS))
+    raise IdseError(f"preset '{text}' is unknown: choose one of {names}")
+
+
+def parse_unit(unit: int) -> int:
+    """The logarithm of a cell's side."""
+    if unit not in (1, 2, 4, 8, 16, 32, 64, 128):
+        raise IdseError(f"--unit {unit}: must be 1, 2, 4, 8, 16, 32, 64 or 128")
+    return unit.bit_length() - 1
+
+
+def parse_nodes(text: str | None) -> tuple[str, ...]:
+    """Names joined by commas."""
+    return () if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def one_of(option: str, value: str | None, known: tuple[str, ...]) -> None:
+    """Raise an `IdseError` unless the value is known, or was not given."""
+    if value is not None and value not in known:
+        raise IdseError(f"{option} '{value}': must be {' or '.join(known)}")
