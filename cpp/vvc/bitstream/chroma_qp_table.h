@@ -22,6 +22,8 @@ class ChromaQpTable {
     // qp: -QpBdOffset..63, as the result. qPCb, qPCr of clause 8.7.1, before pps_cb_qp_offset is added.
     int operator[](int qp) const { return values_[size_t(qp + kQpBdOffset)]; }
 
+    const std::int8_t* data() const { return values_.data(); }  // entry 0 is of QP -QpBdOffset
+
   private:
     std::array<std::int8_t, 64 + kQpBdOffset> values_;
 };

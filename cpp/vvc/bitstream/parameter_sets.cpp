@@ -104,14 +104,14 @@ SequenceParameters sequence_parameters(const Settings& settings, int source_widt
 }
 
 int level_idc(int width, int height) {
-    struct Level {
+    struct SizeLimit {
         std::int64_t max_luma_samples;
         int idc;
     };
     // MaxLumaPs of table A.1: levels 4.1, 5.2, 6.2, 6.3.
-    constexpr std::array<Level, 4> kLevels = {
+    constexpr std::array<SizeLimit, 4> kLevels = {
         {{2'228'224, 67}, {8'912'896, 86}, {35'651'584, 102}, {80'216'064, 105}}};
-    for (const Level& level : kLevels) {
+    for (const SizeLimit& level : kLevels) {
         // Neither side may exceed Sqrt(MaxLumaPs * 8).
         const std::int64_t max_side_squared = level.max_luma_samples * 8;
         const std::int64_t w = width, h = height;

@@ -24,6 +24,10 @@ struct ContextModel {
 
     void init(int init_value, int shift_idx, int slice_qp);  // clause 9.3.2.2
 
+    friend bool operator==(const ContextModel& a, const ContextModel& b) {
+        return a.state0 == b.state0 && a.state1 == b.state1 && a.shift0 == b.shift0 && a.shift1 == b.shift1;
+    }
+
     void update(unsigned bin) {
         const int all = bin ? 0x7fff : 0;
         state0 = std::uint16_t(state0 - ((state0 >> shift0) & kState0Mask) + ((all >> shift0) & kState0Mask));
@@ -44,6 +48,7 @@ struct ContextSet {
     void init(int slice_qp);
     ContextModel& operator[](int i) { return models[std::size_t(i)]; }
     const ContextModel& operator[](int i) const { return models[std::size_t(i)]; }
+    friend bool operator==(const ContextSet& a, const ContextSet& b) { return a.models == b.models; }
 };
 
 // Counts bits and adapts the contexts as the writer would.
