@@ -24,46 +24,45 @@ struct SplitNeighbours {
     int above_qt_depth = 0;
 };
 
-// Clause 9.3.4.2.2 and table 133: contexts of split_cu_flag, split_qt_flag, mtt_split_cu_vertical_flag.
-inline int split_cu_ctx(const TreeNode& node, const AllowedSplits& allowed, const SplitNeighbours& n) {
-    const int smaller = int(n.left_available && n.left_height < node.area.h) +
-                        int(n.above_available && n.above_width < node.area.w);
+// Clause 9.3.4.2.2 and table 133. area: the node's, luma samples. Call each only where its element is
+// present.
+template <class Coder>
+void code_split_cu_flag(Coder& coder, bool split, const SplitNeighbours& n, const Block& area,
+                        const AllowedSplits& allowed) {
+    const int smaller =
+        int(n.left_available && n.left_height < area.h) + int(n.above_available && n.above_width < area.w);
     const int choices = int(allowed.bt_ver) + int(allowed.bt_hor) + int(allowed.tt_ver) +
                         int(allowed.tt_hor) + 2 * int(allowed.qt);
-    return ctx::kSplitCuFlag + smaller + 3 * (std::max(0, choices - 1) >> 1);
+    coder.bin(split, ctx::kSplitCuFlag + smaller + 3 * (std::max(0, choices - 1) >> 1));
 }
-inline int split_qt_ctx(const TreeNode& node, const SplitNeighbours& n) {
-    const int deeper = int(n.left_available && n.left_qt_depth > node.qt_depth) +
-                       int(n.above_available && n.above_qt_depth > node.qt_depth);
-    return ctx::kSplitQtFlag + deeper + (node.qt_depth >= 2 ? 3 : 0);
+
+template <class Coder>
+void code_split_qt_flag(Coder& coder, bool quad, const SplitNeighbours& n, int qt_depth) {
+    const int deeper = int(n.left_available && n.left_qt_depth > qt_depth) +
+                       int(n.above_available && n.above_qt_depth > qt_depth);
+    coder.bin(quad, ctx::kSplitQtFlag + deeper + (qt_depth >= 2 ? 3 : 0));
 }
-inline int mtt_vertical_ctx(const TreeNode& node, const AllowedSplits& allowed, const SplitNeighbours& n) {
+
+inline int mtt_vertical_ctx(const SplitNeighbours& n, const Block& area, const AllowedSplits& allowed) {
     const int vertical = int(allowed.bt_ver) + int(allowed.tt_ver);
     const int horizontal = int(allowed.bt_hor) + int(allowed.tt_hor);
     if (vertical != horizontal) return ctx::kMttSplitVertical + (vertical > horizontal ? 4 : 3);
     if (!n.left_available || !n.above_available) return ctx::kMttSplitVertical;
-    const int above = node.area.w / n.above_width;
-    const int left = node.area.h / n.left_height;
+    const int above = area.w / n.above_width;
+    const int left = area.h / n.left_height;
     return ctx::kMttSplitVertical + (above == left ? 0 : above < left ? 1 : 2);
 }
-inline int mtt_binary_ctx(const TreeNode& node, bool vertical) {
-    return ctx::kMttSplitBinary + (vertical ? 2 : 0) + int(node.mtt_depth <= 1);
-}
 
-// A node's split: all flags that are not implied by what is allowed.
+// mtt_split_cu_vertical_flag, mtt_split_cu_binary_flag where not implied; split: binary or ternary.
 template <class Coder>
-void code_split(Coder& coder, Split split, const TreeNode& node, const AllowedSplits& allowed,
-                const SplitNeighbours& neighbours) {
-    if (allowed.none && allowed.any())
-        coder.bin(split != Split::kNone, split_cu_ctx(node, allowed, neighbours));
-    if (split == Split::kNone) return;
-    if (allowed.qt && allowed.any_mtt()) coder.bin(split == Split::kQt, split_qt_ctx(node, neighbours));
-    if (split == Split::kQt) return;
+void code_mtt_split(Coder& coder, Split split, const SplitNeighbours& n, const Block& area, int mtt_depth,
+                    const AllowedSplits& allowed) {
     const bool vertical = split == Split::kBtVer || split == Split::kTtVer;
     if ((allowed.bt_ver || allowed.tt_ver) && (allowed.bt_hor || allowed.tt_hor))
-        coder.bin(vertical, mtt_vertical_ctx(node, allowed, neighbours));
+        coder.bin(vertical, mtt_vertical_ctx(n, area, allowed));
     if (vertical ? allowed.bt_ver && allowed.tt_ver : allowed.bt_hor && allowed.tt_hor)
-        coder.bin(split == Split::kBtVer || split == Split::kBtHor, mtt_binary_ctx(node, vertical));
+        coder.bin(split == Split::kBtVer || split == Split::kBtHor,
+                  ctx::kMttSplitBinary + (vertical ? 2 : 0) + int(mtt_depth <= 1));
 }
 
 // Truncated binary (clause 9.3.3.4) of value < count.
@@ -94,66 +93,53 @@ void code_luma_mode(Coder& coder, LumaModeCode code) {
     if (code.mpm_idx > 0 && code.mpm_idx < 5) coder.bypass(0);
 }
 
-// How a chroma mode is signalled: derived (the mode of luma), or one of the explicit list, or CCLM.
-struct ChromaModeCode {
-    int cclm_idx = -1;      // 0 LT, 1 L, 2 T
-    int explicit_idx = -1;  // 0..3 of explicit_chroma_modes(); both -1: derived mode
-};
-inline ChromaModeCode code_of_chroma_mode(int mode, int dm) {
-    if (mode >= kLtCclm) return {mode - kLtCclm, -1};
-    if (mode == dm) return {};
-    const std::array<int, 4> list = explicit_chroma_modes(dm);
-    return {-1, int(std::find(list.begin(), list.end(), mode) - list.begin())};
-}
-
-// cclm_mode_flag, cclm_mode_idx, intra_chroma_pred_mode. cclm_allowed: sps_cclm_enabled_flag and CclmEnabled.
+// cclm_mode_flag, cclm_mode_idx, intra_chroma_pred_mode. mode: the final one; derived: it was taken over from
+// luma's, `dm`; cclm_allowed: sps_cclm_enabled_flag and CclmEnabled.
 template <class Coder>
-void code_chroma_mode(Coder& coder, ChromaModeCode code, bool cclm_allowed) {
+void code_chroma_mode(Coder& coder, int mode, bool derived, int dm, bool cclm_allowed) {
+    const bool cclm = mode >= kLtCclm;
     if (cclm_allowed) {
-        coder.bin(code.cclm_idx >= 0, ctx::kCclmModeFlag);
-        if (code.cclm_idx >= 0) {
-            coder.bin(code.cclm_idx > 0, ctx::kCclmModeIdx);
-            if (code.cclm_idx > 0) coder.bypass(code.cclm_idx > 1);
+        coder.bin(cclm, ctx::kCclmModeFlag);
+        if (cclm) {
+            coder.bin(mode != kLtCclm, ctx::kCclmModeIdx);
+            if (mode != kLtCclm) coder.bypass(mode == kTCclm);
             return;
         }
     }
-    coder.bin(code.explicit_idx >= 0, ctx::kIntraChromaPredMode);
-    if (code.explicit_idx >= 0) coder.bypass_bits(unsigned(code.explicit_idx), 2);
+    coder.bin(!derived, ctx::kIntraChromaPredMode);
+    if (derived) return;
+    const std::array<int, 4> list = explicit_chroma_modes(dm);
+    coder.bypass_bits(unsigned(std::find(list.begin(), list.end(), mode) - list.begin()), 2);
 }
 
 // tu_y_coded_flag, tu_cb_coded_flag, tu_cr_coded_flag; the last one's context depends on Cb's flag.
 template <class Coder>
-void code_tu_y_coded(Coder& coder, bool coded) {
+void code_tu_y_coded_flag(Coder& coder, bool coded) {
     coder.bin(coded, ctx::kTuYCodedFlag);
 }
 template <class Coder>
-void code_tu_cb_coded(Coder& coder, bool coded) {
+void code_tu_cb_coded_flag(Coder& coder, bool coded) {
     coder.bin(coded, ctx::kTuCbCodedFlag);
 }
 template <class Coder>
-void code_tu_cr_coded(Coder& coder, bool coded, bool cb_coded) {
+void code_tu_cr_coded_flag(Coder& coder, bool coded, bool cb_coded) {
     coder.bin(coded, ctx::kTuCrCodedFlag + int(cb_coded));
 }
 
 // transform_skip_flag: present for w, h <= 32 where sps_transform_skip_enabled_flag.
 template <class Coder>
-void code_transform_skip(Coder& coder, bool skip, Component component) {
-    coder.bin(skip, ctx::kTransformSkipFlag + int(!is_luma(component)));
+void code_transform_skip_flag(Coder& coder, bool skip, bool luma) {
+    coder.bin(skip, ctx::kTransformSkipFlag + int(!luma));
 }
 
-// CuQpDeltaVal of a QP and its prediction: modulo 64 + QpBdOffset, in -(32 + QpBdOffset / 2)..31 + QpBdOffset
-// / 2.
-inline int cu_qp_delta(int qp, int predicted) {
-    constexpr int kCount = 64 + kQpBdOffset;
-    int delta = qp - predicted;
-    if (delta < -(kCount / 2)) delta += kCount;
-    if (delta >= kCount / 2) delta -= kCount;
-    return delta;
-}
-
-// cu_qp_delta_abs: truncated unary of 5, then 0th order Exp-Golomb; cu_qp_delta_sign_flag.
+// cu_qp_delta_abs: truncated unary of 5, then 0th order Exp-Golomb; cu_qp_delta_sign_flag. difference: QP
+// minus prediction, which counts modulo 64 + QpBdOffset so that CuQpDeltaVal stays in its range.
 template <class Coder>
-void code_cu_qp_delta(Coder& coder, int delta) {
+void code_cu_qp_delta(Coder& coder, int difference) {
+    constexpr int kPeriod = 64 + kQpBdOffset;
+    const int delta = difference < -(kPeriod / 2) ? difference + kPeriod
+                      : difference >= kPeriod / 2 ? difference - kPeriod
+                                                  : difference;
     const int abs = std::abs(delta);
     for (int i = 0; i < 5 && i <= abs; i++) coder.bin(abs > i, ctx::kCuQpDeltaAbs + int(i > 0));
     if (abs >= 5) {
