@@ -1,7 +1,7 @@
 """Any ONNX detector as a feature extractor, through onnx2torch.
 
-The graph is cut at its feature tensors, so that a map costs no time in the heads. A file `<model>.json` beside the model
-may declare what the structure cannot tell: the fields of `preprocess.Preprocess` and `nodes`.
+The graph is cut at its feature tensors, so that a map costs no time in the heads. A file `<model>.json` beside the
+model may declare what the structure cannot tell: the fields of `preprocess.Preprocess` and `nodes`.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ class OnnxExtractor:
         unknown = [n for n in self.nodes if n not in graph.producer]
         if unknown:
             hint = ", ".join(graph.find_features()) or "none found"
-            raise IdseError(f"{self.path}: no tensor '{unknown[0]}' depends on the picture; found by itself: {hint}")
+            raise IdseError(
+                f"{self.path}: no tensor '{unknown[0]}' depends on the picture; found by itself: {hint}"
+            )
         _free_batch(model, graph.shapes)
         self._model = model
         self._features = _convert(_cut(model, self._input, self.nodes), self.path).to(self.device)
@@ -246,7 +248,11 @@ def _free_batch(model: onnx.ModelProto, shapes: dict[str, tuple[int, ...]]) -> N
         name = f"idse_free_batch_{index}"
         if node.op_type == "Reshape" and node.input[1] in constants:
             shape = numpy_helper.to_array(constants[node.input[1]]).copy()
-            if len(shape) > 1 and shape[0] == 1 and not any(a.name == "allowzero" and a.i for a in node.attribute):
+            if (
+                len(shape) > 1
+                and shape[0] == 1
+                and not any(a.name == "allowzero" and a.i for a in node.attribute)
+            ):
                 shape[0] = 0
                 model.graph.initializer.append(numpy_helper.from_array(shape, name))
                 node.input[1] = name

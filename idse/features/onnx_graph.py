@@ -97,7 +97,9 @@ class Graph:
         for node in self.nodes:
             if node.stride is None or not _MIN_STRIDE <= node.stride <= _MAX_STRIDE:
                 continue
-            leaves = [c for c in self.children[node.index] if self.nodes[c].stride is None and not self._reach[c]]
+            leaves = [
+                c for c in self.children[node.index] if self.nodes[c].stride is None and not self._reach[c]
+            ]
             if leaves or self.outputs.intersection(node.outputs):
                 ends[node.stride].append(node)
         return ends

@@ -114,7 +114,7 @@ def _load_backbone(model: torch.nn.Module, path: Path) -> str:
         raise IdseError(f"{path}: no state dict")
     part = {k.removeprefix(_PREFIX): v for k, v in state.items() if str(k).startswith(_PREFIX)}
     try:
-        model.backbone.load_state_dict(part, strict=True)  # type: ignore[operator, union-attr]
+        model.backbone.load_state_dict(part, strict=True)  # type: ignore[union-attr]
     except (RuntimeError, TypeError, AttributeError) as error:
         raise IdseError(f"{path}: does not fit this model: {_first_line(error)}") from None
     return hashlib.sha256(data).hexdigest()

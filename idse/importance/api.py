@@ -42,8 +42,8 @@ def estimate_map(
     """Estimate what errors in the coded samples do to a detector's features.
 
     Per sample j of a coded plane the importance is `sum_i (d f_i / d x_j)^2` over all elements of all feature levels,
-    sketched with `proj_dim` rows (see `sketch.py`); x in 8-bit units, f as the extractor gives it. A cell's weight is the
-    mean over its samples (not the sum), so luma and chroma planes hold sensitivities of single samples and their ratio
+    sketched with `proj_dim` rows (see `sketch.py`); x in 8-bit units, f as the extractor gives it. A cell's weight is
+    the mean over its samples (not the sum), so luma and chroma planes hold sensitivities of single samples and their ratio
     is that of the planes. Cells above the plane's percentile `clip_percentile` are clipped to it.
 
     Args:
@@ -230,7 +230,11 @@ def _check_frames(frames: Sequence[Frame]) -> None:
     _need(len(frames) > 0, "no pictures to make a weight map of")
     first = frames[0]
     for frame in frames:
-        same = (frame.width, frame.height, frame.chroma_format) == (first.width, first.height, first.chroma_format)
+        same = (frame.width, frame.height, frame.chroma_format) == (
+            first.width,
+            first.height,
+            first.chroma_format,
+        )
         _need(same, "the pictures of a weight map must have one size and chroma format")
 
 

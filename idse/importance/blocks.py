@@ -29,7 +29,9 @@ def block_mean(plane: NDArray[np.floating[Any]], size: int) -> NDArray[np.float3
     return np.asarray(sums / np.outer(tall, wide), dtype=np.float32)
 
 
-def chroma_to_grid(plane: NDArray[np.floating[Any]], log2_unit: int, rows: int, cols: int) -> NDArray[np.float32]:
+def chroma_to_grid(
+    plane: NDArray[np.floating[Any]], log2_unit: int, rows: int, cols: int
+) -> NDArray[np.float32]:
     """Mean of a 4:2:0 chroma plane on the luma grid of `rows` x `cols` cells of `2**log2_unit` luma samples.
 
     With cells of one luma sample each chroma sample serves its four.

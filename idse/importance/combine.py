@@ -71,4 +71,6 @@ def combine(
 def _check_alike(a: WeightMap, b: WeightMap) -> None:
     b.check_fits(a.width, a.height, a.frames)
     if a.log2_unit != b.log2_unit:
-        raise IdseError(f"weight maps with cells of {1 << a.log2_unit} and {1 << b.log2_unit} samples do not combine")
+        raise IdseError(
+            f"weight maps with cells of {1 << a.log2_unit} and {1 << b.log2_unit} samples do not combine"
+        )

@@ -17,8 +17,18 @@ _RANGE = 3.0
 
 # From dark blue (worth little) to pale yellow (worth much), of steadily rising lightness.
 _COLOURS = np.array(
-    [(4, 6, 45), (44, 17, 110), (98, 25, 128), (150, 42, 122), (202, 64, 98), (237, 105, 64), (250, 165, 40),
-     (249, 222, 98), (252, 253, 200)], np.float64
+    [
+        (4, 6, 45),
+        (44, 17, 110),
+        (98, 25, 128),
+        (150, 42, 122),
+        (202, 64, 98),
+        (237, 105, 64),
+        (250, 165, 40),
+        (249, 222, 98),
+        (252, 253, 200),
+    ],
+    np.float64,
 )
 _BAR = 22  # height of the scale under the picture
 
@@ -30,7 +40,9 @@ def colours(values: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.stack([np.interp(at, stops, _COLOURS[:, c]) for c in range(3)], axis=-1)
 
 
-def heatmap(weight_map: WeightMap, frame: Frame, frame_index: int = 0, opacity: float = 0.6) -> NDArray[np.uint8]:
+def heatmap(
+    weight_map: WeightMap, frame: Frame, frame_index: int = 0, opacity: float = 0.6
+) -> NDArray[np.uint8]:
     """Paint a frame's luma weights over its picture; returns `[height, width, 3]` RGB.
 
     Shown are raw weights relative to their geometric mean, on a logarithmic scale from 1/8 to 8.

@@ -1,7 +1,7 @@
 """The coded planes as a differentiable picture: chroma upsampling and YCbCr -> RGB in torch.
 
-The same conversion as `Frame.to_rgb` (a test compares them), but neither rounded nor clipped: a sample at the end of its
-range keeps its gradient.
+The same conversion as `Frame.to_rgb` (a test compares them), but neither rounded nor clipped: a sample at the end of
+its range keeps its gradient.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def planes_to_rgb(planes: Sequence[torch.Tensor], frame: Frame) -> torch.Tensor:
     height, width = planes[0].shape[-2:]
     chroma = (torch.cat(list(planes[1:]), dim=1) - 128.0) * chroma_scale
     # Bilinear between the middles of the 2x2 luma samples; odd sizes lose the last column or row.
-    chroma = F.interpolate(chroma, scale_factor=2.0, mode="bilinear", align_corners=False)[..., :height, :width]
+    chroma = F.interpolate(chroma, scale_factor=2.0, mode="bilinear", align_corners=False)[
+        ..., :height, :width
+    ]
     cb, cr = chroma[:, :1], chroma[:, 1:]
     kr, kb = _COEFFICIENTS[frame.matrix]
     red = y + 2.0 * (1.0 - kr) * cr

@@ -34,11 +34,15 @@ def delta_qps(
     out = []
     for planes in weight_map.planes:
         weights = shape_frame(planes[:1], tau, exponent, clip_qp)[0][0]
-        sums = np.add.reduceat(np.add.reduceat(weights, np.arange(0, weights.shape[0], n), 0),
-                               np.arange(0, weights.shape[1], n), 1)
+        sums = np.add.reduceat(
+            np.add.reduceat(weights, np.arange(0, weights.shape[0], n), 0),
+            np.arange(0, weights.shape[1], n),
+            1,
+        )
         ones = np.ones(weights.shape)
-        counts = np.add.reduceat(np.add.reduceat(ones, np.arange(0, weights.shape[0], n), 0),
-                                 np.arange(0, weights.shape[1], n), 1)
+        counts = np.add.reduceat(
+            np.add.reduceat(ones, np.arange(0, weights.shape[0], n), 0), np.arange(0, weights.shape[1], n), 1
+        )
         delta = -3 * np.log2(sums / counts)
         delta = np.sign(delta) * np.floor(np.abs(delta) + 0.5)
         out.append(np.clip(delta, -clip_qp, clip_qp))
@@ -62,7 +66,9 @@ def write_roi(
     maps = delta_qps(weight_map, block=block, tau=tau, exponent=exponent, clip_qp=clip_qp)
     rows, cols = maps.shape[1:]
     if max(rows, cols) > _MAX_CELLS:
-        raise IdseError(f"an ROI map of {cols}x{rows} values: kvazaar and uvg266 read at most {_MAX_CELLS} a side")
+        raise IdseError(
+            f"an ROI map of {cols}x{rows} values: kvazaar and uvg266 read at most {_MAX_CELLS} a side"
+        )
     path = Path(path)
     if path.suffix == ".bin":
         data = b"".join(struct.pack("<2i", cols, rows) + m.tobytes() for m in maps)

@@ -98,7 +98,9 @@ def sketched_rows(
     with torch.enable_grad():
         features = function(leaves)
     if not any(f.requires_grad for f in features):
-        raise IdseError("no gradient flows from the features to the picture; use another detector or other nodes")
+        raise IdseError(
+            "no gradient flows from the features to the picture; use another detector or other nodes"
+        )
     scales = level_scales(level_norm, features)
     used = [(f, s) for f, s in zip(features, scales, strict=True) if f.requires_grad]
     levels = [f for f, _ in used]

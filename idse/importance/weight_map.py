@@ -60,13 +60,17 @@ class WeightMap:
 
     def __post_init__(self) -> None:
         if not (1 <= self.width <= _MAX_SIDE and 1 <= self.height <= _MAX_SIDE):
-            raise IdseError(f"weight map for a picture of {self.width}x{self.height}: sides must be 1..{_MAX_SIDE}")
+            raise IdseError(
+                f"weight map for a picture of {self.width}x{self.height}: sides must be 1..{_MAX_SIDE}"
+            )
         if not 0 <= self.log2_unit <= 7:
             raise IdseError(f"weight map with unit 2^{self.log2_unit}: must be 2^0..2^7 luma samples")
         planes = np.ascontiguousarray(self.planes, dtype=np.float32)
         object.__setattr__(self, "planes", planes)
         if planes.ndim != 4 or planes.shape[0] < 1 or planes.shape[1] not in (1, 3):
-            raise IdseError(f"weight map of shape {planes.shape}: must be [frames, 1 or 3 planes, rows, columns]")
+            raise IdseError(
+                f"weight map of shape {planes.shape}: must be [frames, 1 or 3 planes, rows, columns]"
+            )
         if planes.shape[2:] != (self.rows, self.cols):
             raise IdseError(
                 f"weight map of {planes.shape[3]}x{planes.shape[2]} cells: a picture of {self.width}x{self.height} "
@@ -170,7 +174,9 @@ class WeightMap:
         if not (1 <= width <= _MAX_SIDE and 1 <= height <= _MAX_SIDE and log2_unit <= 7):
             raise IdseError(f"weight map of {width}x{height}, unit 2^{log2_unit}: not possible")
         if frames < 1 or count not in (1, 3):
-            raise IdseError(f"weight map of {frames} frame(s) and {count} plane(s): must be 1 or more, and 1 or 3")
+            raise IdseError(
+                f"weight map of {frames} frame(s) and {count} plane(s): must be 1 or more, and 1 or 3"
+            )
         rows, cols = -(-height >> log2_unit), -(-width >> log2_unit)
         size = 4 * frames * count * rows * cols
         if len(data) < _HEADER.size + size:
