@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from idse.importance.weight_map import WeightMap
 
 METHODS = ("jacobian", "activity", "none")
-SKETCHES = ("rademacher", "sparse", "gaussian")
+SKETCHES = ("rademacher", "achlioptas", "gaussian")
 
 
 @dataclass(frozen=True)
