@@ -90,7 +90,7 @@ class CabacWriter {
     void bypass_bits(unsigned value, int n) {  // n <= 32, most significant first
         low_ = (low_ << n) + std::uint64_t{range_} * value;
         width_ += n;
-        if (width_ > kMaxPending) write_bytes(16);
+        if (width_ > kMaxPending) write_bytes(17);
     }
     void terminate(unsigned b);  // end_of_slice_one_bit and the like
 
@@ -108,9 +108,11 @@ class CabacWriter {
             low_ <<= 1;
             width_++;
         }
-        if (width_ > kMaxPending) write_bytes(16);
+        if (width_ > kMaxPending) write_bytes(17);
     }
-    void write_bytes(int enough);  // while at least `enough` (>= 8) bits are pending
+    // While at least `enough` bits are pending. 17 leaves the 9 bits of the range's window, so that a carry
+    // is at most one; 8 is for the end.
+    void write_bytes(int enough);
 
     static constexpr int kMaxPending = 31;  // so that 32 bypass bins more and the carry stay within 64 bits
 
