@@ -97,7 +97,9 @@ def test_sketched_rows_are_s_times_j(setup):
     generator = torch.Generator().manual_seed(9)
     drawn = [draw_row("gaussian", features, 3, generator) for _ in range(3)]
     s = np.stack([torch.cat([r.flatten() for r in row]).numpy() for row in drawn])
-    np.testing.assert_allclose(sketched_jacobian(setup, 3, 9, "gaussian"), s @ jacobian, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        sketched_jacobian(setup, 3, 9, "gaussian"), s @ jacobian, rtol=1e-9, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("kind", SKETCHES)
