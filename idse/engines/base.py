@@ -60,7 +60,7 @@ class EncodeSettings:
         ctu_size: 64 or 128.
         tau: Share of plain squared error blended into the weights, in units of their mean, >= 0.
         exponent: Power the weights are raised to, >= 0; 0 is plain squared error.
-        clip_qp: Weights are clipped to what this many steps of QP are worth, >= 0.
+        clip_qp: Weights are clipped to what this many steps of QP are worth, 0..12.
         cb_qp_offset: -12..12; what the map's chroma planes ask for comes on top.
         cr_qp_offset: The same for Cr.
         wpp: Wavefront rows (needed for more threads than frames; costs some bytes).
@@ -100,8 +100,9 @@ class EncodeSettings:
         _need(0 <= self.preset < len(PRESETS), f"preset {self.preset}: must be 0..{len(PRESETS) - 1}")
         _need(1 <= self.threads <= 1024, f"threads {self.threads}: must be 1..1024")
         _need(self.ctu_size in (64, 128), f"ctu size {self.ctu_size}: must be 64 or 128")
-        for name, value in (("tau", self.tau), ("exponent", self.exponent), ("clip qp", self.clip_qp)):
-            _need(value >= 0, f"{name} {value}: must be 0 or more")  # NaN fails too
+        _need(self.tau >= 0, f"tau {self.tau}: must be 0 or more")  # NaN fails too
+        _need(0 <= self.exponent < math.inf, f"exponent {self.exponent}: must be 0 or more")
+        _need(0 <= self.clip_qp <= 12, f"clip qp {self.clip_qp}: must be 0..12")
         for name, offset in (("cb qp offset", self.cb_qp_offset), ("cr qp offset", self.cr_qp_offset)):
             _need(-12 <= offset <= 12, f"{name} {offset}: must be -12..12")
 

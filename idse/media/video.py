@@ -24,6 +24,7 @@ _FORMATS: dict[str, tuple[ChromaFormat, int]] = {
     "gray10le": ("400", 10),
     "gray12le": ("400", 12),
 }
+_NO_PICTURES = ("tty",)  # FFmpeg paints any text as video
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 _LIMITED_RANGE = 1
 _BT709 = 1  # AVCOL_SPC_BT709
@@ -44,8 +45,8 @@ def read_video(
     """
     try:
         with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise IdseError(f"{path}: holds no video")
+            if container.format.name in _NO_PICTURES or not container.streams.video:
+                raise IdseError(f"{path}: neither a picture nor a video that can be read (no video in it)")
             for picture in container.decode(video=0):
                 yield _to_frame(picture, matrix, full_range, False)
     except (FileNotFoundError, PermissionError, IsADirectoryError):

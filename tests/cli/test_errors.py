@@ -1,0 +1,288 @@
+"""Every mistake of the user's: one clear line, exit code 2, no file left behind.
+
+`python tests/cli/test_errors.py > docs/errors.md` writes the table for people.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import shlex
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from idse.cli.main import main
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "errors.md"
+
+# What is wrong, the command, the line (… stands for anything).
+CASES = [
+    ("no such file", "encode absent.png", "absent.png: no such file"),
+    ("a file of zero bytes", "encode empty.png", "empty.png: the file is empty"),
+    ("a raw file of zero bytes", "encode empty_64x64_8bit_420.yuv", "…: the file is empty"),
+    ("a raw file of unknown size", "encode clip.yuv", "…give --size WIDTHxHEIGHT"),
+    ("a raw file of unknown format", "encode two.yuv --size 64x64", "…give --bit-depth and --chroma"),
+    ("a raw file cut short", "encode short_64x64_8bit_420.yuv", "…no whole number of 64x64 frames (6144 bytes each…"),
+    ("a wrong size", "encode clip.yuv --size 64x60 --chroma 420", "…no whole number of 64x60 frames…--size…"),
+    ("a size that is none", "encode clip.yuv --size 64by64", "size '64by64': must look like 1920x1080"),
+    ("a wrong bit depth", "encode bright_64x64_10bit_420.yuv", "…too large for 10 bit: check --bit-depth"),
+    ("a bit depth out of range", "encode clip.yuv --size 64x64 --bit-depth 7", "--bit-depth 7: must be 8..16"),
+    ("a bit depth beyond the encoder", "encode deep_64x64_12bit_420.yuv", "bit depth 12: the native engine takes 8..10…"),
+    ("a chroma format that cannot be coded", "encode clip_64x64_8bit_444.yuv", "…convert the file to 4:2:0 or 4:0:0"),
+    ("an odd size in 4:2:0", "encode odd_63x64_8bit_420.yuv", "4:2:0 needs an even width and height, not 63x64; crop or pad…"),
+    ("frames beyond the end", "encode clip.yuv --size 64x64 --frames 0:5", "clip.yuv: has 1 frames, frames 0:5 asked for…"),
+    ("frames beyond a picture", "encode good.png --frames 1:2", "good.png: frames 1:2 asked for, the file ends before…"),
+    ("a frame range that is none", "encode good.png --frames 7:2", "frames '7:2': names no frame"),
+    ("a corrupt PNG", "encode corrupt.png", "corrupt.png: no picture that can be read, or a damaged one…"),
+    ("a truncated JPEG", "encode truncated.jpg", "truncated.jpg: no picture that can be read, or a damaged one…"),
+    ("a text called JPEG", "encode text.jpg", "text.jpg: no picture that can be read, or a damaged one…"),
+    ("an unknown kind of file", "encode notes.txt", "notes.txt: neither a picture nor a video that can be read…"),
+    ("a Y4M file of 4:2:2", "encode wide.y4m", "wide.y4m: chroma format C422 cannot be coded: convert…"),
+    ("a Y4M file cut short", "encode short.y4m", "short.y4m: the file ends within a frame"),
+    ("a text called Y4M", "encode text.y4m", "text.y4m: no Y4M file…"),
+    ("a folder without pictures", "encode nothing", "nothing: holds no pictures…"),
+    ("QP out of range", "encode good.png --qp 64", "qp 64: must be 0..63"),
+    ("QP that is no number", "encode good.png --qp low", "Invalid value for '--qp'…"),
+    ("an unknown preset", "encode good.png --preset warp", "preset 'warp' is unknown: choose one of 0 (faster)…"),
+    ("no threads", "encode good.png --threads 0", "threads 0: must be 1..1024"),
+    ("a CTU size that is none", "encode good.png --ctu 96", "ctu size 96: must be 64 or 128"),
+    ("two targets", "encode good.png --target-bytes 900 --target-bpp 1", "target bytes and target bpp: give one…"),
+    ("a target of nothing", "encode good.png --target-bpp 0", "target bpp 0.0: must be above 0"),
+    ("an unknown engine", "encode good.png --engine x264", "engine 'x264' is unknown: choose one of native…"),
+    ("negative tau", "encode good.png --tau -1", "tau -1.0: must be 0 or more"),
+    ("tau that is no number", "encode good.png --tau nan", "tau nan: must be 0 or more"),
+    ("a clip out of range", "encode good.png --clip-qp 13", "clip qp 13.0: must be 0..12"),
+    ("an unknown weight scope", "encode good.png --weight-scope sao", "weight scope 'sao': must be all, none, or…"),
+    ("no projection", "encode good.png --proj-dim 0", "proj dim 0: must be 1..64"),
+    ("an unknown sketch", "encode good.png --sketch pencil", "sketch 'pencil': must be one of rademacher,…"),
+    ("an unknown importance", "encode good.png --importance luck", "importance 'luck': must be one of jacobian,…"),
+    ("a map unit that is none", "encode good.png --unit 12", "--unit 12: must be 1, 2, 4, 8, 16, 32, 64 or 128"),
+    ("an unknown detector", "encode good.png --detector hawk", "unknown detector 'hawk': must be embedded, an .onnx…"),
+    ("missing weights", "encode good.png --weights absent.pt", "absent.pt: no such file; --weights names…"),
+    ("weights that are none", "encode good.png --weights notes.txt", "notes.txt: not a weights file of the embedded extractor…"),
+    ("a missing ONNX file", "encode good.png --detector absent.onnx", "cannot read the detector absent.onnx: No such…"),
+    ("a corrupt ONNX file", "encode good.png --detector corrupt.onnx", "corrupt.onnx: no ONNX model, or a corrupt one"),
+    ("an ONNX file without features", "encode good.png --detector flat.onnx", "flat.onnx: found no feature maps…"),
+    ("an ONNX file without gradients", "encode good.png --detector steps.onnx --nodes f", "no gradient flows from the features of steps to the picture; use…"),
+    ("an unknown feature node", "encode good.png --detector steps.onnx --nodes x", "steps.onnx: no tensor 'x'…"),
+    ("an unknown device", "encode good.png --device tpu", "device 'tpu': must be cpu, cuda or auto"),
+    ("CUDA where there is none", "encode good.png --device cuda", "device cuda: there is no CUDA device here; use…"),
+    ("a missing map", "encode good.png --map-in absent.idsew", "cannot read the weight map absent.idsew: No such file…"),
+    ("another picture's map", "encode good.png --map-in other.idsew", "other.idsew: the weight map is for pictures of 32x32,…"),
+    ("another video's map", "encode good.png --map-in two.idsew", "two.idsew: the weight map has 2 frame(s), the input 1…"),
+    ("a map cut short", "encode good.png --map-in short.idsew", "short.idsew: the weight map is truncated: … bytes of …"),
+    ("a map with NaN", "encode good.png --map-in nan.idsew", "nan.idsew: the weight map holds values that are not finite…"),
+    ("a negative map", "encode good.png --map-in negative.idsew", "negative.idsew: the weight map holds negative values…"),
+    ("a text called map", "encode good.png --map-in notes.txt", "notes.txt: no weight map…"),
+    ("an output folder that is missing", "encode good.png -o absent/x.266", "…the folder absent does not exist; make it first"),
+    ("an output that is a folder", "encode good.png -o nothing", "cannot write nothing: it is a folder; name a file"),
+    ("an output below a file", "encode good.png -o notes.txt/x.266", "cannot write notes.txt/x.266: …"),
+    ("an unwritable folder", "encode good.png -o /proc/x.266", "cannot write /proc/x.266: …; choose another folder"),
+    ("the output is the input", "encode good.png -o good.png", "good.png: would overwrite the input; choose another…"),
+    ("one file for two outputs", "encode good.png -o x.266 --recon x.266", "x.266: named for two outputs"),
+    ("a full disk", "encode good.png -o /dev/full", "cannot write /dev/full: No space left on device"),
+    ("a full disk for the reconstruction", "encode good.png --recon /dev/full", "cannot write /dev/full: No space left…"),
+    ("one map for a folder", "encode pictures --map-out x.idsew", "--map-out names one file, pictures is a folder…"),
+    ("a file as output folder", "encode pictures -o notes.txt", "notes.txt: is a file; for a folder of pictures -o must…"),
+    ("no map to write", "map good.png --importance none", "--importance none makes no map: choose jacobian or activity"),
+    ("no stream", "decode absent.266 -o x.png", "absent.266: no such file"),
+    ("a text called stream", "decode text.266 -o x.png", "text.266: no VVC stream, or a damaged one…"),
+    ("a stream cut short", "decode short.266 -o x.png", "short.266: no VVC stream, or a damaged one…"),
+    ("a stream that was changed", "decode changed.266 -o x.png", "changed.266: …"),
+    ("no output named", "decode good.266", "Missing option '-o' / '--output'."),
+    ("an unknown kind of output", "decode good.266 -o x.gif", "x.gif: unknown kind of output '.gif': use .png, .jpg,…"),
+    ("several frames for one picture", "decode two.266 -o x.png", "x.png: a picture holds one frame, these are 2: choose…"),
+    ("a frame beyond the stream", "decode good.266 -o x.png --frames 1:2", "good.266: frames 1:2 asked for, the file ends…"),
+    ("a text for info", "info text.266", "text.266: no VVC stream (it has no sequence parameter set)"),
+    ("nothing for info", "info absent.266", "absent.266: cannot be read (No such file or directory)"),
+    ("an unknown option", "encode good.png --speed 3", "No such option: --speed…"),
+    ("an unknown command", "transcode good.png", "No such command 'transcode'.…"),
+    ("no input", "encode", "Missing argument 'INPUT'."),
+]  # fmt: skip
+
+
+def make_map(path: Path, width: int, height: int, values: np.ndarray) -> None:
+    rows, columns = -(-height // 8), -(-width // 8)
+    planes = np.broadcast_to(values, (len(values), 1, rows, columns)).astype("<f4")
+    path.write_bytes(b"IDSEW001" + struct.pack("<5I", width, height, len(values), 3, 1) + planes.tobytes())
+
+
+def make_onnx(folder: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    helper, kind = onnx.helper, onnx.TensorProto
+
+    def save(name: str, nodes: list, output: tuple) -> None:
+        graph = helper.make_graph(
+            nodes,
+            name,
+            [helper.make_tensor_value_info("images", kind.FLOAT, [1, 3, 64, 64])],
+            [helper.make_tensor_value_info(*output)],
+        )
+        onnx.save(
+            helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), folder / f"{name}.onnx"
+        )
+
+    save(
+        "flat",
+        [helper.make_node("ReduceMean", ["images"], ["m"], keepdims=0)],
+        ("m", kind.FLOAT, []),
+    )
+    save("steps", [helper.make_node("Sign", ["images"], ["f"])], ("f", kind.FLOAT, [1, 3, 64, 64]))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, small_frame):
+    """Files that something is wrong with."""
+    from idse.engines import EncodeSettings, get_engine
+    from idse.media import still
+
+    f = tmp_path_factory.mktemp("errors")
+    (f / "nothing").mkdir()
+    (f / "pictures").mkdir()
+    still.write_picture(f / "good.png", small_frame)
+    still.write_picture(f / "pictures" / "a.png", small_frame)
+    png = (f / "good.png").read_bytes()
+    (f / "corrupt.png").write_bytes(png[:3000] + bytes(100) + png[3100:])
+    Image.open(f / "good.png").save(f / "truncated.jpg")
+    (f / "truncated.jpg").write_bytes((f / "truncated.jpg").read_bytes()[:1500])
+    for name in ("text.jpg", "notes.txt", "text.266", "text.y4m", "corrupt.onnx"):
+        (f / name).write_text("All work and no play makes Jack a dull boy.\n" * 40)
+    for name in ("empty.png", "empty_64x64_8bit_420.yuv"):
+        (f / name).touch()
+    frame = 64 * 64 * 3 // 2
+    for name, size in (("clip", 1), ("two", 2), ("bright_64x64_10bit_420", 2), ("deep_64x64_12bit_420", 2)):
+        (f / f"{name}.yuv").write_bytes(
+            (b"\xff\xff" if name.startswith("bright") else b"\1\1") * (size * frame // 2)
+        )
+    (f / "short_64x64_8bit_420.yuv").write_bytes(bytes(frame - 5))
+    (f / "clip_64x64_8bit_444.yuv").write_bytes(bytes(2 * frame))
+    (f / "odd_63x64_8bit_420.yuv").write_bytes(bytes(63 * 64 + 2 * 32 * 32))
+    (f / "wide.y4m").write_bytes(b"YUV4MPEG2 W64 H64 F25:1 C422\nFRAME\n" + bytes(2 * 64 * 64))
+    (f / "short.y4m").write_bytes(b"YUV4MPEG2 W64 H64 F25:1 C420\nFRAME\n" + bytes(4000))
+    ones = np.ones((1, 1, 1, 1))
+    make_map(f / "other.idsew", 32, 32, ones)
+    make_map(f / "two.idsew", 128, 96, np.ones((2, 1, 1, 1)))
+    make_map(f / "nan.idsew", 128, 96, ones * np.nan)
+    make_map(f / "negative.idsew", 128, 96, -ones)
+    make_map(f / "short.idsew", 128, 96, ones)
+    (f / "short.idsew").write_bytes((f / "short.idsew").read_bytes()[:-9])
+    stream = get_engine("native").encode([small_frame], None, EncodeSettings(preset=0)).data
+    (f / "good.266").write_bytes(stream)
+    (f / "two.266").write_bytes(
+        get_engine("native").encode([small_frame] * 2, None, EncodeSettings(preset=0)).data
+    )
+    (f / "short.266").write_bytes(stream[: len(stream) // 2])
+    middle = len(stream) // 2
+    (f / "changed.266").write_bytes(
+        stream[:middle] + bytes(b ^ 0x55 for b in stream[middle:-60]) + stream[-60:]
+    )
+    make_onnx(f)
+    return f
+
+
+@pytest.mark.parametrize(("what", "command", "line"), CASES, ids=[c[0].replace(" ", "-") for c in CASES])
+def test_one_line(folder, monkeypatch, capfd, what, command, line):
+    if "CUDA" in what:
+        import torch
+
+        if torch.cuda.is_available():
+            pytest.skip("there is a CUDA device here")
+    monkeypatch.chdir(folder)
+    before = sorted(folder.rglob("*"))
+    assert main(shlex.split(command)) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    expected = "idse: error: " + line
+    assert re.fullmatch(".*".join(map(re.escape, expected.split("…"))), err.rstrip("\n")), err
+    assert sorted(folder.rglob("*")) == before
+
+
+def run(*arguments: str, **options) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "idse", *arguments],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+@pytest.fixture
+def noise(tmp_path) -> Path:
+    """A picture that takes long."""
+    path = tmp_path / "noise_1920x1080_8bit_420.yuv"
+    path.write_bytes(
+        np.random.default_rng(0).integers(0, 256, 1920 * 1080 * 3 // 2, dtype=np.uint8).tobytes()
+    )
+    return path
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_encode_leaves_nothing(noise, sent):
+    arguments = ("encode", str(noise), "--importance", "activity", "--qp", "10", "--preset", "slower")
+    process = run(*arguments)
+    time.sleep(3)
+    process.send_signal(sent)
+    began = time.monotonic()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert time.monotonic() - began < 20
+    assert (out, err) == ("", "idse: error: interrupted; nothing half-done is left behind\n")
+    assert os.listdir(noise.parent) == [noise.name]
+
+
+def test_disk_full_in_the_middle(folder, tmp_path):
+    """The file-size limit stands in for a disk: the stream fits, the reconstruction does not."""
+    small = tmp_path / "x.266"
+    small.write_bytes(b"old")
+    process = run(
+        "encode", str(folder / "good.png"), "-o", str(small), "--recon", str(tmp_path / "x.yuv"), "--importance", "none",
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)),
+    )  # fmt: skip
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert out == ""
+    assert err == f"idse: error: cannot write {tmp_path}/x.yuv: File too large\n"
+    assert os.listdir(tmp_path) == ["x.266"]
+    assert small.read_bytes() == b"old"
+
+
+def test_a_bad_picture_does_not_end_the_folder(folder, tmp_path, capfd):
+    pictures, streams = tmp_path / "in", tmp_path / "out"
+    pictures.mkdir()
+    for name in ("a.png", "c.png"):
+        (pictures / name).write_bytes((folder / "good.png").read_bytes())
+    (pictures / "b.png").write_bytes((folder / "corrupt.png").read_bytes())
+    arguments = ["encode", str(pictures), "-o", str(streams), "--importance", "none", "--preset", "0"]
+    assert main(arguments) == 2
+    assert sorted(os.listdir(streams)) == ["a.266", "c.266"]
+    assert "1 of 3 pictures could not be coded: b.png" in capfd.readouterr().err
+
+
+def document() -> str:
+    rows = "".join(f"| {what} | `idse {command}` | {line} |\n" for what, command, line in CASES)
+    return (
+        "# What idse says to a mistake\n\n"
+        "One line on standard error after `idse: error: `, exit code 2, and no file left behind (… stands for what\n"
+        "depends on the file or the system). Ctrl-C and SIGTERM: exit code 130, no file left behind either.\n"
+        "`tests/cli/test_errors.py` runs every line and prints this table.\n\n"
+        "| mistake | command | line |\n|---|---|---|\n" + rows
+    )
+
+
+def test_document_is_this_table():
+    assert DOCUMENT.read_text() == document()
+
+
+if __name__ == "__main__":
+    print(document(), end="")
