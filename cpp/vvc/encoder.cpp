@@ -7,7 +7,7 @@
 #include <mutex>
 #include <thread>
 
-#include "bitstream/parameter_sets.h"
+#include "bitstream/bit_writer.h"
 #include "frame_encoder.h"
 #include "search/rate_control.h"
 
@@ -15,12 +15,7 @@ namespace idse::vvc {
 
 namespace {
 
-constexpr int kSizeStep = 8;  // coded sizes are multiples of max(8, MinCbSizeY)
 constexpr int kMaxSide = 8192;
-
-int padded(int size) {
-    return (size + kSizeStep - 1) / kSizeStep * kSizeStep;
-}
 
 void check_range(const char* name, long long value, long long low, long long high) {
     if (value < low || value > high)
@@ -66,7 +61,7 @@ void check(const std::vector<SourceFrame>& frames, const std::vector<FrameWeight
 
 // To 10 bit and coded size; the last column and row are repeated into the padding.
 Picture import_frame(const SourceFrame& f) {
-    Picture picture(padded(f.width), padded(f.height), f.chroma_format);
+    Picture picture(coded_size(f.width), coded_size(f.height), f.chroma_format);
     const int shift = kBitDepth - f.bit_depth;
     for (int c = 0; c < (f.chroma_format == ChromaFormat::k420 ? 3 : 1); c++) {
         Plane& plane = picture.planes[size_t(c)];
@@ -85,8 +80,8 @@ EncodedFrame export_frame(const CodedFrame& coded, const SourceFrame& source, co
     EncodedFrame out;
     out.bytes = std::int64_t(coded.nal_units.size());
     out.qp = coded.qp;
-    out.cb_qp_offset = coded.cb_qp_offset;
-    out.cr_qp_offset = coded.cr_qp_offset;
+    out.cb_qp_offset = coded.parameters.cb_qp_offset;
+    out.cr_qp_offset = coded.parameters.cr_qp_offset;
     for (int c = 0; c < (source.chroma_format == ChromaFormat::k420 ? 3 : 1); c++) {
         const int w = c ? source.width / 2 : source.width;
         const int h = c ? source.height / 2 : source.height;
@@ -149,6 +144,8 @@ EncodedStream encode(const std::vector<SourceFrame>& frames, const std::vector<F
         FrameInput input;
         input.width = first.width;
         input.height = first.height;
+        input.frames = int(frames.size());
+        input.is_first = i == 0;
         input.source = import_frame(frames[i]);
         if (!weights.empty()) {
             input.raw_weights = &weights[i];
@@ -157,14 +154,14 @@ EncodedStream encode(const std::vector<SourceFrame>& frames, const std::vector<F
         }
         FineQp qp{settings.qp * 16};
         if (settings.target_bytes > 0) {
-            const std::int64_t headers =
-                std::int64_t(parameter_set_bytes(first.width, first.height, frames.size(), settings));
             int rounds = 0;
             qp = find_qp(settings.target_bytes, settings.qp, 0.02, [&](FineQp trial) {
                 progress.report(i, 1 - 1 / (1 + 0.3 * rounds++));
                 coded[i] =
                     code_frame(input, settings, trial, threads, [&](double) { progress.report(i, 0.5); });
-                return std::int64_t(coded[i].nal_units.size()) + headers;
+                Bytes parameter_sets;
+                if (i == 0) append_parameter_sets(parameter_sets, coded[i].parameters);
+                return std::int64_t(coded[i].nal_units.size() + parameter_sets.size());
             });
         }
         coded[i] = code_frame(input, settings, qp, threads, [&](double share) { progress.report(i, share); });
@@ -195,14 +192,14 @@ EncodedStream encode(const std::vector<SourceFrame>& frames, const std::vector<F
     }
 
     // One SPS; a PPS whenever what it says differs from that of the picture before.
-    for (size_t i = 0; i < frames.size(); i++) {
-        const CodedFrame& frame = coded[i];
-        if (i == 0)
-            append_sps(stream.bytes, first.width, first.height, first.chroma_format, frames.size(), settings);
-        if (i == 0 || frame.cb_qp_offset != coded[i - 1].cb_qp_offset ||
-            frame.cr_qp_offset != coded[i - 1].cr_qp_offset ||
-            frame.qp_delta_enabled != coded[i - 1].qp_delta_enabled)
-            append_pps(stream.bytes, frame);
+    Bytes last_pps;
+    for (const CodedFrame& frame : coded) {
+        const Bytes pps = pps_rbsp(frame.parameters);
+        if (last_pps.empty())
+            append_parameter_sets(stream.bytes, frame.parameters);
+        else if (pps != last_pps)
+            append_nal(stream.bytes, NalType::kPps, pps, true);
+        last_pps = pps;
         stream.bytes.insert(stream.bytes.end(), frame.nal_units.begin(), frame.nal_units.end());
     }
     return stream;

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <stdexcept>
 #include <thread>
 
 #include "bitstream/chroma_qp_table.h"
@@ -22,6 +23,15 @@ namespace idse::vvc {
 namespace {
 
 constexpr int kGroupSize = 64;  // quantisation group, luma samples
+
+// Chroma QP offsets of a frame: the user's plus those that realise its measured chroma importance.
+void chroma_qp_offsets(const FrameInput& input, const Settings& settings, int& cb, int& cr) {
+    cb = settings.cb_qp_offset;
+    cr = settings.cr_qp_offset;
+    if (!input.weights || !(settings.weight_scope & kWeightQp)) return;
+    cb = std::clamp(cb + qp_offset_of_gain(input.weights->chroma_gain[0]), -12, 12);
+    cr = std::clamp(cr + qp_offset_of_gain(input.weights->chroma_gain[1]), -12, 12);
+}
 
 // The weights of every plane, and the QP of every 64x64 luma block.
 void set_weights(FrameContext& context, const FrameInput& input, const Settings& settings) {
@@ -124,6 +134,9 @@ class SliceCoder {
         const int ctu = context_.limits.ctu_size;
         search.search_ctu(col * ctu, row * ctu, writer.contexts, search_qp, log);
         write_ctu(writer, log, col * ctu, row * ctu, context_, state_, writer_qp);
+        // The rates that the search compared are those of the stream, or something is wrong.
+        if (!(search.contexts() == writer.contexts) || search_qp != writer_qp)
+            throw std::logic_error("the search and the writer disagree; please report this picture and its settings");
     }
 
     std::vector<std::vector<std::uint8_t>> code_wavefront(int threads) {
@@ -201,21 +214,15 @@ class SliceCoder {
 
 }  // namespace
 
-void chroma_qp_offsets(const FrameInput& input, const Settings& settings, int& cb, int& cr) {
-    cb = settings.cb_qp_offset;
-    cr = settings.cr_qp_offset;
-    if (!input.weights || !(settings.weight_scope & kWeightQp)) return;
-    cb = std::clamp(cb + qp_offset_of_gain(input.weights->chroma_gain[0]), -12, 12);
-    cr = std::clamp(cr + qp_offset_of_gain(input.weights->chroma_gain[1]), -12, 12);
-}
-
 CodedFrame code_frame(const FrameInput& input, const Settings& settings, FineQp qp, int threads,
                       const std::function<void(double)>& rows_done) {
     const int width = input.source.width(), height = input.source.height();
     const bool colour = input.source.chroma_format == ChromaFormat::k420;
     CodedFrame out;
     out.qp = qp.qp();
-    if (colour) chroma_qp_offsets(input, settings, out.cb_qp_offset, out.cr_qp_offset);
+    int cb_qp_offset = 0, cr_qp_offset = 0;
+    if (colour) chroma_qp_offsets(input, settings, cb_qp_offset, cr_qp_offset);
+    const ChromaQpTable chroma_qp_table;
 
     FrameContext context;
     context.settings = &settings;
@@ -223,9 +230,9 @@ CodedFrame code_frame(const FrameInput& input, const Settings& settings, FineQp 
     context.source = &input.source;
     context.slice_qp = qp.qp();
     context.lambda = lambda_of_qp(qp.qp(), settings.dependent_quant, qp.fine());
-    context.chroma_qp_offset[1] = out.cb_qp_offset;
-    context.chroma_qp_offset[2] = out.cr_qp_offset;
-    context.chroma_qp_table = chroma_qp_table().data();
+    context.chroma_qp_offset[1] = cb_qp_offset;
+    context.chroma_qp_offset[2] = cr_qp_offset;
+    context.chroma_qp_table = chroma_qp_table.data();
     context.limits.ctu_size = settings.ctu_size;
     context.limits.picture_width = width;
     context.limits.picture_height = height;
@@ -243,14 +250,17 @@ CodedFrame code_frame(const FrameInput& input, const Settings& settings, FineQp 
         DeblockParams deblock;
         deblock.ctu_size = settings.ctu_size;
         deblock.dual_tree = context.dual_tree();
-        deblock.cb_qp_offset = out.cb_qp_offset;
-        deblock.cr_qp_offset = out.cr_qp_offset;
+        deblock.cb_qp_offset = cb_qp_offset;
+        deblock.cr_qp_offset = cr_qp_offset;
         deblock.chroma_qp_table = context.chroma_qp_table;
         deblock_picture(state.recon, state.luma_grid, state.chroma_grid, deblock);
     }
-    append_slice(out.nal_units, qp.qp(), context.qp_delta_enabled, substreams, settings);
+    out.parameters = sequence_parameters(settings, input.width, input.height, input.source.chroma_format, input.frames,
+                                         context.qp_delta_enabled);
+    out.parameters.cb_qp_offset = cb_qp_offset;
+    out.parameters.cr_qp_offset = cr_qp_offset;
+    append_picture(out.nal_units, out.parameters, qp.qp(), substreams, !input.is_first);
     if (settings.md5_sei) append_picture_hash(out.nal_units, state.recon);
-    out.qp_delta_enabled = context.qp_delta_enabled;
     out.recon = std::move(state.recon);
     return out;
 }

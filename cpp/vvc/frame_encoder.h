@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "bitstream/parameter_sets.h"
 #include "encoder.h"
 #include "search/frame_context.h"
 #include "search/rate_control.h"
@@ -20,19 +21,16 @@ struct FrameInput {
     const FrameWeights* raw_weights = nullptr;  // for the tile factors
     int width = 0;                              // before padding
     int height = 0;
+    int frames = 1;          // of the whole stream
+    bool is_first = true;    // parameter sets come right before it
 };
 
 struct CodedFrame {
-    std::vector<std::uint8_t> nal_units;  // slice and SEI, with start codes
+    Bytes nal_units;  // slice and SEI, with start codes
     Picture recon;
     int qp = 0;
-    int cb_qp_offset = 0;
-    int cr_qp_offset = 0;
-    bool qp_delta_enabled = false;  // pps_cu_qp_delta_enabled_flag
+    SequenceParameters parameters;          // what the parameter sets have to say for this frame
 };
-
-// Chroma QP offsets of a frame: the user's plus those that realise its measured chroma importance.
-void chroma_qp_offsets(const FrameInput& input, const Settings& settings, int& cb, int& cr);
 
 // rows_done: called after each CTU row with the share of the frame coded; may throw to stop. May be called
 // from several threads, one at a time. threads: for the wavefront; without settings.wpp one thread is used.

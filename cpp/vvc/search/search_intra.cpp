@@ -35,7 +35,7 @@ Rate luma_mode_rate(const ContextSet& contexts, int mode, const MpmList& mpm) {
     const LumaModeCode code = code_of_luma_mode(mode, mpm);
     Rate rate = contexts[ctx::kIntraLumaMpmFlag].rate(code.mpm_idx >= 0);
     if (code.mpm_idx < 0) return rate + (code.mpm_remainder < 3 ? 5 : 6) * kOneBit;
-    rate += contexts[ctx::kIntraLumaPlanarFlag].rate(code.mpm_idx != 0);
+    rate += contexts[ctx::kIntraLumaPlanarFlag + 1].rate(code.mpm_idx != 0);
     if (code.mpm_idx > 0) rate += std::min(code.mpm_idx, 4) * kOneBit;
     return rate;
 }

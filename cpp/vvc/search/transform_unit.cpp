@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "../bitstream/parameter_sets.h"
 #include "../transform/dct.h"
 #include "../transform/quant.h"
 
@@ -60,7 +61,7 @@ void TransformUnitCoder::code(Component component, const Block& block, const Sam
     params.component = component;
     params.transform_skip = transform_skip;
     params.dependent_quant = context_.settings->dependent_quant && !transform_skip;
-    if (transform_skip) params.qp = std::max(params.qp, 4);  // QpPrimeTsMin
+    if (transform_skip) params.qp = std::max(params.qp, kQpPrimeTsMin);
 
     if (transform_skip)
         forward_transform_skip(residual_, w, params.log2_w, params.log2_h, coeffs_);

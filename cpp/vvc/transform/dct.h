@@ -15,7 +15,9 @@ void inverse_dct2(const Coeff* in, int log2_w, int log2_h, int nonzero_w, int no
                   std::ptrdiff_t stride);
 
 // Transform skip: forward scale so that the same quantiser fits, inverse exactly clause 8.7.4.2 /8.7.3.
-void forward_transform_skip(const Residual* residual, std::ptrdiff_t stride, int log2_w, int log2_h, Coeff* out);
-void inverse_transform_skip(const Coeff* in, int log2_w, int log2_h, Residual* residual, std::ptrdiff_t stride);
+void forward_transform_skip(const Residual* residual, std::ptrdiff_t stride, int log2_w, int log2_h,
+                            Coeff* out);
+void inverse_transform_skip(const Coeff* in, int log2_w, int log2_h, Residual* residual,
+                            std::ptrdiff_t stride);
 
 }  // namespace idse::vvc

@@ -1,4 +1,5 @@
-// Scaling of levels (clause 8.7.3) and the three encoders' choices of levels: plain, RDOQ, dependent (trellis).
+// Scaling of levels (clause 8.7.3) and the three encoders' choices of levels: plain, RDOQ, dependent
+// (trellis).
 #pragma once
 
 #include "../entropy/cabac.h"
@@ -8,8 +9,8 @@
 namespace idse::vvc {
 
 struct QuantParams {
-    int qp = 0;  // qP of clause 8.7.1: Qp'Y / Qp'Cb / Qp'Cr, i.e. with QpBdOffset (for transform skip: at least
-                 // QpPrimeTsMin, the caller's job)
+    int qp = 0;  // qP of clause 8.7.1: Qp'Y / Qp'Cb / Qp'Cr, i.e. with QpBdOffset (for transform skip: at
+                 // least QpPrimeTsMin, the caller's job)
     int log2_w = 2;
     int log2_h = 2;
     Component component = Component::kY;
@@ -20,13 +21,15 @@ struct QuantParams {
 // Levels to coefficients; both w*h row-major. Bit-exact.
 void dequantize(const Level* levels, const QuantParams& params, Coeff* coeffs);
 
-// Level choice for a block of coefficients. lambda is the block's own (picture lambda / mean weight of the block),
-// so that inside the plain squared error counts. contexts: state before the block's residual syntax (not adapted).
-// Returns the number of levels that are not zero. Cost model: sample-domain squared error * 2^12 + rate_cost().
+// Level choice for a block of coefficients. lambda is the block's own (picture lambda / mean weight of the
+// block), so that inside the plain squared error counts. contexts: state before the block's residual syntax
+// (not adapted). Returns the number of levels that are not zero. Cost model: sample-domain squared error *
+// 2^12 + rate_cost().
 int quantize_plain(const Coeff* coeffs, const QuantParams& params, Level* levels);  // dead zone 1/3
 int quantize_rdoq(const Coeff* coeffs, const QuantParams& params, Lambda lambda, const ContextSet& contexts,
-                  Level* levels);                                                   // also for transform skip
-int quantize_dependent(const Coeff* coeffs, const QuantParams& params, Lambda lambda, const ContextSet& contexts,
-                       Level* levels);                                              // 4-state (8 with the zero state) trellis
+                  Level* levels);  // also for transform skip
+int quantize_dependent(const Coeff* coeffs, const QuantParams& params, Lambda lambda,
+                       const ContextSet& contexts,
+                       Level* levels);  // 4-state (8 with the zero state) trellis
 
 }  // namespace idse::vvc

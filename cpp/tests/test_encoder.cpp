@@ -1,0 +1,198 @@
+#include <atomic>
+#include <limits>
+#include <random>
+
+#include "check.h"
+#include "vvc/encoder.h"
+
+using namespace idse::vvc;
+
+namespace {
+
+// A picture with edges, texture and noise, so that every part of the search has something to do.
+struct TestFrame {
+    std::vector<std::uint16_t> planes[3];
+    SourceFrame frame;
+
+    TestFrame(int width, int height, ChromaFormat format, unsigned seed, int bit_depth = 8) {
+        std::mt19937 rng(seed);
+        frame.width = width;
+        frame.height = height;
+        frame.bit_depth = bit_depth;
+        frame.chroma_format = format;
+        const int peak = (1 << bit_depth) - 1;
+        for (int c = 0; c < (format == ChromaFormat::k420 ? 3 : 1); c++) {
+            const int w = c ? width / 2 : width, h = c ? height / 2 : height;
+            planes[c].resize(size_t(w) * h);
+            for (int y = 0; y < h; y++)
+                for (int x = 0; x < w; x++) {
+                    int v = (x * 3 + y * 2) % 256;
+                    if ((x / 24 + y / 18) % 3 == 0) v = 200 - c * 60;
+                    if ((x / 30) % 4 == 1) v += int(rng() % 40);
+                    planes[c][size_t(y) * w + x] = std::uint16_t(std::min(v * (peak + 1) / 256, peak));
+                }
+            frame.planes[c] = planes[c].data();
+        }
+    }
+};
+
+std::vector<std::uint8_t> bytes_of(const std::vector<SourceFrame>& frames, const Settings& settings,
+                                   const std::vector<FrameWeights>& weights = {}) {
+    return encode(frames, weights, settings).bytes;
+}
+
+template <class E, class F>
+bool throws(F f) {
+    try {
+        f();
+    } catch (const E&) {
+        return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+TEST(bytes_do_not_depend_on_threads) {
+    std::vector<TestFrame> sources;
+    for (unsigned i = 0; i < 3; i++) sources.emplace_back(136, 200, ChromaFormat::k420, i);
+    std::vector<SourceFrame> frames;
+    for (const auto& s : sources) frames.push_back(s.frame);
+    for (bool wpp : {false, true}) {
+        Settings settings;
+        settings.wpp = wpp;
+        settings.ctu_size = 64;
+        const auto one = bytes_of(frames, settings);
+        const auto one_frame = bytes_of({frames[0]}, settings);
+        for (int threads : {2, 5}) {
+            settings.threads = threads;
+            CHECK(bytes_of(frames, settings) == one);
+            CHECK(bytes_of({frames[0]}, settings) == one_frame);
+        }
+    }
+}
+
+TEST(a_uniform_map_gives_the_bytes_of_an_unweighted_encode) {
+    const TestFrame source(120, 88, ChromaFormat::k420, 7);
+    const std::vector<float> uniform(15 * 11, 3.25f);
+    FrameWeights weights;
+    weights.planes[0] = uniform.data();
+    for (bool dual : {false, true}) {
+        Settings settings;
+        settings.dual_tree = dual;
+        CHECK(bytes_of({source.frame}, settings, {weights}) == bytes_of({source.frame}, settings));
+    }
+    // So does any map when tau or the exponent take it away.
+    std::mt19937 rng(1);
+    std::vector<float> map(15 * 11);
+    for (float& w : map) w = float(rng() % 100) + 1;
+    weights.planes[0] = map.data();
+    Settings plain;
+    CHECK(bytes_of({source.frame}, plain, {weights}) != bytes_of({source.frame}, plain));
+    plain.shaping.tau = std::numeric_limits<double>::infinity();
+    CHECK(bytes_of({source.frame}, plain, {weights}) == bytes_of({source.frame}, plain));
+    plain.shaping = WeightShaping{};
+    plain.weight_scope = 0;
+    CHECK(bytes_of({source.frame}, plain, {weights}) == bytes_of({source.frame}, plain));
+}
+
+TEST(weights_move_the_error_to_where_it_matters_less) {
+    const TestFrame source(128, 64, ChromaFormat::k400, 3);
+    std::vector<float> map(16 * 8, 0.1f);
+    for (size_t y = 0; y < 8; y++)
+        for (size_t x = 0; x < 8; x++) map[y * 16 + x] = 10;
+    FrameWeights weights;
+    weights.planes[0] = map.data();
+    auto left_share = [&](const std::vector<FrameWeights>& w, unsigned scope) {
+        Settings settings;
+        settings.weight_scope = scope;
+        const EncodedStream stream = encode({source.frame}, w, settings);
+        double left = 0, all = 0;
+        for (size_t y = 0; y < 64; y++)
+            for (size_t x = 0; x < 128; x++) {
+                const double e =
+                    double(stream.frames[0].planes[0][y * 128 + x]) - source.planes[0][y * 128 + x] * 4;
+                all += e * e;
+                left += x < 64 ? e * e : 0;
+            }
+        return left / all;
+    };
+    const double plain = left_share({}, kWeightAll);
+    for (unsigned scope : {unsigned(kWeightRdo) | kWeightQuant, unsigned(kWeightQp), unsigned(kWeightAll)})
+        CHECK(left_share({weights}, scope) < 0.8 * plain);
+}
+
+TEST(one_picture_rate_control_meets_its_target) {
+    const TestFrame source(160, 120, ChromaFormat::k420, 11);
+    for (std::int64_t target : {700, 1500, 4000}) {
+        Settings settings;
+        settings.target_bytes = target;
+        const auto bytes = bytes_of({source.frame}, settings);
+        CHECK(std::abs(double(bytes.size()) / double(target) - 1) < 0.021);
+    }
+}
+
+TEST(every_mistake_is_refused_with_words) {
+    const TestFrame good(32, 32, ChromaFormat::k420, 1);
+    auto refused = [&](const std::vector<SourceFrame>& frames, const Settings& settings,
+                       const std::vector<FrameWeights>& weights = {}) {
+        return throws<EncodeError>([&] { encode(frames, weights, settings); });
+    };
+    CHECK(!refused({good.frame}, {}));
+    CHECK(refused({}, {}));
+    SourceFrame odd = good.frame;
+    odd.width = 31;
+    CHECK(refused({odd}, {}));
+    SourceFrame deep = good.frame;
+    deep.bit_depth = 12;
+    CHECK(refused({deep}, {}));
+    SourceFrame huge = good.frame;
+    huge.width = 8194;
+    CHECK(refused({huge}, {}));
+    SourceFrame missing = good.frame;
+    missing.planes[2] = nullptr;
+    CHECK(refused({missing}, {}));
+    TestFrame beyond(32, 32, ChromaFormat::k420, 1);
+    beyond.planes[1][5] = 256;
+    CHECK(refused({beyond.frame}, {}));
+    for (int Settings::*field : {&Settings::qp, &Settings::preset, &Settings::threads, &Settings::ctu_size,
+                                 &Settings::cb_qp_offset, &Settings::cr_qp_offset}) {
+        Settings settings;
+        settings.*field = -99;
+        CHECK(refused({good.frame}, settings));
+    }
+    const std::vector<float> map(16, 1.0f);
+    FrameWeights weights;
+    weights.planes[0] = map.data();
+    CHECK(refused({good.frame}, {}, {weights, weights}));
+    CHECK(!refused({good.frame}, {}, {weights}));
+}
+
+TEST(a_callback_that_returns_false_stops_the_encode) {
+    std::vector<TestFrame> sources;
+    for (unsigned i = 0; i < 4; i++) sources.emplace_back(128, 128, ChromaFormat::k420, i);
+    std::vector<SourceFrame> frames;
+    for (const auto& s : sources) frames.push_back(s.frame);
+    for (int threads : {1, 3})
+        for (bool wpp : {false, true}) {
+            Settings settings;
+            settings.threads = threads;
+            settings.wpp = wpp;
+            std::atomic<int> calls{0};
+            CHECK(throws<Interrupted>(
+                [&] { encode(frames, {}, settings, [&](double) { return ++calls < 2; }); }));
+        }
+}
+
+TEST(progress_grows_to_one) {
+    const TestFrame source(64, 256, ChromaFormat::k400, 2);
+    Settings settings;
+    settings.ctu_size = 64;
+    double last = 0;
+    encode({source.frame}, {}, settings, [&](double share) {
+        CHECK(share >= last);
+        last = share;
+        return true;
+    });
+    CHECK(last == 1.0);
+}

@@ -1,0 +1,146 @@
+#include "dct.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "dct_tables.h"
+
+namespace idse::vvc {
+
+namespace {
+
+// Every 1-D transform is a set of inner products of contiguous 16-bit numbers with a length known at compile
+// time, which compilers turn into multiply-add instructions.
+template <int N>
+inline std::int32_t dot(const std::int16_t* a, const std::int16_t* b) {
+    std::int32_t sum = 0;
+    for (int i = 0; i < N; i++) sum += std::int32_t(a[i]) * b[i];
+    return sum;
+}
+
+inline std::int16_t clip16(std::int32_t v) {
+    return std::int16_t(std::clamp(v, -32768, 32767));
+}
+
+template <class F>
+void with_matrix(int log2_size, F f) {
+    switch (log2_size) {
+        case 2:
+            return f(kDct2Matrix4);
+        case 3:
+            return f(kDct2Matrix8);
+        case 4:
+            return f(kDct2Matrix16);
+        case 5:
+            return f(kDct2Matrix32);
+        default:
+            return f(kDct2Matrix64);
+    }
+}
+
+// out[k * rows + row] = coefficient k of a row: the output is transposed, so that a second call does the
+// columns.
+template <int N>
+void forward_stage(const Dct2Matrix<N>& m, const std::int16_t* in, std::ptrdiff_t stride, int rows, int shift,
+                   std::int16_t* out) {
+    const std::int32_t round = 1 << (shift - 1);
+    for (int row = 0; row < rows; row++, in += stride)
+        for (int k = 0; k < Dct2Matrix<N>::kCoded; k++)
+            out[k * rows + row] = std::int16_t((dot<N>(m.forward[k], in) + round) >> shift);
+}
+
+// Rows of coefficients, stored as kTaps even ones and then kTaps odd ones per row; row r of the result begins
+// at out + r * out_stride when kTransposed is false, else sample n of row r goes to out[n * out_stride + r].
+template <int N, int kTaps, class Store>
+void inverse_stage(const Dct2Matrix<N>& m, const std::int16_t* in, int rows, int shift, Store store) {
+    const std::int32_t round = 1 << (shift - 1);
+    for (int row = 0; row < rows; row++, in += 2 * kTaps)
+        for (int n = 0; n < N / 2; n++) {
+            const std::int32_t even = dot<kTaps>(m.inverse_even[n], in) + round;
+            const std::int32_t odd = dot<kTaps>(m.inverse_odd[n], in + kTaps);
+            store(row, n, (even + odd) >> shift);
+            store(row, N - 1 - n, (even - odd) >> shift);
+        }
+}
+
+// Taps (even frequencies) that cover `nonzero` frequencies.
+inline int taps_of(int nonzero, int size) {
+    int taps = 2;
+    while (2 * taps < nonzero && 2 * taps < std::min(size, kMaxCodedSide)) taps *= 2;
+    return taps;
+}
+
+template <int N, class Store>
+void inverse_stage_of(const Dct2Matrix<N>& m, const std::int16_t* in, int taps, int rows, int shift,
+                      Store store) {
+    if (taps == 2) return inverse_stage<N, 2>(m, in, rows, shift, store);
+    if constexpr (N >= 8)
+        if (taps == 4) return inverse_stage<N, 4>(m, in, rows, shift, store);
+    if constexpr (N >= 16)
+        if (taps == 8) return inverse_stage<N, 8>(m, in, rows, shift, store);
+    if constexpr (N >= 32) return inverse_stage<N, 16>(m, in, rows, shift, store);
+}
+
+// Where frequency k stands in a row of even and odd ones.
+inline int split_index(int k, int taps) {
+    return (k & 1) * taps + (k >> 1);
+}
+
+}  // namespace
+
+void forward_dct2(const Residual* residual, std::ptrdiff_t stride, int log2_w, int log2_h, Coeff* out) {
+    const int w = 1 << log2_w, h = 1 << log2_h;
+    const int coded_w = std::min(w, kMaxCodedSide), coded_h = std::min(h, kMaxCodedSide);
+    alignas(16) std::int16_t first[kMaxCodedSide * kMaxTbSize];      // [x frequency][row]
+    alignas(16) std::int16_t second[kMaxCodedSide * kMaxCodedSide];  // [y frequency][x frequency]
+    with_matrix(log2_w,
+                [&](const auto& m) { forward_stage(m, residual, stride, h, log2_w + kBitDepth - 9, first); });
+    with_matrix(log2_h, [&](const auto& m) { forward_stage(m, first, h, coded_w, log2_h + 6, second); });
+    for (int y = 0; y < h; y++, out += w) {
+        int x = 0;
+        if (y < coded_h)
+            for (; x < coded_w; x++) out[x] = second[y * coded_w + x];
+        std::fill(out + x, out + w, 0);
+    }
+}
+
+void inverse_dct2(const Coeff* in, int log2_w, int log2_h, int nonzero_w, int nonzero_h, Residual* residual,
+                  std::ptrdiff_t stride) {
+    const int w = 1 << log2_w, h = 1 << log2_h;
+    const int columns = std::clamp(nonzero_w, 1, std::min(w, kMaxCodedSide));
+    const int rows = std::clamp(nonzero_h, 1, std::min(h, kMaxCodedSide));
+    const int taps_w = taps_of(columns, w), taps_h = taps_of(rows, h);
+    alignas(16) std::int16_t coeffs[kMaxCodedSide * kMaxCodedSide];  // [x frequency][y frequency, split]
+    alignas(16) std::int16_t between[kMaxTbSize * kMaxCodedSide];    // [row][x frequency, split]
+    if (2 * taps_h > rows) std::memset(coeffs, 0, sizeof(std::int16_t) * size_t(columns * 2 * taps_h));
+    if (2 * taps_w > columns) std::memset(between, 0, sizeof(std::int16_t) * size_t(h * 2 * taps_w));
+    for (int y = 0; y < rows; y++)
+        for (int x = 0; x < columns; x++)
+            coeffs[x * 2 * taps_h + split_index(y, taps_h)] = std::int16_t(in[y * w + x]);
+
+    with_matrix(log2_h, [&](const auto& m) {
+        inverse_stage_of(m, coeffs, taps_h, columns, 7, [&](int x, int y, std::int32_t v) {
+            between[y * 2 * taps_w + split_index(x, taps_w)] = clip16(v);
+        });
+    });
+    with_matrix(log2_w, [&](const auto& m) {
+        inverse_stage_of(m, between, taps_w, h, 20 - kBitDepth,
+                         [&](int y, int x, std::int32_t v) { residual[y * stride + x] = clip16(v); });
+    });
+}
+
+void forward_transform_skip(const Residual* residual, std::ptrdiff_t stride, int log2_w, int log2_h,
+                            Coeff* out) {
+    const int w = 1 << log2_w, h = 1 << log2_h;
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++) out[y * w + x] = residual[y * stride + x];
+}
+
+void inverse_transform_skip(const Coeff* in, int log2_w, int log2_h, Residual* residual,
+                            std::ptrdiff_t stride) {
+    const int w = 1 << log2_w, h = 1 << log2_h;
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++) residual[y * stride + x] = Residual(in[y * w + x]);
+}
+
+}  // namespace idse::vvc
