@@ -21,10 +21,10 @@ void dequantize_dependent(const Level* levels, const QuantParams& params, Coeff*
     int state = 0;
     for (int group = last / kGroupSize; last >= 0 && group >= 0; group--) {
         const std::uint16_t* const position = scan.position.data() + group * kGroupSize;
-        // An uncoded subblock, which is an all-zero one apart from the first, leaves the state alone.
-        bool coded = group == 0;
-        for (int i = 0; i < kGroupSize; i++) coded |= levels[position[i]] != 0;
-        if (!coded) continue;
+        // Sixteen zeros bring the state back to where it was.
+        int any = 0;
+        for (int i = 0; i < kGroupSize; i++) any |= levels[position[i]];
+        if (any == 0) continue;
         for (int i = std::min(last - group * kGroupSize, kGroupSize - 1); i >= 0; i--) {
             const int level = levels[position[i]];
             if (level) {
