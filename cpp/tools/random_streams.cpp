@@ -97,7 +97,7 @@ Settings make_settings(Random& random) {
     s.weight_scope = random.chance(0.5) ? unsigned(kWeightAll) : unsigned(random.integer(0, 7));
     s.shaping.tau = random.pick({0, 0.2, 1, std::numeric_limits<double>::infinity()});
     s.shaping.exponent = random.pick({0, 0.5, 1, 2});
-    s.shaping.clip_qp = random.pick({0, 3, 6, 20});
+    s.shaping.clip_qp = random.pick({0, 3, 6, 12});
     if (random.chance(0.05)) s.target_bytes = random.integer(40, 4000);
     return s;
 }

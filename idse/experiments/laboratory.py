@@ -73,7 +73,6 @@ class Laboratory:
 
     def provenance(self, configuration: Configuration) -> dict[str, Any]:
         """Everything that decides the figures of a configuration, but the picture and the QP."""
-        extractor = configuration.extractor
         described = dataclasses.asdict(configuration)
         for words in ("name", "what"):
             del described[words]
@@ -81,7 +80,7 @@ class Laboratory:
             "configuration": described | {"scope": configuration.scope.value},
             "settings": dataclasses.asdict(configuration.settings(0, self.base)) | {"threads": 0},
             "engine": [self.engine.name, self.engine.version, self._build],
-            "extractor": None if extractor is None else self._extractor(extractor).description,
+            "extractors": [self._extractor(name).description for name in configuration.extractors],
             "map": self._probe(configuration),
             "detectors": {d.name: d.sha256 for d in self.detectors},
             "seed": self.seed,
@@ -143,7 +142,13 @@ class Laboratory:
         """The configuration's map of a picture; the last few are kept, as configurations share them."""
         if configuration.importance == "none":
             return None
-        identity = (picture, configuration.importance, configuration.proj_dim, configuration.tiles)
+        identity = (
+            picture,
+            configuration.importance,
+            configuration.proj_dim,
+            configuration.tiles,
+            configuration.blend_activity,
+        )
         if identity not in self._maps:
             self._maps[identity] = self._estimate(frame, configuration)
             if len(self._maps) > _MAPS_KEPT:
@@ -155,16 +160,24 @@ class Laboratory:
 
     def _estimate(self, frame: Frame, configuration: Configuration) -> WeightMap:
         from idse.importance import api
+        from idse.importance.combine import combine
 
-        if configuration.extractor is None:
+        if not configuration.extractors:
             return api.activity_map([frame])
-        return api.estimate_map(
-            [frame],
-            extractor=self._extractor(configuration.extractor),
-            proj_dim=configuration.proj_dim,
-            seed=self.seed,
-            tiles=configuration.tiles,
-        )
+        maps = [
+            api.estimate_map(
+                [frame],
+                extractor=self._extractor(name),
+                proj_dim=configuration.proj_dim,
+                seed=self.seed,
+                tiles=configuration.tiles,
+            )
+            for name in configuration.extractors
+        ]
+        if len(maps) == 1 and configuration.blend_activity == 0:
+            return maps[0]
+        activity = api.activity_map([frame]) if configuration.blend_activity > 0 else None
+        return combine(maps, activity=activity, blend_activity=configuration.blend_activity)
 
     def _probe(self, configuration: Configuration) -> str:
         """A hash of the map of a made-up picture: changes with the estimator, and not with its comments."""

@@ -18,14 +18,14 @@ class Configuration:
 
     Attributes:
         name: As given to `--configs`.
-        importance: "none", "activity", or the extractor behind the map: "embedded", or the stem of an ONNX
-            file in the folder of detectors.
+        importance: "none", "activity", or the extractors behind the map, joined by "+": "embedded", or stems
+            of ONNX files in the folder of detectors.
         what: For the reader of the table.
         proj_dim: Rows of the sketch.
         tiles: Rank-l tiles as the distortion of luma.
-        chroma_planes: Keep the map's chroma planes (else luma's shape serves for chroma, without the measured
-        ratio).
+        chroma_planes: Keep the map's chroma planes (else luma's shape serves, without the measured ratio).
         scope: Where weights act.
+        blend_activity: Power of the activity that the map is multiplied by.
         chroma_qp: Cb and Cr QP offset, beside what the map's chroma planes ask for.
         tau: Shaping; None is the engine's default.
         exponent: The same.
@@ -38,14 +38,15 @@ class Configuration:
     tiles: bool = False
     chroma_planes: bool = True
     scope: WeightScope = WeightScope.ALL
+    blend_activity: float = 0.0
     chroma_qp: int = 0
     tau: float | None = None
     exponent: float | None = None
 
     @property
-    def extractor(self) -> str | None:
-        """The extractor that the map needs, if any."""
-        return None if self.importance in ("none", "activity") else self.importance
+    def extractors(self) -> list[str]:
+        """The extractors that the map needs."""
+        return [] if self.importance in ("none", "activity") else self.importance.split("+")
 
     def settings(self, qp: int, base: EncodeSettings) -> EncodeSettings:
         """The encode's settings at a QP: `base` but for what this configuration decides."""
@@ -81,6 +82,9 @@ CONFIGURATIONS: tuple[Configuration, ...] = (
         "yolox-luma-c3", _YX, "luma plane, chroma QP -3 (prototype)", chroma_planes=False, chroma_qp=CHROMA_QP
     ),
     Configuration("nanodet", "nanodet_m", "NanoDet map, l=4, default settings"),
+    Configuration("yolox+nanodet", f"{_YX}+nanodet_m", "sum of both detectors' maps"),
+    Configuration("yolox*activity", _YX, "YOLOX-nano map times activity", blend_activity=1.0),
+    Configuration("embedded*activity", "embedded", "embedded map times activity", blend_activity=1.0),
     Configuration("embedded", "embedded", "map from the embedded extractor, l=4"),
     Configuration(
         "embedded-luma-c3",

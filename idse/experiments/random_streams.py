@@ -202,7 +202,7 @@ def _settings(rng: Generator) -> EncodeSettings:
         weight_scope=scopes[int(rng.integers(0, len(scopes)))],
         tau=float(rng.choice([0.0, 0.2, 0.2, 1.0, math.inf])),
         exponent=float(rng.choice([0.0, 0.5, 0.5, 1.0, 2.0])),
-        clip_qp=float(rng.choice([0.0, 3.0, 6.0, 6.0, 20.0])),
+        clip_qp=float(rng.choice([0.0, 3.0, 6.0, 6.0, 12.0])),
     )
     if flag(0.03):
         settings = dataclasses.replace(settings, target_bytes=int(rng.integers(60, 4000)))
