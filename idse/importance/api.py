@@ -43,8 +43,8 @@ def estimate_map(
 
     Per sample j of a coded plane the importance is `sum_i (d f_i / d x_j)^2` over all elements of all feature levels,
     sketched with `proj_dim` rows (see `sketch.py`); x in 8-bit units, f as the extractor gives it. A cell's weight is
-    the mean over its samples (not the sum), so luma and chroma planes hold sensitivities of single samples and their ratio
-    is that of the planes. Cells above the plane's percentile `clip_percentile` are clipped to it.
+    the mean over its samples (not the sum), so luma and chroma planes hold sensitivities of single samples and their
+    ratio is that of the planes. Cells above the plane's percentile `clip_percentile` are clipped to it.
 
     Args:
         frames: Pictures of one size and chroma format.

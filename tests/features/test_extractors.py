@@ -73,7 +73,7 @@ def test_weights_not_reachable(monkeypatch):
 
 def test_unknown_names(tmp_path):
     with pytest.raises(
-        IdseError, match="unknown detector 'yolo': must be embedded, an .onnx file, or one of"
+        IdseError, match=r"unknown detector 'yolo': must be embedded, an \.onnx file, or one of"
     ):
         load_extractor("yolo")
     with pytest.raises(IdseError, match="an ONNX file holds its weights"):
