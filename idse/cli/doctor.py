@@ -11,8 +11,8 @@ from idse import __version__
 from idse.engines import ENGINES, get_engine
 from idse.errors import IdseError
 
-_PACKAGES = ("numpy", "numba", "torch", "av", "pillow")
-_OPTIONAL = ("torchvision", "onnx", "onnx2torch")
+_PACKAGES = ("numpy", "torch", "av", "pillow")
+_OPTIONAL = {"torchvision": "detectors", "onnx": "detectors", "onnx2torch": "detectors", "numba": "evaluate"}
 
 
 def doctor() -> None:
@@ -23,12 +23,11 @@ def doctor() -> None:
         try:
             print(f"  ok       {package} {version(package)}")
         except PackageNotFoundError:
-            optional = package in _OPTIONAL
-            print(
-                f"  {'absent ' if optional else 'MISSING'}  {package}"
-                + (": pip install 'idse[detectors]'" if optional else "")
-            )
-            missing += [] if optional else [package]
+            if package in _OPTIONAL:
+                print(f"  absent   {package}: pip install 'idse[{_OPTIONAL[package]}]'")
+            else:
+                print(f"  MISSING  {package}: pip install {package}")
+                missing.append(package)
     checks: list[tuple[str, Callable[[], str]]] = [
         (f"engine {name}", partial(_engine, name)) for name in ENGINES
     ]
