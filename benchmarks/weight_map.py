@@ -6,6 +6,7 @@ Run from the repository: `python -m benchmarks.weight_map --data SHARED` (it hol
 from __future__ import annotations
 
 import argparse
+import functools
 import platform
 import resource
 from collections.abc import Callable
@@ -61,9 +62,11 @@ def main() -> None:
 
     print(f"\nactivity: {cpu_seconds(lambda: activity_map(timed)):.3f} s user CPU at 640x480")
     for name, extractor in everything.items():
-        for rows in (2, 4, 8):
-            seconds = cpu_seconds(lambda e=extractor, n=rows: estimate_map(timed, extractor=e, proj_dim=n))
-            print(f"{name}, l = {rows}: {seconds:.3f} s user CPU at 640x480")
+        for l_rows in (2, 4, 8):
+            seconds = cpu_seconds(
+                functools.partial(estimate_map, timed, extractor=extractor, proj_dim=l_rows)
+            )
+            print(f"{name}, l = {l_rows}: {seconds:.3f} s user CPU at 640x480")
 
     print(
         f"\nchroma over luma sensitivity per sample, l = 4, {len(frames)} pictures: mean (range) of Cb, Cr; QP offsets"
