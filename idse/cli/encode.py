@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -151,24 +152,16 @@ def encode(
         job.run(input_, output or input_.with_suffix(".266"), map_in=map_in, map_out=map_out, recon=recon)
 
 
+@dataclass(frozen=True)
 class _Job:
     """Everything but the files' names."""
 
-    def __init__(
-        self,
-        settings: EncodeSettings,
-        maker: MapMaker,
-        engine: Engine,
-        reading: InputOptions,
-        verify: bool,
-        json: bool,
-    ) -> None:
-        self.settings = settings
-        self.maker = maker
-        self.engine = engine
-        self.reading = reading
-        self.verify = verify
-        self.json = json
+    settings: EncodeSettings
+    maker: MapMaker
+    engine: Engine
+    reading: InputOptions
+    verify: bool
+    json: bool
 
     def run(
         self,

@@ -15,7 +15,6 @@ from idse.pipeline import METHODS, SKETCHES
 
 _IN, _MAP = "Input", "Importance"
 
-Input = Annotated[Path, typer.Argument(help="Raw .yuv, .y4m, PNG, JPEG, a folder of pictures, or a video.")]
 Size = Annotated[str | None, typer.Option("--size", help="WIDTHxHEIGHT of a raw file.", rich_help_panel=_IN)]
 BitDepth = Annotated[
     int | None, typer.Option("--bit-depth", help="Bits a sample of a raw file.", rich_help_panel=_IN)

@@ -4,52 +4,58 @@ from __future__ import annotations
 
 import json
 import sys
-import time
+import threading
 from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-_PATIENCE = 2.0  # seconds of silence before a bar appears
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 
 class Bar:
     """A progress bar that appears on a terminal when something takes more than two seconds.
 
-    An instance is called with the share done, 0..1.
+    An instance is called with the share done, 0..1; it shows that work goes on even where nobody calls it.
     """
 
-    def __init__(self, words: str) -> None:
-        self._words = words
-        self._began = time.monotonic()
-        self._progress: Progress | None = None
+    def __init__(self, words: str, console: Console | None = None, patience: float = 2.0) -> None:
+        self._console = console or Console(stderr=True)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+        )
+        self._task = self._progress.add_task(words, total=1.0)
+        self._timer = threading.Timer(patience, self._progress.start)
+        self._timer.daemon = True
 
     def __enter__(self) -> Bar:
+        if self._console.is_terminal:
+            self._timer.start()
         return self
 
     def __call__(self, share: float) -> None:
         """Show that `share` of the work is done."""
-        if self._progress is None:
-            if not sys.stderr.isatty() or time.monotonic() - self._began < _PATIENCE:
-                return
-            self._progress = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TaskProgressColumn(),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            self._progress.start()
-            self._progress.add_task(self._words, total=1.0)
-        self._progress.update(self._progress.task_ids[0], completed=share)
+        self._progress.update(self._task, completed=share)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._progress is not None:
-            self._progress.stop()
+        self._timer.cancel()
+        if self._timer.ident is not None:
+            self._timer.join()
+        self._progress.stop()
 
 
 def note(text: str) -> None:
