@@ -1,11 +1,12 @@
 """The default extractor: a small trained network whose features' Jacobian says what detectors look at.
 
-A convolutional network (`SensitivityNet`, about half a million weights) looks at the whole picture and predicts
-gains for the three planes on the grid of 8x8 luma samples. The features are the picture's own Y, Cb and Cr samples
-times the square roots of these gains; the gains are held constant under differentiation (a stop-gradient, as in
-hard attention). The features' Jacobian is therefore diagonal, its squares are the gains, and a Rademacher sketch of
-any number of rows finds them exactly. The network was trained so that they match the average of the importance maps
-of two detectors; `scripts/train_embedded.py` is the training, docs/embedded.md tells what came of it.
+A convolutional network (`SensitivityNet`, about half a million weights) looks at the whole picture and
+predicts gains for the three planes on the grid of 8x8 luma samples. The features are the picture's own Y, Cb and
+Cr samples times the square roots of these gains; the gains are held constant under differentiation (a
+stop-gradient, as in hard attention). The features' Jacobian is therefore diagonal but for chroma's interpolation,
+its squares are the gains, and a Rademacher sketch finds luma's exactly with any number of rows. The network was
+trained so that the gains match importance maps made with two detectors; `scripts/train_embedded.py` is the
+training, docs/embedded.md tells what came of it.
 """
 
 from __future__ import annotations
@@ -51,8 +52,11 @@ _UNREADABLE = (
 )
 _PAD_TO = 32
 _LOG_LIMIT = 8.0
-# Y, Cb and Cr (columns) to R'G'B' (rows): BT.601 in limited range.
-_TO_RGB = ((1.164383, 0.0, 1.596027), (1.164383, -0.391762, -0.812968), (1.164383, 2.017232, 0.0))
+# R'G'B' (columns) to Y, Cb and Cr (rows): BT.601 in full range.
+_FROM_RGB = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
+# A chroma sample, enlarged bilinearly and averaged over 2x2 again, is spread over 3x3 samples with (1, 6, 1) / 8 in
+# both directions: the sum of the squares, which the features of chroma make up for.
+_CHROMA_ENERGY = (38 / 64) ** 2
 
 
 class _Mix(nn.Module):
@@ -159,33 +163,39 @@ class EmbeddedExtractor:
 
     Attributes:
         net: The network, its weights frozen.
+        contrast: Exponent of the predicted gains. A prediction varies less than what it predicts; this gives
+            some of the variance back, so that the encoder's exponent does what it does for a detector's map.
     """
 
-    def __init__(self, net: SensitivityNet, device: torch.device, description: dict[str, Any]) -> None:
+    def __init__(
+        self, net: SensitivityNet, device: torch.device, description: dict[str, Any], contrast: float = 1.0
+    ) -> None:
         """Wrap a trained network (`load_embedded` reads one).
 
         Args:
             net: The network; it is moved and frozen.
             device: Where to compute.
             description: Provenance.
+            contrast: Exponent of the predicted gains.
         """
         self.name = "embedded"
         self.device = device
         self.description = description
         self.net = net.to(device).eval().requires_grad_(False)
-        self._matrix = torch.linalg.inv(torch.tensor(_TO_RGB, dtype=torch.float64)).float().to(device)
+        self.contrast = contrast
+        self._matrix = torch.tensor(_FROM_RGB, device=device)
 
     def features(self, rgb: torch.Tensor) -> list[torch.Tensor]:
         """Weighted luma `[N, 1, H, W]` and weighted Cb and Cr `[N, 2, ceil(H / 2), ceil(W / 2)]`."""
         height, width = rgb.shape[-2:]
         with torch.no_grad():
-            log = predict_blocks(self.net, rgb.detach().float().clamp(0, 1))
+            log = self.contrast * predict_blocks(self.net, rgb.detach().float().clamp(0, 1))
             gains = (0.5 * log.clamp(-_LOG_LIMIT, _LOG_LIMIT)).exp().to(rgb.dtype)
             luma = _enlarge(gains[:, :1], BLOCK, height, width)
             chroma = _enlarge(gains[:, 1:], BLOCK // 2, -(-height // 2), -(-width // 2))
         planes = torch.einsum("ij,njhw->nihw", self._matrix.to(rgb.dtype), rgb)
         half = F.avg_pool2d(planes[:, 1:], 2, ceil_mode=True, count_include_pad=False)
-        return [planes[:, :1] * luma, half * chroma]
+        return [planes[:, :1] * luma, half * (chroma * _CHROMA_ENERGY**-0.5)]
 
 
 def _enlarge(grid: torch.Tensor, factor: int, height: int, width: int) -> torch.Tensor:
@@ -193,9 +203,15 @@ def _enlarge(grid: torch.Tensor, factor: int, height: int, width: int) -> torch.
     return large[..., :height, :width]
 
 
-def save_weights(path: Path, net: SensitivityNet, meta: dict[str, Any]) -> None:
+def save_weights(path: Path, net: SensitivityNet, meta: dict[str, Any], contrast: float = 1.0) -> None:
     """Write a weights file: the network's tensors in float16 and, as JSON, its shape and provenance."""
-    header = {"format": FORMAT, "channels": list(net.channels), "width": net.width, "training": meta}
+    header = {
+        "format": FORMAT,
+        "channels": list(net.channels),
+        "width": net.width,
+        "contrast": contrast,
+        "training": meta,
+    }
     arrays = {k: v.detach().cpu().numpy().astype(np.float16) for k, v in net.state_dict().items()}
     partial = path.with_name(path.name + ".part")
     with partial.open("wb") as file:
@@ -227,8 +243,9 @@ def load_embedded(device: torch.device | str = "cpu", weights: Path | str | None
             raise IdseError(f"{path}: weights of format {header['format']}; this version reads {FORMAT}")
         net = SensitivityNet(tuple(header["channels"]), header["width"])
         state = {name: torch.from_numpy(value.astype(np.float32)) for name, value in arrays.items()}
-        if not all(bool(torch.isfinite(value).all()) for value in state.values()):
-            raise ValueError("values that are not finite")
+        contrast = float(header.get("contrast", 1.0))
+        if not (0 < contrast < 10) or not all(bool(torch.isfinite(value).all()) for value in state.values()):
+            raise ValueError("values out of range")
         net.load_state_dict(state)
     except IdseError:
         raise
@@ -240,7 +257,8 @@ def load_embedded(device: torch.device | str = "cpu", weights: Path | str | None
         "kind": "embedded",
         "weights_sha256": hashlib.sha256(data).hexdigest(),
         "nodes": ["luma", "chroma"],
+        "contrast": contrast,
         "parameters": sum(math.prod(value.shape) for value in arrays.values()),
         "training": header.get("training", {}),
     }
-    return EmbeddedExtractor(net, torch.device(device), description)
+    return EmbeddedExtractor(net, torch.device(device), description, contrast)

@@ -1,0 +1,656 @@
+#!/usr/bin/env python3
+"""Train the weights of the embedded extractor from the importance maps of detectors.
+
+    python scripts/train_embedded.py --data DIR --detectors A.onnx B.onnx -o embedded_weights.npz
+
+Three steps. (1) Teacher maps: for every picture and for some random views of it (crop, scale, flip, exposure), the
+sensitivity of each detector's features to the coded planes on 8x8 blocks, averaged over the detectors; kept in a
+cache folder, so that a second run starts with step 2. (2) The network learns the logarithm of the map; what is
+minimised is the feature error that a codec would make which shares a fixed rate out by the predicted map, in the
+high-rate model (error of a block proportional to 1/weight): log mean(teacher / student) + mean log(student). A moving
+average of the weights is what is kept. (3) Held-out pictures: how well the map agrees, beside the network-free
+control. A checkpoint after every epoch; `--resume` goes on from it and comes to the same weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import math
+import platform
+import random
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, UnidentifiedImageError
+from torch import nn
+
+from idse.errors import IdseError
+from idse.features import embedded
+from idse.features.base import FeatureExtractor
+from idse.importance.api import activity_map
+from idse.importance.planes import planes_to_rgb, planes_to_tensors
+from idse.media.frame import Frame
+
+BLOCK = embedded.BLOCK
+SAMPLES = torch.tensor([64.0, 16.0, 16.0]).view(3, 1, 1)
+"""Samples of Y, Cb and Cr in a block of 4:2:0."""
+
+SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+@dataclass(frozen=True)
+class TeacherSettings:
+    """How the teacher maps are made.
+
+    Attributes:
+        rows: Rows of each sketch.
+        qualities: JPEG qualities of the degraded pictures at which the detectors are looked at too.
+        parts: Weights of the three parts of the map: Jacobian at the picture, Jacobian at the degraded pictures,
+            and measured share of the feature error (gradient of the feature distance times error, over error squared).
+    """
+
+    rows: int = 4
+    qualities: tuple[int, ...] = (15, 35, 60)
+    parts: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+
+@dataclass
+class Sample:
+    """One view of one picture.
+
+    Attributes:
+        picture: uint8 `[3, h, w]`, as the network sees it; h and w multiples of its stride.
+        target: Logarithm of the teacher map `[3, h / 4, w / 4]`.
+    """
+
+    picture: torch.Tensor
+    target: torch.Tensor
+
+
+# --- teachers ---
+
+
+def load_rgb(path: Path) -> Image.Image:
+    """A picture as RGB.
+
+    Raises:
+        IdseError: It cannot be read.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except (OSError, UnidentifiedImageError, ValueError) as error:
+        raise IdseError(f"{path}: cannot read the picture ({type(error).__name__})") from None
+
+
+def make_view(image: Image.Image, view: int, seed: str) -> np.ndarray:
+    """View 0 is the picture itself; the others are random, decided by `seed`. Sides become multiples of 8."""
+    if view > 0:
+        rng = random.Random(f"{seed}/{view}")
+        share, aspect = math.sqrt(rng.uniform(0.35, 1.0)), math.sqrt(rng.uniform(0.8, 1.25))
+        width = max(BLOCK, min(image.width, int(image.width * share * aspect)))
+        height = max(BLOCK, min(image.height, int(image.height * share / aspect)))
+        left, top = rng.randint(0, max(0, image.width - width)), rng.randint(0, max(0, image.height - height))
+        scale = rng.uniform(440, 660) / max(width, height)
+        size = max(BLOCK, round(width * scale)), max(BLOCK, round(height * scale))
+        image = image.crop((left, top, left + width, top + height)).resize(size, Image.Resampling.LANCZOS)
+        if rng.random() < 0.5:
+            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        if rng.random() < 0.5:
+            gamma, gain = rng.uniform(0.7, 1.4), rng.uniform(0.85, 1.1)
+            image = image.point([min(255, round(255 * gain * (v / 255) ** gamma)) for v in range(256)] * 3)
+    if image.width < BLOCK or image.height < BLOCK:
+        image = image.resize((max(BLOCK, image.width), max(BLOCK, image.height)))
+    pixels = np.asarray(image)
+    return pixels[: pixels.shape[0] // BLOCK * BLOCK, : pixels.shape[1] // BLOCK * BLOCK].copy()
+
+
+def degrade(pixels: np.ndarray, quality: int) -> np.ndarray:
+    """The picture after JPEG at this quality."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer).convert("RGB"))
+
+
+def _blocks(planes: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Mean per 8x8 luma block of planes `[1, 1, h, w]`: `[3, rows, cols]`."""
+    sizes = (BLOCK, BLOCK // 2, BLOCK // 2)
+    return torch.cat([F.avg_pool2d(p, s)[0] for p, s in zip(planes, sizes, strict=True)])
+
+
+def _normalised(blocks: torch.Tensor) -> torch.Tensor:
+    return blocks / blocks[0].mean().clamp(min=1e-30)
+
+
+def _soften(blocks: torch.Tensor) -> torch.Tensor:
+    kernel = torch.tensor([1.0, 2.0, 1.0])
+    kernel = (kernel[:, None] * kernel / 16).expand(3, 1, 3, 3)
+    return F.conv2d(F.pad(blocks[None], (1, 1, 1, 1), mode="replicate"), kernel, groups=3)[0]
+
+
+def teacher_map(
+    pixels: np.ndarray,
+    detectors: Sequence[FeatureExtractor],
+    settings: TeacherSettings,
+    generator: torch.Generator,
+) -> dict[str, torch.Tensor]:
+    """The teacher's parts for one picture, `[detectors, 3, rows, cols]` each, luma mean 1: clean, coded, share."""
+    clean = Frame.from_rgb(pixels)
+    coded = [Frame.from_rgb(degrade(pixels, q)) for q in settings.qualities]
+    out: dict[str, list[torch.Tensor]] = {"clean": [], "coded": [], "share": []}
+    original = planes_to_tensors(clean)
+    for detector in detectors:
+
+        def features(planes: Sequence[torch.Tensor], detector: FeatureExtractor = detector) -> torch.Tensor:
+            levels = detector.features(planes_to_rgb(planes, clean))
+            return torch.cat([level.flatten() for level in levels])
+
+        def diagonal(f: torch.Tensor, planes: list[torch.Tensor], rows: int) -> torch.Tensor:
+            total = [torch.zeros_like(p) for p in planes]
+            for _ in range(rows):
+                signs = torch.randint(0, 2, f.shape, generator=generator).to(f.dtype).mul_(2).sub_(1)
+                for t, g in zip(total, torch.autograd.grad(f, planes, signs, retain_graph=True), strict=True):
+                    t.addcmul_(g, g)
+            return _blocks(total)
+
+        leaves = [p.clone().requires_grad_() for p in original]
+        f0 = features(leaves)
+        out["clean"].append(_normalised(diagonal(f0, leaves, settings.rows)))
+        f0 = f0.detach()
+        jacobian, gain, energy = torch.zeros(()), torch.zeros(()), torch.zeros(())
+        for frame in coded:
+            leaves = [p.clone().requires_grad_() for p in planes_to_tensors(frame)]
+            errors = [leaf.detach() - p for leaf, p in zip(leaves, original, strict=True)]
+            f1 = features(leaves)
+            slopes = torch.autograd.grad(f1, leaves, (f1 - f0).detach(), retain_graph=True)
+            square = _blocks([e * e for e in errors])
+            scale = 1 / square.mean().clamp(min=1e-12)
+            gain = gain + scale * _blocks([s * e for s, e in zip(slopes, errors, strict=True)])
+            energy = energy + scale * square
+            jacobian = jacobian + diagonal(f1, leaves, max(1, settings.rows // 2))
+        out["coded"].append(_normalised(jacobian) if coded else torch.zeros_like(out["clean"][-1]))
+        if coded:
+            share = (_soften(gain) / (_soften(energy) + 1e-3 * energy.mean())).clamp(min=0)
+            share = share + 0.05 * share.mean((1, 2), keepdim=True)
+            out["share"].append(_normalised(share))
+        else:
+            out["share"].append(torch.zeros_like(out["clean"][-1]))
+    return {name: torch.stack(maps) for name, maps in out.items()}
+
+
+def combined_target(parts: dict[str, torch.Tensor], settings: TeacherSettings) -> torch.Tensor:
+    """Weighted sum of the parts, averaged over the detectors: `[3, rows, cols]`, above 0."""
+    total = torch.zeros(())
+    for weight, name in zip(settings.parts, ("clean", "coded", "share"), strict=True):
+        total = total + weight * parts[name].mean(0)
+    return total.clamp(min=1e-6 * float(total.mean()) + 1e-12)
+
+
+class TeacherCache:
+    """Teacher maps in a folder, one file a view; made where missing.
+
+    The file's name carries a hash of all that decides its contents.
+    """
+
+    def __init__(self, folder: Path, detectors: Sequence[Path], settings: TeacherSettings, seed: int) -> None:
+        """Prepare; the detectors are loaded only when a map is missing.
+
+        Raises:
+            IdseError: The folder cannot be made, or a detector's file not be read.
+        """
+        self.folder, self._paths, self.settings, self.seed = folder, list(detectors), settings, seed
+        self.hashes = {p.name: file_hash(p) for p in detectors}
+        what = [sorted(self.hashes.items()), settings.rows, settings.qualities, seed]
+        self._key = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:10]
+        self._loaded: list[FeatureExtractor] | None = None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise IdseError(f"{folder}: cannot make the cache folder ({error.strerror})") from None
+
+    def get(self, path: Path, view: int) -> tuple[np.ndarray, dict[str, torch.Tensor]]:
+        """Pixels and the teacher's parts of one view of one picture."""
+        pixels = make_view(load_rgb(path), view, f"{self.seed}/{path.name}")
+        digest = hashlib.sha256(pixels.tobytes()).hexdigest()[:10]
+        file = self.folder / f"{path.stem}-{view}-{self._key}-{digest}.npz"
+        try:
+            with np.load(file) as archive:
+                return pixels, {name: torch.from_numpy(archive[name]).float() for name in archive.files}
+        except (OSError, ValueError, EOFError, KeyError):
+            pass
+        if self._loaded is None:
+            from idse.features.api import load_extractor
+
+            self._loaded = [load_extractor(str(p), device="cpu") for p in self._paths]
+        generator = torch.Generator().manual_seed(int(digest, 16) ^ self.seed)
+        parts = teacher_map(pixels, self._loaded, self.settings, generator)
+        partial = file.with_suffix(".part")
+        with partial.open("wb") as stream:
+            np.savez(stream, clean=parts["clean"], coded=parts["coded"], share=parts["share"])
+        partial.replace(file)
+        return pixels, parts
+
+
+# --- training ---
+
+
+def make_sample(pixels: np.ndarray, target: torch.Tensor) -> Sample:
+    """The picture and the map as the network will see them: reduced, on the grid of its output."""
+    height, width = pixels.shape[:2]
+    rgb = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+    small = embedded.working_picture(rgb)
+    rows, cols = small.shape[-2] // embedded.STRIDE, small.shape[-1] // embedded.STRIDE
+    cell = embedded.STRIDE * height / small.shape[-2], embedded.STRIDE * width / small.shape[-1]
+    extent = float(target.shape[-2] * BLOCK), float(target.shape[-1] * BLOCK)
+    log = embedded.resample(target.log()[None], (rows, cols), cell, extent)[0]
+    picture = small[0, :, : rows * embedded.STRIDE, : cols * embedded.STRIDE]
+    return Sample((picture * 255).round().clamp(0, 255).to(torch.uint8), log)
+
+
+def draw_batch(
+    samples: Sequence[Sample], indices: Sequence[int], crop: int, rng: random.Random
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Random crops: pictures `[N, 3, crop, crop]` and targets, NaN outside the picture."""
+    stride, pictures, targets = embedded.STRIDE, [], []
+    for index in indices:
+        picture, target = samples[index].picture, samples[index].target
+        rows, cols = target.shape[-2:]
+        side = crop // stride
+        top, left = rng.randint(0, max(0, rows - side)), rng.randint(0, max(0, cols - side))
+        target = target[:, top : top + side, left : left + side]
+        x = picture[:, top * stride :, left * stride :][:, :crop, :crop].float() / 255
+        x = F.pad(x[None], (0, crop - x.shape[2], 0, crop - x.shape[1]), mode="replicate")[0]
+        target = F.pad(target, (0, side - target.shape[2], 0, side - target.shape[1]), value=math.nan)
+        if rng.random() < 0.5:
+            x, target = x.flip(2), target.flip(2)
+        pictures.append(x * rng.uniform(0.9, 1.1) + rng.uniform(-0.05, 0.05))
+        targets.append(target)
+    return torch.stack(pictures), torch.stack(targets)
+
+
+def loss_of(predicted: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Loss per batch: excess of the feature error at equal rate (log), and squared error of the logarithms.
+
+    Both are blind to the scale of a picture's map; Y, Cb and Cr count by their samples.
+    """
+    mask = torch.isfinite(target) * SAMPLES
+    share = mask / mask.sum((1, 2, 3), keepdim=True).clamp(min=1)
+    difference = torch.nan_to_num(target) - predicted
+    difference = difference - (share * difference).sum((1, 2, 3), keepdim=True)
+    excess = (share * difference.clamp(max=5).exp()).sum((1, 2, 3)).log().mean()
+    squared = (share * difference.square()).sum((1, 2, 3)).mean()
+    return excess, squared
+
+
+@dataclass
+class TrainSettings:
+    """What decides the course of the training."""
+
+    epochs: int
+    batch: int
+    crop: int
+    lr: float
+    weight_decay: float
+    seed: int
+    channels: tuple[int, ...]
+    width: int
+
+
+class Trainer:
+    """The network, its moving average and the optimiser; a checkpoint holds them all."""
+
+    def __init__(self, samples: Sequence[Sample], settings: TrainSettings, key: str) -> None:
+        """Start from random weights.
+
+        Args:
+            samples: To learn from.
+            settings: See there.
+            key: Hash of the training data; a checkpoint of other data is refused.
+        """
+        torch.manual_seed(settings.seed)
+        self.samples, self.settings, self.key = samples, settings, key
+        self.net = embedded.SensitivityNet(settings.channels, settings.width)
+        self.average = {k: v.clone() for k, v in self.net.state_dict().items()}
+        self.optimiser = torch.optim.AdamW(
+            self.net.parameters(), settings.lr, weight_decay=settings.weight_decay
+        )
+        self.epoch = 0
+        self.step = 0
+
+    def run_epoch(self) -> tuple[float, float]:
+        """One pass over all samples; mean of both losses."""
+        s = self.settings
+        rng = random.Random(f"{s.seed}/{self.epoch}")
+        order = list(range(len(self.samples)))
+        rng.shuffle(order)
+        batches = [order[i : i + s.batch] for i in range(0, len(order), s.batch)]
+        total, sums = s.epochs * len(batches), np.zeros(2)
+        for indices in batches:
+            rate = (
+                s.lr * min(1.0, (self.step + 1) / 100) * (0.5 + 0.5 * math.cos(math.pi * self.step / total))
+            )
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate
+            x, target = draw_batch(self.samples, indices, s.crop, rng)
+            excess, squared = loss_of(self.net(x), target)
+            self.optimiser.zero_grad()
+            (excess + 0.25 * squared).backward()
+            nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+            self.optimiser.step()
+            self.step += 1
+            keep = min(0.995, self.step / (self.step + 10))
+            for name, value in self.net.state_dict().items():
+                self.average[name].lerp_(value, 1 - keep)
+            sums += (float(excess.detach()), float(squared.detach()))
+        self.epoch += 1
+        return float(sums[0] / len(batches)), float(sums[1] / len(batches))
+
+    def averaged(self) -> embedded.SensitivityNet:
+        """The network with the moving average of its weights."""
+        net = embedded.SensitivityNet(self.settings.channels, self.settings.width)
+        net.load_state_dict(self.average)
+        return net.eval()
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint."""
+        state = {
+            "key": self.key,
+            "settings": repr(self.settings),
+            "epoch": self.epoch,
+            "step": self.step,
+            "net": self.net.state_dict(),
+            "average": self.average,
+            "optimiser": self.optimiser.state_dict(),
+        }
+        partial = path.with_name(path.name + ".part")
+        torch.save(state, partial)
+        partial.replace(path)
+
+    def resume(self, path: Path) -> None:
+        """Go on from a checkpoint.
+
+        Raises:
+            IdseError: It cannot be read, or belongs to other data or settings.
+        """
+        try:
+            state = torch.load(path, weights_only=True)
+            fits = state["key"] == self.key and state["settings"] == repr(self.settings)
+        except FileNotFoundError:
+            raise IdseError(f"{path}: no checkpoint to resume from; leave out --resume") from None
+        except Exception:
+            raise IdseError(f"{path}: not a checkpoint of this script") from None
+        if not fits:
+            raise IdseError(f"{path}: the checkpoint is of other pictures or settings; leave out --resume")
+        self.net.load_state_dict(state["net"])
+        self.average = state["average"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.epoch, self.step = state["epoch"], state["step"]
+
+
+# --- figures ---
+
+
+def ranks_agree(a: np.ndarray, b: np.ndarray) -> float:
+    """Spearman's rank correlation."""
+    ra, rb = (np.argsort(np.argsort(v.ravel(), kind="stable")).astype(np.float64) for v in (a, b))
+    if ra.std() == 0 or rb.std() == 0 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return 0.0
+    return float(np.corrcoef(ra, rb)[0, 1])
+
+
+def expected_error(teacher: np.ndarray, student: np.ndarray, exponent: float, tau: float = 0.2) -> float:
+    """Feature error at equal rate relative to no weights, in the high-rate model; smaller is better."""
+    w = ((student / student.mean() + tau) / (1 + tau)) ** exponent
+    w = w / np.exp(np.log(w).mean())
+    return float((teacher / np.clip(w, 0.25, 4.0)).mean() / teacher.mean())
+
+
+def figures(maps: Sequence[np.ndarray], teachers: Sequence[dict[str, torch.Tensor]]) -> dict[str, float]:
+    """Agreement of luma maps with the detectors' clean Jacobian maps (average, and each), mean over the pictures."""
+    rows = []
+    for own, parts in zip(maps, teachers, strict=True):
+        each = parts["clean"][:, 0].numpy()
+        mean = each.mean(0)
+        log = np.log(np.maximum(own, 1e-12)) - np.log(np.maximum(mean, 1e-12))
+        row = {"rank": ranks_agree(own, mean), "log_mse": float(log.var())}
+        row |= {f"error_{e}": expected_error(mean, own, e) for e in (0.5, 0.75, 1.0)}
+        row |= {f"error_detector{k}": expected_error(t, own, 0.5) for k, t in enumerate(each)}
+        rows.append(row)
+    return {name: round(float(np.mean([r[name] for r in rows])), 4) for name in rows[0]}
+
+
+def evaluate(
+    net: nn.Module, held: Sequence[tuple[np.ndarray, dict[str, torch.Tensor]]], contrast: float = 1.0
+) -> dict[str, dict[str, float]]:
+    """Figures of the network, of the network-free control and of the teachers' own average on held-out pictures."""
+    student, control, teacher = [], [], []
+    for pixels, parts in held:
+        rgb = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+        with torch.no_grad():
+            student.append((contrast * embedded.predict_blocks(net, rgb)[0, 0]).exp().numpy())
+        control.append(activity_map([Frame.from_rgb(pixels)]).planes[0, 0])
+        teacher.append(parts["clean"][:, 0].mean(0).numpy())
+    teachers = [parts for _, parts in held]
+    named = {"embedded": student, "activity": control, "teachers": teacher}
+    return {name: figures(maps, teachers) for name, maps in named.items()}
+
+
+# --- command line ---
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file.
+
+    Raises:
+        IdseError: It cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise IdseError(f"{path}: cannot read it ({error.strerror})") from None
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """The folder's pictures by name.
+
+    Raises:
+        IdseError: No such folder, or none in it.
+    """
+    if not folder.is_dir():
+        raise IdseError(f"--data {folder}: no such folder")
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise IdseError(f"--data {folder}: no pictures in it ({', '.join(SUFFIXES)})")
+    return paths
+
+
+def split(paths: Sequence[Path], held_out: int) -> tuple[list[Path], list[Path]]:
+    """Spread `held_out` pictures evenly over the list: to learn from, and held out."""
+    if not 0 <= held_out < len(paths):
+        raise IdseError(
+            f"--hold-out {held_out}: must leave at least one of the {len(paths)} pictures to train on"
+        )
+    chosen = {round((i + 0.5) * len(paths) / held_out - 0.5) for i in range(held_out)}
+    return [p for i, p in enumerate(paths) if i not in chosen], [
+        p for i, p in enumerate(paths) if i in chosen
+    ]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(
+        description=(__doc__ or "").split("\n\n")[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    p.add_argument("--data", type=Path, required=True, help="folder of pictures")
+    p.add_argument("--detectors", type=Path, nargs="+", required=True, help="ONNX detectors")
+    p.add_argument("-o", "--output", type=Path, required=True, help="weights file to write")
+    p.add_argument("--cache", type=Path, help="folder of teacher maps (default: OUTPUT.teachers)")
+    p.add_argument("--views", type=int, default=3, help="views of each training picture, the first unchanged")
+    p.add_argument("--rows", type=int, default=4, help="rows of the teachers' sketches")
+    p.add_argument("--qualities", type=int, nargs="*", default=[15, 35, 60], help="JPEG qualities")
+    p.add_argument(
+        "--parts", type=float, nargs=3, default=[1.0, 1.0, 1.0], help="weights of clean, coded, share"
+    )
+    p.add_argument("--epochs", type=int, default=24)
+    p.add_argument("--batch", type=int, default=4)
+    p.add_argument("--crop", type=int, default=256, help="side of the crops, a multiple of 32")
+    p.add_argument("--lr", type=float, default=3e-3)
+    p.add_argument("--weight-decay", type=float, default=0.02)
+    p.add_argument("--channels", type=int, nargs=5, default=[16, 32, 64, 96, 128])
+    p.add_argument("--width", type=int, default=32)
+    p.add_argument("--hold-out", type=int, default=30, help="pictures kept back to measure on")
+    p.add_argument("--limit", type=int, help="use only the first pictures of the folder")
+    p.add_argument("--contrast", type=float, default=1.0, help="exponent of the predicted gains at use")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--resume", action="store_true", help="go on from OUTPUT.checkpoint")
+    p.add_argument("--stop-after", type=int, help="stop after this epoch (resume later)")
+    return p
+
+
+def check(args: argparse.Namespace) -> None:
+    """Refuse arguments out of their range.
+
+    Raises:
+        IdseError: The first of them.
+    """
+    for name, low in (("views", 1), ("rows", 1), ("epochs", 1), ("batch", 1), ("width", 1), ("threads", 1)):
+        if getattr(args, name) < low:
+            raise IdseError(f"--{name} {getattr(args, name)}: must be {low} or more")
+    if args.crop < 32 or args.crop % 32:
+        raise IdseError(f"--crop {args.crop}: must be a multiple of 32")
+    if not (args.lr > 0 and args.weight_decay >= 0):
+        raise IdseError("--lr must be above 0, --weight-decay at least 0")
+    if not 0 < args.contrast < 10:
+        raise IdseError(f"--contrast {args.contrast}: must be above 0 and below 10")
+    if any(not 1 <= q <= 95 for q in args.qualities):
+        raise IdseError("--qualities: must be 1..95")
+    if min(args.parts) < 0 or sum(args.parts) <= 0 or (not args.qualities and args.parts[0] == 0):
+        raise IdseError("--parts: must be 0 or more, and not all 0")
+    if not args.output.parent.is_dir():
+        raise IdseError(f"--output {args.output}: no such folder")
+
+
+class Progress:
+    """One line that says how far and how long."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self.what, self.total, self.start, self.last = what, total, time.monotonic(), 0.0
+
+    def __call__(self, done: int, more: str = "") -> None:
+        """Say that `done` of the steps are done, and something more; not too often."""
+        now = time.monotonic()
+        live = sys.stderr.isatty()
+        if done < self.total and now - self.last < (0.5 if live else 15):
+            return
+        self.last, spent = now, now - self.start
+        left = spent / max(done, 1) * (self.total - done)
+        line = f"{self.what} {done}/{self.total}  {spent:.0f} s, {left:.0f} s left{more}"
+        print(
+            f"\r{line}" if live else line, file=sys.stderr, end="\n" if done == self.total or not live else ""
+        )
+
+
+def train(args: argparse.Namespace) -> dict[str, Any]:
+    """Do all the steps; what was written into the weights file's metadata.
+
+    Raises:
+        IdseError: Wrong arguments, unreadable files.
+    """
+    check(args)
+    torch.set_num_threads(args.threads)
+    paths = list_pictures(args.data)[: args.limit]
+    learn, held_paths = split(paths, args.hold_out)
+    teaching = TeacherSettings(args.rows, tuple(args.qualities), tuple(args.parts))
+    folder = args.cache or args.output.with_name(args.output.name + ".teachers")
+    cache = TeacherCache(folder, args.detectors, teaching, args.seed)
+
+    data = hashlib.sha256()
+    for path in paths:
+        data.update(f"{path.name} {file_hash(path)}\n".encode())
+    wanted = [(p, v) for v in range(args.views) for p in learn]
+    say = Progress("teacher maps", len(wanted) + len(held_paths))
+    samples = []
+    for done, (path, view) in enumerate(wanted, 1):
+        pixels, parts = cache.get(path, view)
+        samples.append(make_sample(pixels, combined_target(parts, teaching)))
+        say(done)
+    held = []
+    for done, path in enumerate(held_paths, len(wanted) + 1):
+        held.append(cache.get(path, 0))
+        say(done)
+
+    settings = TrainSettings(
+        args.epochs,
+        args.batch,
+        args.crop,
+        args.lr,
+        args.weight_decay,
+        args.seed,
+        tuple(args.channels),
+        args.width,
+    )
+    what = [data.hexdigest(), cache.hashes, repr(teaching), args.views, args.hold_out]
+    trainer = Trainer(samples, settings, hashlib.sha256(json.dumps(what).encode()).hexdigest())
+    checkpoint = args.output.with_name(args.output.name + ".checkpoint")
+    if args.resume:
+        trainer.resume(checkpoint)
+    last = min(args.epochs, args.stop_after or args.epochs)
+    say = Progress("epoch", last)
+    while trainer.epoch < last:
+        excess, squared = trainer.run_epoch()
+        trainer.save(checkpoint)
+        say(trainer.epoch, f"  loss {excess:.4f}, log error {squared:.4f}")
+
+    net = trainer.averaged()
+    measured = evaluate(net, held, args.contrast) if held else {}
+    meta = {
+        "pictures": len(paths),
+        "pictures_sha256": data.hexdigest(),
+        "held_out": [p.name for p in held_paths],
+        "detectors_sha256": cache.hashes,
+        "teacher": {"rows": args.rows, "qualities": args.qualities, "parts": args.parts, "views": args.views},
+        "epochs": trainer.epoch,
+        "steps": trainer.step,
+        "batch": args.batch,
+        "crop": args.crop,
+        "lr": args.lr,
+        "weight_decay": args.weight_decay,
+        "seed": args.seed,
+        "versions": {
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+        "held_out_figures": measured,
+    }
+    embedded.save_weights(args.output, net, meta, args.contrast)
+    for name, values in measured.items():
+        print(f"{name:10}", "  ".join(f"{k} {v:.3f}" for k, v in values.items()))
+    print(f"wrote {args.output} ({args.output.stat().st_size} bytes) after {trainer.epoch} epochs")
+    return meta
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; exit status 2 and one line for a user's mistake."""
+    try:
+        train(parser().parse_args(argv))
+    except IdseError as error:
+        print(f"train_embedded: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
