@@ -236,6 +236,10 @@ CodedFrame code_frame(const FrameInput& input, const Settings& settings, FineQp 
     context.limits.ctu_size = settings.ctu_size;
     context.limits.picture_width = width;
     context.limits.picture_height = height;
+    // The single tree has more rules for small multi-type blocks (modeType) than it is worth.
+    const bool mtt = context.dual_tree() || !colour;
+    context.limits.max_mtt_depth_luma = mtt ? context.effort.mtt_depth_luma : 0;
+    context.limits.max_mtt_depth_chroma = mtt ? context.effort.mtt_depth_chroma : 0;
     set_weights(context, input, settings);
 
     FrameState state;
@@ -259,6 +263,8 @@ CodedFrame code_frame(const FrameInput& input, const Settings& settings, FineQp 
                                          context.qp_delta_enabled);
     out.parameters.cb_qp_offset = cb_qp_offset;
     out.parameters.cr_qp_offset = cr_qp_offset;
+    out.parameters.luma_tree.max_mtt_depth = context.limits.max_mtt_depth_luma;
+    out.parameters.chroma_tree.max_mtt_depth = context.limits.max_mtt_depth_chroma;
     append_picture(out.nal_units, out.parameters, qp.qp(), substreams, !input.is_first);
     if (settings.md5_sei) append_picture_hash(out.nal_units, state.recon);
     out.recon = std::move(state.recon);
