@@ -21,6 +21,8 @@ from idse.errors import IdseError
 # Typer's own copy of Click, or Click itself, by its version: the base of all its complaints.
 _UsageError: type[Exception] = typer.BadParameter.mro()[1]
 
+_INTERRUPTED = 130
+
 app = typer.Typer(
     name="idse",
     help="Code pictures for machines with VVC: a detector's sketched Jacobian says where the bits go.",
@@ -76,7 +78,7 @@ def main(arguments: list[str]) -> int:
     except _UsageError as error:
         return _complain(error.format_message(), 2)  # type: ignore[attr-defined]
     except (KeyboardInterrupt, typer.Abort):
-        return _complain("interrupted; nothing half-done is left behind", 130)
+        result = _INTERRUPTED
     except MemoryError:
         return _complain("not enough memory: code fewer frames at once (--frames), or a smaller picture", 2)
     except BrokenPipeError:
@@ -84,6 +86,8 @@ def main(arguments: list[str]) -> int:
             os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
         )  # the reader has gone: say nothing at exit
         return 1
+    if result == _INTERRUPTED:  # Typer turns Ctrl-C into this exit code, some versions into an Abort
+        return _complain("interrupted; nothing half-done is left behind", _INTERRUPTED)
     return result if isinstance(result, int) else 0
 
 

@@ -55,7 +55,8 @@ class Bar:
         self._timer.cancel()
         if self._timer.ident is not None:
             self._timer.join()
-        self._progress.stop()
+        if self._progress.live.is_started:
+            self._progress.stop()
 
 
 def note(text: str) -> None:
