@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <limits>
 
 #include "scaling.h"
 
@@ -11,7 +10,9 @@ namespace idse::vvc {
 
 namespace {
 
-constexpr Cost kInfinite = std::numeric_limits<Cost>::max() / 4;
+// Costs stay far below 2^56: the costs of a path that does not exist may grow and shrink without harm.
+constexpr Cost kInfinite = Cost{1} << 58;
+constexpr Cost kUnreached = kInfinite / 2;
 constexpr int kStates = 4;
 constexpr std::uint8_t kNone = 4;  // slot of a subblock without levels
 // Where a decision comes from, besides the states 0..3.
@@ -42,18 +43,22 @@ constexpr bool sees(int dx, int dy) {  // is a neighbour at this offset in the t
     return (dy == 0 && (dx == 1 || dx == 2)) || (dx == 0 && (dy == 1 || dy == 2)) || (dx == 1 && dy == 1);
 }
 
-// kSeers[k][i]: all ones if position i of the same subblock sees position k.
-struct Seers {
-    alignas(16) Packed mask[kGroupSize][kGroupSize];
+// What a level at position k does to the cells of its subblock: it is added where `add` is all ones (the
+// positions that see it, and its own), and its own template goes, where `keep` is zero.
+struct Spread {
+    alignas(16) Packed add[kGroupSize];
+    alignas(16) Packed keep[kGroupSize];
 };
-constexpr Seers make_seers() {
-    Seers s{};
+constexpr std::array<Spread, kGroupSize> make_spreads() {
+    std::array<Spread, kGroupSize> all{};
     for (size_t k = 0; k < kGroupSize; k++)
-        for (size_t i = 0; i < kGroupSize; i++)
-            s.mask[k][i] = sees(kInX[k] - kInX[i], kInY[k] - kInY[i]) ? 0xffff : 0;
-    return s;
+        for (size_t i = 0; i < kGroupSize; i++) {
+            all[k].add[i] = i == k || sees(kInX[k] - kInX[i], kInY[k] - kInY[i]) ? 0xffff : 0;
+            all[k].keep[i] = i == k ? 0 : 0xffff;
+        }
+    return all;
 }
-constexpr Seers kSeers = make_seers();
+constexpr std::array<Spread, kGroupSize> kSpreads = make_spreads();
 
 // Positions that see levels of the subblocks to the right, below, and right and below.
 struct CrossLink {
@@ -93,7 +98,7 @@ constexpr TemplateContexts kTemplateContexts = make_template_contexts();
 // Best way to a state of the quantiser, with what its context choices need. Cells after the current position
 // hold the packed levels of this subblock, the others their template so far.
 struct Path {
-    Cost cost = kInfinite;
+    Cost cost = kInfinite;        // from kUnreached on: there is none
     std::int32_t budget = 0;      // context-coded bins left
     std::uint8_t origin = kNone;  // state at the start of the subblock, or kNone if the path began in it
     bool any = false;             // a level of this subblock is not zero
@@ -109,8 +114,14 @@ struct Decision {
 struct Options {
     int level[2][2];
     Cost distortion[2][2];  // relative to a zero
-    bool even[2];           // better than a zero, which has the same parity?
+    bool small;             // no level is above 3
 };
+
+// A state is reached by a zero or an even level from one state, by an odd one from another.
+struct Source {
+    std::int8_t even, odd;
+};
+constexpr Source kSources[kStates] = {{0, 1}, {2, 3}, {1, 0}, {3, 2}};
 
 // The way of each state to a subblock's start: which slot of the history holds each subblock's levels.
 using Slots = std::array<std::uint8_t, kMaxGroups>;
@@ -120,13 +131,17 @@ class Trellis {
     Trellis(const Coeff* coeffs, const QuantParams& params, Lambda lambda, const ContextSet& contexts)
         : coeffs_(coeffs),
           component_(params.component),
-          budget_(context_bin_budget(params.log2_w, params.log2_h)),
           scaling_(params),
           scan_(scan_order(params.log2_w, params.log2_h)),
           costs_(params, lambda, contexts) {
         inverse_scale_ = (std::int64_t{1} << (scaling_.shift() + kInverseBits)) / scaling_.scale();
         for (size_t g = 0; g < size_t(scan_.groups); g++)
             group_at_[scan_.group_y[g]][scan_.group_x[g]] = std::uint8_t(g);
+        for (auto& paths : paths_) {
+            // The last significant position has no sig_coeff_flag, which extend() takes off the budget.
+            paths[kStart].budget = context_bin_budget(params.log2_w, params.log2_h) + 1;
+            paths[kStart].any = true;
+        }
     }
 
     TrellisResult run(int first_group, Level* levels);
@@ -158,7 +173,8 @@ class Trellis {
     void enter_group(int group, bool forced_skip);
     void leave_group(int group);
     void step(int group, int k);
-    void extend(Path& path, const Path* from, Cost cost, int level, int group, int k);
+    template <bool kPlain>
+    void advance(int group, int k, const Options& options);
     bool neighbour_coded(const Slots& slots, size_t group) const {
         const size_t x = scan_.group_x[group], y = scan_.group_y[group];
         return (x + 1 < size_t(scan_.groups_w) && slots[group_at_[y][x + 1]] != kNone) ||
@@ -168,14 +184,13 @@ class Trellis {
 
     const Coeff* coeffs_;
     Component component_;
-    int budget_;
     Scaling scaling_;
     const ScanOrder& scan_;
     CostTables costs_;
     std::int64_t inverse_scale_;
     std::uint8_t group_at_[8][8];
 
-    Path paths_[2][kStates];
+    Path paths_[2][kStates + 1];  // the one more is where paths start
     int current_ = 0;
     Slots slots_[2][kStates];
     int current_slots_ = 0;
@@ -195,114 +210,98 @@ void Trellis::make_options(std::int32_t abs_coeff, Options& o) const {
         o.distortion[quantiser][level & 1] =
             scaling_.distortion_change(abs_coeff, scaling_.reconstruct(index));
     }
-    for (int q = 0; q < 2; q++) o.even[q] = o.distortion[q][0] < 0;
+    o.small = first <= 3;
 }
 
-// The path `from`, or a new one if it is null, continued by a level at position k of the subblock.
-inline void Trellis::extend(Path& path, const Path* from, Cost cost, int level, int group, int k) {
+// Continues the path `from` by a level at position k of the subblock.
+inline void extend(Path& path, const Path& from, Cost cost, int level, int k, bool sig_inferred) {
     const Packed packed = packed_level(level);
-    const Packed* const mask = kSeers.mask[k];
-    const int level_bins = level == 0 ? 0 : level == 1 ? 1 : 3;
+    const Spread& spread = kSpreads[size_t(k)];
+    for (int i = 0; i < kGroupSize; i++)
+        path.cells[i] = Packed((from.cells[i] & spread.keep[i]) + (spread.add[i] & packed));
+    const int bins = int(!sig_inferred) + int(level > 0) + 2 * int(level > 1);
     path.cost = cost;
-    if (from) {
-        for (int i = 0; i < kGroupSize; i++) path.cells[i] = Packed(from->cells[i] + (mask[i] & packed));
-        const bool inferred = k == 0 && group > 0 && !from->any;
-        path.budget = from->budget >= 4 ? from->budget - level_bins - int(!inferred) : from->budget;
-        path.origin = from->origin;
-        path.any = from->any || level != 0;
-    } else {
-        for (int i = 0; i < kGroupSize; i++) path.cells[i] = Packed(mask[i] & packed);
-        path.budget = budget_ - level_bins;
-        path.origin = kNone;
-        path.any = true;
-    }
-    path.cells[k] = packed;
+    path.budget = from.budget >= 4 ? from.budget - bins : from.budget;
+    path.origin = from.origin;
+    path.any = from.any | (level != 0);
 }
 
-void Trellis::step(int group, int k) {
+// All states' choices at one position. kPlain: no level above 3, and not the end of a subblock with a flag.
+template <bool kPlain>
+void Trellis::advance(int group, int k, const Options& options) {
     const size_t i = size_t(group * kGroupSize + k);
     const int x = scan_.x[i], y = scan_.y[i];
     const int sig_offset = sig_diagonal_offset(component_, x + y);
     const int gtx_base = 1 + gtx_diagonal_offset(component_, x + y);
-    Options options;
-    make_options(std::abs(coeffs_[scan_.position[i]]), options);
-
     const Path* const before = paths_[current_];
     Path* const after = paths_[current_ ^ 1];
-    Cost even_cost[kStates], odd_cost[kStates];
-    int even_level[kStates];
+    const auto level_cost = [&](const CostTables::LevelCosts& gtx, int level, int rice) {
+        return kPlain ? gtx[size_t(level)] : costs_.level(gtx, level, rice);
+    };
+
+    // Each candidate's cost carries its kind in the low bits, so that choosing is taking the least.
+    enum Kind { kZero = 0, kEven = 1, kOdd = 2, kFirst = 3 };
+    Cost even_key[kStates], odd_key[kStates];
     for (int s = 0; s < kStates; s++) {
         const Path& path = before[s];
-        even_cost[s] = odd_cost[s] = kInfinite;
-        even_level[s] = 0;
-        if (path.cost >= kInfinite) continue;
         const int q = s >> 1;
         const int even = options.level[q][0], odd = options.level[q][1];
-        const Packed t = path.cells[k];
-        const bool must = k == 0 && group > 0 && !path.any;  // zeros only is what the skipped subblock is for
-        Cost zero = kInfinite, cost_even = kInfinite;
+        const unsigned t = path.cells[k];
+        // Zeros only is what the skipped subblock is for.
+        const bool must = !kPlain && k == 0 && group > 0 && !path.any;
+        Cost zero, cost_even, cost_odd;
         if (path.budget >= 4) {
             const auto& sig =
                 costs_.sig[size_t(std::max(0, s - 1))][size_t(sig_offset + kTemplateContexts.sig[t >> 8])];
             const auto& gtx = costs_.gtx[size_t(gtx_base + kTemplateContexts.gtx[t >> 8])];
-            const int rice = rice_param(t & 255, 4);
-            const Cost significant = must ? path.cost : path.cost + sig[1];
-            if (!must) zero = path.cost + sig[0];
-            odd_cost[s] = significant + options.distortion[q][1] + costs_.level(gtx, odd, rice);
-            if (options.even[q] || must)
-                cost_even = significant + options.distortion[q][0] + costs_.level(gtx, even, rice);
+            const int rice = kPlain ? 0 : rice_param(t & 255, 4);
+            const Cost significant = must ? 0 : sig[1];
+            zero = sig[0];
+            cost_even = significant + level_cost(gtx, even, rice);
+            cost_odd = significant + level_cost(gtx, odd, rice);
         } else {
             const int rice = rice_param(t & 255, 0);
-            if (!must) zero = path.cost + costs_.bypass_level(0, rice, s);
-            odd_cost[s] = path.cost + options.distortion[q][1] + costs_.bypass_level(odd, rice, s);
-            if (options.even[q] || must)
-                cost_even = path.cost + options.distortion[q][0] + costs_.bypass_level(even, rice, s);
+            zero = costs_.bypass_level(0, rice, s);
+            cost_even = costs_.bypass_level(even, rice, s);
+            cost_odd = costs_.bypass_level(odd, rice, s);
         }
-        even_cost[s] = zero;
-        if (cost_even < zero) {
-            even_cost[s] = cost_even;
-            even_level[s] = even;
-        }
+        if (must) zero = kInfinite;
+        even_key[s] = std::min((path.cost + zero) * 4 + kZero,
+                               (path.cost + cost_even + options.distortion[q][0]) * 4 + kEven);
+        odd_key[s] = (path.cost + cost_odd + options.distortion[q][1]) * 4 + kOdd;
     }
-
-    // State transitions: each state is reached from two, by an even level from one and an odd one from the
-    // other.
-    struct Source {
-        std::int8_t even, odd;
-    };
-    static constexpr Source kSources[kStates] = {{0, 1}, {2, 3}, {1, 0}, {3, 2}};
+    // The last significant position: state 0 goes to 0 or 2.
     const Cost start = costs_.coded + costs_.last(x, y);
+    Cost first_key[2];
+    for (int parity = 0; parity < 2; parity++)
+        first_key[parity] =
+            (start + options.distortion[0][parity] + level_cost(costs_.gtx[0], options.level[0][parity], 0)) *
+                4 +
+            kFirst;
+
     for (int s = 0; s < kStates; s++) {
         const Source source = kSources[s];
-        Decision& decision = decisions_[i][s];
-        Cost cost = even_cost[source.even];
-        int level = even_level[source.even];
-        std::int8_t from = source.even;
-        if (odd_cost[source.odd] < cost) {
-            cost = odd_cost[source.odd];
-            level = options.level[source.odd >> 1][1];
-            from = source.odd;
-        }
-        if (s == 0 || s == 2) {  // the last significant position: state 0 goes to 0 or 2
-            const int parity = s >> 1;
-            const int first = options.level[0][parity];
-            if (parity || options.even[0]) {
-                const Cost first_cost =
-                    start + options.distortion[0][parity] + costs_.level(costs_.gtx[0], first, 0);
-                if (first_cost < cost) {
-                    cost = first_cost;
-                    level = first;
-                    from = kStart;
-                }
-            }
-        }
-        decision = {Level(level), from};
-        if (cost >= kInfinite)
-            after[s].cost = kInfinite;
-        else
-            extend(after[s], from == kStart ? nullptr : &before[from], cost, level, group, k);
+        Cost key = std::min(even_key[source.even], odd_key[source.odd]);
+        if (s == 0 || s == 2) key = std::min(key, first_key[s >> 1]);
+        const int levels[4] = {0, options.level[source.even >> 1][0], options.level[source.odd >> 1][1],
+                               options.level[0][s >> 1]};
+        const std::int8_t froms[4] = {source.even, source.even, source.odd, kStart};
+        const int level = levels[key & 3];
+        const std::int8_t from = froms[key & 3];
+        decisions_[i][s] = {Level(level), from};
+        extend(after[s], before[from], key >> 2, level, k,
+               !kPlain && k == 0 && group > 0 && !before[from].any);
     }
     current_ ^= 1;
+}
+
+void Trellis::step(int group, int k) {
+    Options options;
+    make_options(std::abs(coeffs_[scan_.position[size_t(group * kGroupSize + k)]]), options);
+    if (options.small && (k > 0 || group == 0))
+        advance<true>(group, k, options);
+    else
+        advance<false>(group, k, options);
 }
 
 void Trellis::load_templates(const Slots& slots, size_t group, Packed* cells) const {
@@ -327,7 +326,10 @@ void Trellis::enter_group(int group, bool forced_skip) {
     for (int s = 0; s < kStates; s++) {
         Path& path = paths_[current_][s];
         skip_cost_[s] = kInfinite;
-        if (path.cost >= kInfinite) continue;
+        if (path.cost >= kUnreached) {
+            path = Path{};
+            continue;
+        }
         const Slots& slots = slots_[current_slots_][s];
         if (group > 0) {
             const auto& flag = costs_.group[size_t(neighbour_coded(slots, size_t(group)))];
@@ -352,12 +354,12 @@ void Trellis::leave_group(int group) {
     const Slots* const before = slots_[current_slots_];
     for (int s = 0; s < kStates; s++) {
         Path& path = paths_[current_][s];
-        if (skip_cost_[s] <= path.cost && skip_cost_[s] < kInfinite) {
+        if (skip_cost_[s] <= path.cost && skip_cost_[s] < kUnreached) {
             path.cost = skip_cost_[s];
             path.budget = skip_budget_[s];
             decisions_[group * kGroupSize][s] = {0, kSkip};
             after[s] = before[s];
-        } else if (path.cost < kInfinite) {
+        } else if (path.cost < kUnreached) {
             if (path.origin == kNone)
                 after[s].fill(kNone);
             else
