@@ -10,12 +10,26 @@ namespace idse::vvc {
 namespace {
 
 // Every 1-D transform is a set of inner products of contiguous 16-bit numbers with a length known at compile
-// time, which compilers turn into multiply-add instructions.
+// time, which compilers turn into multiply-add instructions. Four rows against one row of the matrix at a
+// time.
 template <int N>
-inline std::int32_t dot(const std::int16_t* a, const std::int16_t* b) {
-    std::int32_t sum = 0;
-    for (int i = 0; i < N; i++) sum += std::int32_t(a[i]) * b[i];
-    return sum;
+inline void dot4(const std::int16_t* a, const std::int16_t* rows, std::ptrdiff_t stride, std::int32_t* out) {
+    if constexpr (N == 16) {
+        std::int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+        for (int i = 0; i < N; i++) {
+            s0 += std::int32_t(a[i]) * rows[i];
+            s1 += std::int32_t(a[i]) * rows[i + stride];
+            s2 += std::int32_t(a[i]) * rows[i + 2 * stride];
+            s3 += std::int32_t(a[i]) * rows[i + 3 * stride];
+        }
+        out[0] = s0, out[1] = s1, out[2] = s2, out[3] = s3;
+    } else {
+        for (int r = 0; r < 4; r++, rows += stride) {
+            std::int32_t sum = 0;
+            for (int i = 0; i < N; i++) sum += std::int32_t(a[i]) * rows[i];
+            out[r] = sum;
+        }
+    }
 }
 
 inline std::int16_t clip16(std::int32_t v) {
@@ -39,27 +53,33 @@ void with_matrix(int log2_size, F f) {
 }
 
 // out[k * rows + row] = coefficient k of a row: the output is transposed, so that a second call does the
-// columns.
+// columns. rows is a multiple of 4.
 template <int N>
 void forward_stage(const Dct2Matrix<N>& m, const std::int16_t* in, std::ptrdiff_t stride, int rows, int shift,
                    std::int16_t* out) {
     const std::int32_t round = 1 << (shift - 1);
-    for (int row = 0; row < rows; row++, in += stride)
-        for (int k = 0; k < Dct2Matrix<N>::kCoded; k++)
-            out[k * rows + row] = std::int16_t((dot<N>(m.forward[k], in) + round) >> shift);
+    for (int k = 0; k < Dct2Matrix<N>::kCoded; k++)
+        for (int row = 0; row < rows; row += 4) {
+            std::int32_t sums[4];
+            dot4<N>(m.forward[k], in + row * stride, stride, sums);
+            for (int r = 0; r < 4; r++) out[k * rows + row + r] = std::int16_t((sums[r] + round) >> shift);
+        }
 }
 
-// Rows of coefficients, stored as kTaps even ones and then kTaps odd ones per row; row r of the result begins
-// at out + r * out_stride when kTransposed is false, else sample n of row r goes to out[n * out_stride + r].
+// Rows of coefficients, stored as kTaps even ones and then kTaps odd ones per row; store(row, n, value) takes
+// sample n of a row. rows is a multiple of 4.
 template <int N, int kTaps, class Store>
 void inverse_stage(const Dct2Matrix<N>& m, const std::int16_t* in, int rows, int shift, Store store) {
     const std::int32_t round = 1 << (shift - 1);
-    for (int row = 0; row < rows; row++, in += 2 * kTaps)
-        for (int n = 0; n < N / 2; n++) {
-            const std::int32_t even = dot<kTaps>(m.inverse_even[n], in) + round;
-            const std::int32_t odd = dot<kTaps>(m.inverse_odd[n], in + kTaps);
-            store(row, n, (even + odd) >> shift);
-            store(row, N - 1 - n, (even - odd) >> shift);
+    for (int n = 0; n < N / 2; n++)
+        for (int row = 0; row < rows; row += 4) {
+            std::int32_t even[4], odd[4];
+            dot4<kTaps>(m.inverse_even[n], in + row * 2 * kTaps, 2 * kTaps, even);
+            dot4<kTaps>(m.inverse_odd[n], in + row * 2 * kTaps + kTaps, 2 * kTaps, odd);
+            for (int r = 0; r < 4; r++) {
+                store(row + r, n, (even[r] + round + odd[r]) >> shift);
+                store(row + r, N - 1 - n, (even[r] + round - odd[r]) >> shift);
+            }
         }
 }
 
@@ -112,14 +132,16 @@ void inverse_dct2(const Coeff* in, int log2_w, int log2_h, int nonzero_w, int no
     const int taps_w = taps_of(columns, w), taps_h = taps_of(rows, h);
     alignas(16) std::int16_t coeffs[kMaxCodedSide * kMaxCodedSide];  // [x frequency][y frequency, split]
     alignas(16) std::int16_t between[kMaxTbSize * kMaxCodedSide];    // [row][x frequency, split]
-    if (2 * taps_h > rows) std::memset(coeffs, 0, sizeof(std::int16_t) * size_t(columns * 2 * taps_h));
+    const int columns4 = (columns + 3) & ~3;                         // inverse_stage() takes four at a time
+    if (2 * taps_h > rows || columns4 > columns)
+        std::memset(coeffs, 0, sizeof(std::int16_t) * size_t(columns4 * 2 * taps_h));
     if (2 * taps_w > columns) std::memset(between, 0, sizeof(std::int16_t) * size_t(h * 2 * taps_w));
     for (int y = 0; y < rows; y++)
         for (int x = 0; x < columns; x++)
             coeffs[x * 2 * taps_h + split_index(y, taps_h)] = std::int16_t(in[y * w + x]);
 
     with_matrix(log2_h, [&](const auto& m) {
-        inverse_stage_of(m, coeffs, taps_h, columns, 7, [&](int x, int y, std::int32_t v) {
+        inverse_stage_of(m, coeffs, taps_h, columns4, 7, [&](int x, int y, std::int32_t v) {
             between[y * 2 * taps_w + split_index(x, taps_w)] = clip16(v);
         });
     });
