@@ -58,8 +58,8 @@ template <int N>
 void forward_stage(const Dct2Matrix<N>& m, const std::int16_t* in, std::ptrdiff_t stride, int rows, int shift,
                    std::int16_t* out) {
     const std::int32_t round = 1 << (shift - 1);
-    for (int k = 0; k < Dct2Matrix<N>::kCoded; k++)
-        for (int row = 0; row < rows; row += 4) {
+    for (int row = 0; row < rows; row += 4)
+        for (int k = 0; k < Dct2Matrix<N>::kCoded; k++) {
             std::int32_t sums[4];
             dot4<N>(m.forward[k], in + row * stride, stride, sums);
             for (int r = 0; r < 4; r++) out[k * rows + row + r] = std::int16_t((sums[r] + round) >> shift);
@@ -71,8 +71,8 @@ void forward_stage(const Dct2Matrix<N>& m, const std::int16_t* in, std::ptrdiff_
 template <int N, int kTaps, class Store>
 void inverse_stage(const Dct2Matrix<N>& m, const std::int16_t* in, int rows, int shift, Store store) {
     const std::int32_t round = 1 << (shift - 1);
-    for (int n = 0; n < N / 2; n++)
-        for (int row = 0; row < rows; row += 4) {
+    for (int row = 0; row < rows; row += 4)
+        for (int n = 0; n < N / 2; n++) {
             std::int32_t even[4], odd[4];
             dot4<kTaps>(m.inverse_even[n], in + row * 2 * kTaps, 2 * kTaps, even);
             dot4<kTaps>(m.inverse_odd[n], in + row * 2 * kTaps + kTaps, 2 * kTaps, odd);
