@@ -19,9 +19,9 @@ _TITLE = 24  # pixels above each picture
 def idse(*arguments: str) -> dict[str, Any]:
     """Run an idse command, show it, and return its figures."""
     print("$ idse " + shlex.join(arguments), flush=True)
-    done = subprocess.run(
-        [sys.executable, "-m", "idse", *arguments, "--json"], stdout=subprocess.PIPE, text=True, check=False
-    )
+    # -I: the installed idse, not the source tree in the current folder
+    command = [sys.executable, "-I", "-m", "idse", *arguments, "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         sys.exit(done.returncode)
     return json.loads(done.stdout)

@@ -207,9 +207,11 @@ def test_one_line(folder, monkeypatch, capfd, what, command, line):
     assert sorted(folder.rglob("*")) == before
 
 
-def run(*arguments: str, **options) -> subprocess.Popen:
+def run(folder: Path, *arguments: str, **options) -> subprocess.Popen:
+    """Start idse in a folder (not in the source tree, whose idse is not built)."""
     return subprocess.Popen(
         [sys.executable, "-m", "idse", *arguments],
+        cwd=folder,
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -230,7 +232,7 @@ def noise(tmp_path) -> Path:
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_encode_leaves_nothing(noise, sent):
     arguments = ("encode", str(noise), "--importance", "activity", "--qp", "10", "--preset", "slower")
-    process = run(*arguments)
+    process = run(noise.parent, *arguments)
     time.sleep(3)
     process.send_signal(sent)
     began = time.monotonic()
@@ -246,7 +248,7 @@ def test_disk_full_in_the_middle(folder, tmp_path):
     small = tmp_path / "x.266"
     small.write_bytes(b"old")
     process = run(
-        "encode", str(folder / "good.png"), "-o", str(small), "--recon", str(tmp_path / "x.yuv"), "--importance", "none",
+        tmp_path, "encode", str(folder / "good.png"), "-o", str(small), "--recon", str(tmp_path / "x.yuv"), "--importance", "none",
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)),
     )  # fmt: skip
     out, err = process.communicate(timeout=60)
