@@ -66,20 +66,37 @@ void forward_stage(const Dct2Matrix<N>& m, const std::int16_t* in, std::ptrdiff_
         }
 }
 
-// Rows of coefficients, stored as kTaps even ones and then kTaps odd ones per row; store(row, n, value) takes
-// sample n of a row. rows is a multiple of 4.
+template <int N>
+inline std::int32_t dot(const std::int16_t* a, const std::int16_t* b) {
+    std::int32_t sum = 0;
+    for (int i = 0; i < N; i++) sum += std::int32_t(a[i]) * b[i];
+    return sum;
+}
+// With a length known at run time only, loops stay loops and become vector instructions.
+inline std::int32_t dot8(const std::int16_t* a, const std::int16_t* b, int eighths) {
+    std::int32_t sum = 0;
+    for (int i = 0; i < 8 * eighths; i++) sum += std::int32_t(a[i]) * b[i];
+    return sum;
+}
+
+// Rows of coefficients, stored as `taps` even ones and then `taps` odd ones per row; store(row, n, value)
+// takes sample n of a row. kTaps is taps if that is 2 or 4, else 0.
 template <int N, int kTaps, class Store>
-void inverse_stage(const Dct2Matrix<N>& m, const std::int16_t* in, int rows, int shift, Store store) {
+void inverse_stage(const Dct2Matrix<N>& m, const std::int16_t* in, int taps, int rows, int shift,
+                   Store store) {
     const std::int32_t round = 1 << (shift - 1);
-    for (int row = 0; row < rows; row += 4)
+    for (int row = 0; row < rows; row++, in += 2 * taps)
         for (int n = 0; n < N / 2; n++) {
-            std::int32_t even[4], odd[4];
-            dot4<kTaps>(m.inverse_even[n], in + row * 2 * kTaps, 2 * kTaps, even);
-            dot4<kTaps>(m.inverse_odd[n], in + row * 2 * kTaps + kTaps, 2 * kTaps, odd);
-            for (int r = 0; r < 4; r++) {
-                store(row + r, n, (even[r] + round + odd[r]) >> shift);
-                store(row + r, N - 1 - n, (even[r] + round - odd[r]) >> shift);
+            std::int32_t even, odd;
+            if constexpr (kTaps != 0) {
+                even = dot<kTaps>(m.inverse_even[n], in) + round;
+                odd = dot<kTaps>(m.inverse_odd[n], in + kTaps);
+            } else {
+                even = dot8(m.inverse_even[n], in, taps >> 3) + round;
+                odd = dot8(m.inverse_odd[n], in + taps, taps >> 3);
             }
+            store(row, n, (even + odd) >> shift);
+            store(row, N - 1 - n, (even - odd) >> shift);
         }
 }
 
@@ -93,12 +110,10 @@ inline int taps_of(int nonzero, int size) {
 template <int N, class Store>
 void inverse_stage_of(const Dct2Matrix<N>& m, const std::int16_t* in, int taps, int rows, int shift,
                       Store store) {
-    if (taps == 2) return inverse_stage<N, 2>(m, in, rows, shift, store);
+    if (taps == 2) return inverse_stage<N, 2>(m, in, 2, rows, shift, store);
     if constexpr (N >= 8)
-        if (taps == 4) return inverse_stage<N, 4>(m, in, rows, shift, store);
-    if constexpr (N >= 16)
-        if (taps == 8) return inverse_stage<N, 8>(m, in, rows, shift, store);
-    if constexpr (N >= 32) return inverse_stage<N, 16>(m, in, rows, shift, store);
+        if (taps == 4) return inverse_stage<N, 4>(m, in, 4, rows, shift, store);
+    if constexpr (N >= 16) return inverse_stage<N, 0>(m, in, taps, rows, shift, store);
 }
 
 // Where frequency k stands in a row of even and odd ones.
@@ -132,16 +147,14 @@ void inverse_dct2(const Coeff* in, int log2_w, int log2_h, int nonzero_w, int no
     const int taps_w = taps_of(columns, w), taps_h = taps_of(rows, h);
     alignas(16) std::int16_t coeffs[kMaxCodedSide * kMaxCodedSide];  // [x frequency][y frequency, split]
     alignas(16) std::int16_t between[kMaxTbSize * kMaxCodedSide];    // [row][x frequency, split]
-    const int columns4 = (columns + 3) & ~3;                         // inverse_stage() takes four at a time
-    if (2 * taps_h > rows || columns4 > columns)
-        std::memset(coeffs, 0, sizeof(std::int16_t) * size_t(columns4 * 2 * taps_h));
+    if (2 * taps_h > rows) std::memset(coeffs, 0, sizeof(std::int16_t) * size_t(columns * 2 * taps_h));
     if (2 * taps_w > columns) std::memset(between, 0, sizeof(std::int16_t) * size_t(h * 2 * taps_w));
     for (int y = 0; y < rows; y++)
         for (int x = 0; x < columns; x++)
             coeffs[x * 2 * taps_h + split_index(y, taps_h)] = std::int16_t(in[y * w + x]);
 
     with_matrix(log2_h, [&](const auto& m) {
-        inverse_stage_of(m, coeffs, taps_h, columns4, 7, [&](int x, int y, std::int32_t v) {
+        inverse_stage_of(m, coeffs, taps_h, columns, 7, [&](int x, int y, std::int32_t v) {
             between[y * 2 * taps_w + split_index(x, taps_w)] = clip16(v);
         });
     });

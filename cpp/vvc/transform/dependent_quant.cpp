@@ -126,6 +126,40 @@ constexpr Source kSources[kStates] = {{0, 1}, {2, 3}, {1, 0}, {3, 2}};
 // The way of each state to a subblock's start: which slot of the history holds each subblock's levels.
 using Slots = std::array<std::uint8_t, kMaxGroups>;
 
+// Could a level in a subblock pay? The gain of the finer quantiser's ones against a few bits.
+class Prospect {
+  public:
+    Prospect(const Coeff* coeffs, const QuantParams& params, Lambda lambda)
+        : coeffs_(coeffs),
+          scaling_(params),
+          scan_(scan_order(params.log2_w, params.log2_h)),
+          bit_(rate_cost(lambda, kOneBit)),
+          step_(scaling_.reconstruct(1)) {}
+
+    bool worthwhile(int group) const {
+        Cost gain = 0;
+        for (size_t i = size_t(group) * kGroupSize; i < size_t(group + 1) * kGroupSize; i++) {
+            const std::int32_t a = std::abs(coeffs_[scan_.position[i]]);
+            if (2 * a > step_) gain -= scaling_.distortion_change(a, step_);
+            if (a >= 2 * step_) return true;
+        }
+        return gain > (group ? 4 : 2) * bit_;
+    }
+    // Last subblock that may hold a level, or -1.
+    int first_group() const {
+        int g = scan_.groups - 1;
+        while (g >= 0 && !worthwhile(g)) g--;
+        return g;
+    }
+
+  private:
+    const Coeff* coeffs_;
+    Scaling scaling_;
+    const ScanOrder& scan_;
+    Cost bit_;
+    std::int32_t step_;
+};
+
 class Trellis {
   public:
     Trellis(const Coeff* coeffs, const QuantParams& params, Lambda lambda, const ContextSet& contexts)
@@ -144,30 +178,10 @@ class Trellis {
         }
     }
 
-    TrellisResult run(int first_group, Level* levels);
-
-    // Last subblock that may hold a level, or -1.
-    int find_first_group() const {
-        for (int g = scan_.groups - 1; g >= 0; g--)
-            if (worthwhile(g)) return g;
-        return -1;
-    }
+    TrellisResult run(const Prospect& prospect, int first_group, Level* levels);
 
   private:
     static constexpr int kInverseBits = 20;
-
-    // Could a level in this subblock pay? The gain of the cheaper quantiser's ones against a few bits.
-    bool worthwhile(int group) const {
-        const Cost enough = (group ? 4 : 2) * costs_.bit;
-        const std::int32_t step = scaling_.reconstruct(1);
-        Cost gain = 0;
-        for (size_t i = size_t(group) * kGroupSize; i < size_t(group + 1) * kGroupSize; i++) {
-            const std::int32_t a = std::abs(coeffs_[scan_.position[i]]);
-            if (2 * a > step) gain -= scaling_.distortion_change(a, step);
-            if (a >= 2 * step) return true;
-        }
-        return gain > enough;
-    }
 
     void make_options(std::int32_t abs_coeff, Options& o) const;
     void enter_group(int group, bool forced_skip);
@@ -371,10 +385,10 @@ void Trellis::leave_group(int group) {
     current_slots_ ^= 1;
 }
 
-TrellisResult Trellis::run(int first_group, Level* levels) {
+TrellisResult Trellis::run(const Prospect& prospect, int first_group, Level* levels) {
     for (Slots& slots : slots_[current_slots_]) slots.fill(kNone);
     for (int group = first_group; group >= 0; group--) {
-        const bool skip = group > 0 && group < first_group && !worthwhile(group);
+        const bool skip = group > 0 && group < first_group && !prospect.worthwhile(group);
         enter_group(group, skip);
         if (skip) continue;
         for (int k = kGroupSize - 1; k >= 0; k--) step(group, k);
@@ -411,10 +425,10 @@ TrellisResult Trellis::run(int first_group, Level* levels) {
 TrellisResult run_dependent_trellis(const Coeff* coeffs, const QuantParams& params, Lambda lambda,
                                     const ContextSet& contexts, Level* levels) {
     std::memset(levels, 0, sizeof(Level) << (params.log2_w + params.log2_h));
-    Trellis trellis(coeffs, params, lambda, contexts);
-    const int first_group = trellis.find_first_group();
+    const Prospect prospect(coeffs, params, lambda);
+    const int first_group = prospect.first_group();
     if (first_group < 0) return {};
-    return trellis.run(first_group, levels);
+    return Trellis(coeffs, params, lambda, contexts).run(prospect, first_group, levels);
 }
 
 int quantize_dependent(const Coeff* coeffs, const QuantParams& params, Lambda lambda,
