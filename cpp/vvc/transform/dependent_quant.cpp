@@ -136,20 +136,26 @@ class Prospect {
           bit_(rate_cost(lambda, kOneBit)),
           step_(scaling_.reconstruct(1)) {}
 
-    bool worthwhile(int group) const {
+    bool worthwhile(int group) const {  // group > 0
         Cost gain = 0;
         for (size_t i = size_t(group) * kGroupSize; i < size_t(group + 1) * kGroupSize; i++) {
             const std::int32_t a = std::abs(coeffs_[scan_.position[i]]);
             if (2 * a > step_) gain -= scaling_.distortion_change(a, step_);
             if (a >= 2 * step_) return true;
         }
-        return gain > (group ? 4 : 2) * bit_;
+        return gain > 4 * bit_;
     }
-    // Last subblock that may hold a level, or -1.
-    int first_group() const {
-        int g = scan_.groups - 1;
-        while (g >= 0 && !worthwhile(g)) g--;
-        return g;
+    // Last position that may be the last significant one, or -1: there a level of 1 stands for two steps, and
+    // it has to pay for its sign at least.
+    int first_position() const {
+        const std::int32_t one = scaling_.reconstruct(2);
+        int i = scan_.count - 1;
+        while (i >= 0) {
+            const std::int32_t a = std::abs(coeffs_[scan_.position[size_t(i)]]);
+            if (a > step_ && -scaling_.distortion_change(a, one) > bit_) break;
+            i--;
+        }
+        return i;
     }
 
   private:
@@ -178,7 +184,7 @@ class Trellis {
         }
     }
 
-    TrellisResult run(const Prospect& prospect, int first_group, Level* levels);
+    TrellisResult run(const Prospect& prospect, int first, Level* levels);
 
   private:
     static constexpr int kInverseBits = 20;
@@ -385,13 +391,15 @@ void Trellis::leave_group(int group) {
     current_slots_ ^= 1;
 }
 
-TrellisResult Trellis::run(const Prospect& prospect, int first_group, Level* levels) {
+// first: where the last significant position may be at most.
+TrellisResult Trellis::run(const Prospect& prospect, int first, Level* levels) {
+    const int first_group = first / kGroupSize;
     for (Slots& slots : slots_[current_slots_]) slots.fill(kNone);
     for (int group = first_group; group >= 0; group--) {
         const bool skip = group > 0 && group < first_group && !prospect.worthwhile(group);
         enter_group(group, skip);
         if (skip) continue;
-        for (int k = kGroupSize - 1; k >= 0; k--) step(group, k);
+        for (int k = group == first_group ? first % kGroupSize : kGroupSize - 1; k >= 0; k--) step(group, k);
         leave_group(group);
     }
 
@@ -426,9 +434,9 @@ TrellisResult run_dependent_trellis(const Coeff* coeffs, const QuantParams& para
                                     const ContextSet& contexts, Level* levels) {
     std::memset(levels, 0, sizeof(Level) << (params.log2_w + params.log2_h));
     const Prospect prospect(coeffs, params, lambda);
-    const int first_group = prospect.first_group();
-    if (first_group < 0) return {};
-    return Trellis(coeffs, params, lambda, contexts).run(prospect, first_group, levels);
+    const int first = prospect.first_position();
+    if (first < 0) return {};
+    return Trellis(coeffs, params, lambda, contexts).run(prospect, first, levels);
 }
 
 int quantize_dependent(const Coeff* coeffs, const QuantParams& params, Lambda lambda,
