@@ -1,5 +1,5 @@
 """`python -m idse`."""
 
-from idse.cli.main import run
+from idse.cli import run
 
 run()

@@ -1,4 +1,4 @@
-"""The entry points `idse` and `idse-encode`: commands, and one line for every mistake."""
+"""All commands under one roof, and one line for every mistake."""
 
 from __future__ import annotations
 
@@ -53,16 +53,6 @@ def _root(
     pass
 
 
-def run() -> None:
-    """`idse`."""
-    sys.exit(main(sys.argv[1:]))
-
-
-def run_encode() -> None:
-    """`idse-encode`: the same as `idse encode`."""
-    sys.exit(main(["encode", *sys.argv[1:]]))
-
-
 def main(arguments: list[str]) -> int:
     """Run a command.
 
@@ -98,7 +88,3 @@ def _complain(message: str, code: int) -> int:
 
 def _interrupt(*_: Any) -> None:
     raise KeyboardInterrupt
-
-
-if __name__ == "__main__":
-    run()

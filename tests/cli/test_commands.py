@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from idse import __version__
-from idse.cli.main import main, run_encode
+from idse.cli import run_encode
+from idse.cli.main import main
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame
 from idse.media.io import InputOptions, read_frames, write_frames

@@ -233,7 +233,9 @@ def noise(tmp_path) -> Path:
 def test_interrupted_encode_leaves_nothing(noise, sent):
     arguments = ("encode", str(noise), "--importance", "activity", "--qp", "10", "--preset", "slower")
     process = run(noise.parent, *arguments)
-    time.sleep(3)
+    while "_native" not in Path(f"/proc/{process.pid}/maps").read_text():
+        time.sleep(0.1)
+    time.sleep(1)  # now it reads, makes the map or encodes
     process.send_signal(sent)
     began = time.monotonic()
     out, err = process.communicate(timeout=60)
