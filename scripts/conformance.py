@@ -2,10 +2,10 @@
 """Conformance: what decoders give must be the encoder's reconstruction, sample by sample.
 
 Codes --count streams of random pictures, weights and settings (all from --seed), and every photograph of the
-folders after --pictures at QP 22..42, and decodes each with FFmpeg's VVC decoder (PyAV). With --vtm-decoder
-and --vvdec, --sample of the random streams also go through those (VTM checks the MD5 SEI of each picture
-too). A quarter of the random streams are coded again with another number of threads: the bytes must be the
-same.
+folders after --pictures at QP 22..42, and pictures of --sizes, and decodes each with FFmpeg's VVC decoder
+(PyAV). With --vtm-decoder and --vvdec, --sample of the random streams also go through those (VTM checks the
+MD5 SEI of each picture too). A quarter of the random streams are coded again with another number of threads:
+the bytes must be the same.
 
 A failure prints the case and the command that repeats it, and leaves its stream in --keep. A crash or a hang
 of the encoder counts as a failure of its case. Exit status 1 with any failure.
@@ -41,9 +41,10 @@ HANG_SECONDS = 300
 
 @dataclass(frozen=True)
 class Job:
-    """A random case by its index, or a photograph at a QP."""
+    """A random case by its index (and size, where that is given), or a photograph at a QP."""
 
     index: int = -1
+    size: tuple[int, int] | None = None
     picture: Path | None = None
     qp: int = 0
     weighted: bool = False
@@ -52,7 +53,9 @@ class Job:
     @property
     def name(self) -> str:
         """Short and fit for a file."""
-        return f"random-{self.index}" if self.picture is None else f"{self.picture.stem}-qp{self.qp}"
+        if self.picture is not None:
+            return f"{self.picture.stem}-qp{self.qp}"
+        return f"random-{self.index}" + ("-{}x{}".format(*self.size) if self.size else "")
 
 
 @dataclass(frozen=True)
@@ -72,9 +75,9 @@ def crops(folder: Path) -> list[Frame]:
     return [load_photograph(path) for path in found[:6]]
 
 
-def random_case(options: argparse.Namespace, index: int) -> Case:
+def random_case(options: argparse.Namespace, job: Job) -> Case:
     """A random case with what the options fix."""
-    case = make_case(options.seed, index, crops(options.crops), options.largest)
+    case = make_case(options.seed, job.index, crops(options.crops), options.largest, job.size)
     return dataclasses.replace(case, settings=dataclasses.replace(case.settings, **options.fixed))
 
 
@@ -96,7 +99,7 @@ def run(options: argparse.Namespace, job: Job) -> Outcome:
     faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
     began = time.perf_counter()
     try:
-        case = random_case(options, job.index) if job.picture is None else photograph_case(options, job)
+        case = random_case(options, job) if job.picture is None else photograph_case(options, job)
         engine = get_engine("native")
         try:
             stream = engine.encode(case.frames, case.weights, case.settings)
@@ -156,7 +159,7 @@ def outcomes(options: argparse.Namespace, jobs: list[Job]) -> Iterator[tuple[Job
                 try:
                     yield job, alone.submit(call, job).result()
                 except BrokenProcessPool:
-                    words = job.name if job.picture else random_case(options, job.index).words
+                    words = job.name if job.picture else random_case(options, job).words
                     yield job, Outcome("the encoder crashed or hung", words)
 
 
@@ -174,12 +177,19 @@ def plan(options: argparse.Namespace) -> list[Job]:
         )
         for n, index in enumerate(indices)
     ]
+    jobs += [Job(1000 + n, size, decoders=decoders) for n, size in enumerate(options.sizes)]
     for folder in options.pictures:
         for n, path in enumerate(photographs(folder)):
             for m, qp in enumerate(options.qps):
                 weighted = {"none": False, "activity": True, "alternate": (n + m) % 2 == 1}[options.weights]
                 jobs.append(Job(picture=path, qp=qp, weighted=weighted))
     return jobs
+
+
+def size(text: str) -> tuple[int, int]:
+    """WxH as two numbers."""
+    width, height = text.split("x")
+    return int(width), int(height)
 
 
 def parse() -> argparse.Namespace:
@@ -193,6 +203,14 @@ def parse() -> argparse.Namespace:
     add("--first", type=int, default=0, help="index of the first random stream (0)")
     add("--only", type=int, nargs="+", help="these indices of the seed alone, through all decoders given")
     add("--largest", type=int, default=256, help="greatest side of random pictures (256)")
+    add(
+        "--sizes",
+        type=size,
+        nargs="*",
+        default=[],
+        metavar="WxH",
+        help="one random picture of each size more",
+    )
     add("--pictures", type=Path, nargs="*", default=[], help="folders of photographs")
     add(
         "--qps", type=int, nargs="+", default=[22, 27, 32, 37, 42], help="QPs of photographs (22 27 32 37 42)"
@@ -246,7 +264,7 @@ def main() -> int:
         if outcome.problem:
             failures += 1
             print(f"\nFAIL {job.name}: {outcome.problem}\n  {outcome.words}")
-            if job.picture is None:
+            if job.picture is None and job.size is None:
                 fixed = f" --set {' '.join(options.set)}" if options.set else ""
                 again = f"--seed {options.seed} --largest {options.largest} --only {job.index}{fixed}"
                 print(f"  repeat: {sys.argv[0]} {again}")

@@ -160,8 +160,12 @@ def gather(
     for name, cells in measurements.items():
         encode = sum(m.encode_cpu for m in cells.values()) / len(cells)
         maps = [m.map_cpu for m in cells.values() if m.map_cpu > 0.001]
+        offsets = [sum(m.chroma_qp[i] for m in cells.values()) / len(cells) for i in (0, 1)]
         cost = f", map {sum(maps) / len(maps):.2f} s" if maps else ""
-        print(f"  {name:18} {keys[name]}  encode {encode:.2f} s{cost} (CPU a picture)")
+        print(
+            f"  {name:18} {keys[name]}  chroma QP {offsets[0]:+.1f} {offsets[1]:+.1f}, "
+            f"CPU a picture: encode {encode:.2f} s{cost}"
+        )
     return Evaluation(options.qps, pictures, measurements, truths, options.draws, options.seed)
 
 

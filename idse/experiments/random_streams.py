@@ -224,13 +224,21 @@ def _side(rng: Generator, largest: int, even: bool) -> int:
     return side // 2 * 2 if even else side
 
 
-def make_case(seed: int, index: int, photographs: list[Frame] | None = None, largest: int = 256) -> Case:
-    """Case `index` of a seed; `photographs` are 8-bit frames that crops are taken from."""
+def make_case(
+    seed: int,
+    index: int,
+    photographs: list[Frame] | None = None,
+    largest: int = 256,
+    size: tuple[int, int] | None = None,
+) -> Case:
+    """Case `index` of a seed; `photographs` are 8-bit frames that crops are taken from, `size` fixes the size."""
     rng = np.random.default_rng([seed, index])
     chroma: ChromaFormat = "400" if rng.random() < 0.25 else "420"
     width, height = (_side(rng, largest, even=chroma == "420") for _ in range(2))
+    if size is not None:
+        width, height = size
     depth = int(rng.choice([8, 10]))
-    count = int(rng.choice([1, 1, 1, 1, 2, 3]))
+    count = int(rng.choice([1, 1, 1, 1, 2, 3])) if size is None else 1
     settings = _settings(rng)
     weight_words, weights = _weights(rng, width, height, count, chroma)
     made = [_frame(rng, width, height, depth, chroma, photographs or []) for _ in range(count)]
