@@ -81,6 +81,7 @@ CONFIGURATIONS: tuple[Configuration, ...] = (
     Configuration(
         "yolox-luma-c3", _YX, "luma plane, chroma QP -3 (prototype)", chroma_planes=False, chroma_qp=CHROMA_QP
     ),
+    Configuration("yolox-c1", _YX, "three planes, and chroma QP -1 on top of theirs", chroma_qp=-1),
     Configuration("nanodet", "nanodet_m", "NanoDet map, l=4, default settings"),
     Configuration("yolox+nanodet", f"{_YX}+nanodet_m", "sum of both detectors' maps"),
     Configuration("yolox*activity", _YX, "YOLOX-nano map times activity", blend_activity=1.0),
