@@ -502,7 +502,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--parts", type=float, nargs=3, default=[1.0, 1.0, 1.0], help="weights of clean, coded, share"
     )
-    p.add_argument("--epochs", type=int, default=24)
+    p.add_argument("--epochs", type=int, default=18)
     p.add_argument("--batch", type=int, default=4)
     p.add_argument("--crop", type=int, default=256, help="side of the crops, a multiple of 32")
     p.add_argument("--lr", type=float, default=3e-3)
@@ -511,7 +511,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--width", type=int, default=32)
     p.add_argument("--hold-out", type=int, default=30, help="pictures kept back to measure on")
     p.add_argument("--limit", type=int, help="use only the first pictures of the folder")
-    p.add_argument("--contrast", type=float, default=1.0, help="exponent of the predicted gains at use")
+    p.add_argument("--contrast", type=float, default=1.3, help="exponent of the predicted gains at use")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--resume", action="store_true", help="go on from OUTPUT.checkpoint")
