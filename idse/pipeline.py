@@ -185,8 +185,12 @@ def summary(stream: EncodedStream, maker: MapMaker | None = None) -> dict[str, A
 
 
 def _load(settings: ImportanceSettings) -> FeatureExtractor:
-    from idse.features.api import load_extractor
-
+    try:
+        from idse.features.api import load_extractor
+    except ImportError as error:
+        raise IdseError(
+            f"a detector's map needs torch ({error}): pip install torch, or choose activity"
+        ) from None
     return load_extractor(
         settings.detector,
         weights=settings.weights,

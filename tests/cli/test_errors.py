@@ -261,6 +261,17 @@ def test_disk_full_in_the_middle(folder, tmp_path):
     assert small.read_bytes() == b"old"
 
 
+def test_torch_missing(folder, tmp_path):
+    (tmp_path / "torch.py").write_text("raise ImportError('no torch here')")
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    process = run(tmp_path, "encode", str(folder / "good.png"), "-o", "x.266", env=env)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
+    assert err == (
+        "idse: error: a detector's map needs torch (no torch here): pip install torch, or choose activity\n"
+    )
+
+
 def test_a_bad_picture_does_not_end_the_folder(folder, tmp_path, capfd):
     pictures, streams = tmp_path / "in", tmp_path / "out"
     pictures.mkdir()
