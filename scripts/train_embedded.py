@@ -430,19 +430,27 @@ def figures(maps: Sequence[np.ndarray], teachers: Sequence[dict[str, torch.Tenso
 
 
 def evaluate(
-    net: nn.Module, held: Sequence[tuple[np.ndarray, dict[str, torch.Tensor]]], contrast: float = 1.0
+    net: embedded.SensitivityNet,
+    held: Sequence[tuple[np.ndarray, dict[str, torch.Tensor]]],
+    contrast: float = 1.0,
+    masking: float = 0.0,
 ) -> dict[str, dict[str, float]]:
-    """Figures of the network, of the network-free control and of the teachers' own average on held-out pictures."""
-    student, control, teacher = [], [], []
+    """Figures on held-out pictures.
+
+    Of the network alone, of the extractor (with contrast and masking), of the network-free control, and of the
+    teachers' own average.
+    """
+    maps: dict[str, list[np.ndarray]] = {"network": [], "embedded": [], "activity": [], "teachers": []}
+    whole = embedded.EmbeddedExtractor(net, torch.device("cpu"), {}, contrast, masking)
     for pixels, parts in held:
         rgb = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
         with torch.no_grad():
-            student.append((contrast * embedded.predict_blocks(net, rgb)[0, 0]).exp().numpy())
-        control.append(activity_map([Frame.from_rgb(pixels)]).planes[0, 0])
-        teacher.append(parts["clean"][:, 0].mean(0).numpy())
+            maps["network"].append(embedded.predict_blocks(net, rgb)[0, 0].exp().numpy())
+        maps["embedded"].append(whole.log_gains(rgb)[0, 0].exp().numpy())
+        maps["activity"].append(activity_map([Frame.from_rgb(pixels)]).planes[0, 0])
+        maps["teachers"].append(parts["clean"][:, 0].mean(0).numpy())
     teachers = [parts for _, parts in held]
-    named = {"embedded": student, "activity": control, "teachers": teacher}
-    return {name: figures(maps, teachers) for name, maps in named.items()}
+    return {name: figures(own, teachers) for name, own in maps.items()}
 
 
 # --- command line ---
@@ -512,6 +520,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--hold-out", type=int, default=30, help="pictures kept back to measure on")
     p.add_argument("--limit", type=int, help="use only the first pictures of the folder")
     p.add_argument("--contrast", type=float, default=1.3, help="exponent of the predicted gains at use")
+    p.add_argument("--masking", type=float, default=1.0, help="exponent of the masking by texture at use")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--resume", action="store_true", help="go on from OUTPUT.checkpoint")
@@ -534,6 +543,8 @@ def check(args: argparse.Namespace) -> None:
         raise IdseError("--lr must be above 0, --weight-decay at least 0")
     if not 0 < args.contrast < 10:
         raise IdseError(f"--contrast {args.contrast}: must be above 0 and below 10")
+    if not 0 <= args.masking < 10:
+        raise IdseError(f"--masking {args.masking}: must be at least 0 and below 10")
     if any(not 1 <= q <= 95 for q in args.qualities):
         raise IdseError("--qualities: must be 1..95")
     if min(args.parts) < 0 or sum(args.parts) <= 0 or (not args.qualities and args.parts[0] == 0):
@@ -614,7 +625,7 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
         say(trainer.epoch, f"  loss {excess:.4f}, log error {squared:.4f}")
 
     net = trainer.averaged()
-    measured = evaluate(net, held, args.contrast) if held else {}
+    measured = evaluate(net, held, args.contrast, args.masking) if held else {}
     meta = {
         "pictures": len(paths),
         "pictures_sha256": data.hexdigest(),
@@ -635,7 +646,7 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
         },
         "held_out_figures": measured,
     }
-    embedded.save_weights(args.output, net, meta, args.contrast)
+    embedded.save_weights(args.output, net, meta, args.contrast, args.masking)
     for name, values in measured.items():
         print(f"{name:10}", "  ".join(f"{k} {v:.3f}" for k, v in values.items()))
     print(f"wrote {args.output} ({args.output.stat().st_size} bytes) after {trainer.epoch} epochs")

@@ -1,12 +1,12 @@
 """The default extractor: a small trained network whose features' Jacobian says what detectors look at.
 
 A convolutional network (`SensitivityNet`, about half a million weights) looks at the whole picture and
-predicts gains for the three planes on the grid of 8x8 luma samples. The features are the picture's own Y, Cb and
-Cr samples times the square roots of these gains; the gains are held constant under differentiation (a
-stop-gradient, as in hard attention). The features' Jacobian is therefore diagonal but for chroma's interpolation,
-its squares are the gains, and a Rademacher sketch finds luma's exactly with any number of rows. The network was
-trained so that the gains match importance maps made with two detectors; `scripts/train_embedded.py` is the
-training, docs/embedded.md tells what came of it.
+predicts gains for the three planes on the grid of 8x8 luma samples; a factor for masking by texture is put on
+them. The features are the picture's own Y, Cb and Cr samples times the square roots of these gains; the gains are
+held constant under differentiation (a stop-gradient, as in hard attention). The features' Jacobian is therefore
+diagonal but for chroma's interpolation, its squares are the gains, and a Rademacher sketch finds luma's exactly
+with any number of rows. The network was trained so that its gains match importance maps made with two detectors;
+`scripts/train_embedded.py` is the training, docs/embedded.md tells what came of it.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ _UNREADABLE = (
 )
 _PAD_TO = 32
 _LOG_LIMIT = 8.0
+_MASKING_FLOOR = 4 / 255
 # R'G'B' (columns) to Y, Cb and Cr (rows): BT.601 in full range.
 _FROM_RGB = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
 # A chroma sample, enlarged bilinearly and averaged over 2x2 again, is spread over 3x3 samples with (1, 6, 1) / 8 in
@@ -165,10 +166,17 @@ class EmbeddedExtractor:
         net: The network, its weights frozen.
         contrast: Exponent of the predicted gains. A prediction varies less than what it predicts; this gives
             some of the variance back, so that the encoder's exponent does what it does for a detector's map.
+        masking: Exponent of the factor `4 / (gradient + 4)` on the gains of all planes. The Jacobian speaks of small
+            errors; those of coded texture are large and weigh less than it says.
     """
 
     def __init__(
-        self, net: SensitivityNet, device: torch.device, description: dict[str, Any], contrast: float = 1.0
+        self,
+        net: SensitivityNet,
+        device: torch.device,
+        description: dict[str, Any],
+        contrast: float = 1.0,
+        masking: float = 0.0,
     ) -> None:
         """Wrap a trained network (`load_embedded` reads one).
 
@@ -177,25 +185,48 @@ class EmbeddedExtractor:
             device: Where to compute.
             description: Provenance.
             contrast: Exponent of the predicted gains.
+            masking: Exponent of the masking.
         """
         self.name = "embedded"
         self.device = device
         self.description = description
         self.net = net.to(device).eval().requires_grad_(False)
-        self.contrast = contrast
+        self.contrast, self.masking = contrast, masking
         self._matrix = torch.tensor(_FROM_RGB, device=device)
+
+    @torch.no_grad()
+    def log_gains(self, rgb: torch.Tensor) -> torch.Tensor:
+        """Logarithm of the gains of Y, Cb and Cr per 8x8 luma block: `[N, 3, ceil(H / 8), ceil(W / 8)]`."""
+        rgb = rgb.clamp(0, 1)
+        log = self.contrast * predict_blocks(self.net, rgb)
+        if self.masking:
+            luma = torch.einsum("j,njhw->nhw", self._matrix[0], rgb)[:, None]
+            log = log + self.masking * masking(luma)
+        return log.clamp(-_LOG_LIMIT, _LOG_LIMIT)
 
     def features(self, rgb: torch.Tensor) -> list[torch.Tensor]:
         """Weighted luma `[N, 1, H, W]` and weighted Cb and Cr `[N, 2, ceil(H / 2), ceil(W / 2)]`."""
         height, width = rgb.shape[-2:]
+        planes = torch.einsum("ij,njhw->nihw", self._matrix.to(rgb.dtype), rgb)
         with torch.no_grad():
-            log = self.contrast * predict_blocks(self.net, rgb.detach().float().clamp(0, 1))
-            gains = (0.5 * log.clamp(-_LOG_LIMIT, _LOG_LIMIT)).exp().to(rgb.dtype)
+            gains = (0.5 * self.log_gains(rgb.detach().float())).exp().to(rgb.dtype)
             luma = _enlarge(gains[:, :1], BLOCK, height, width)
             chroma = _enlarge(gains[:, 1:], BLOCK // 2, -(-height // 2), -(-width // 2))
-        planes = torch.einsum("ij,njhw->nihw", self._matrix.to(rgb.dtype), rgb)
         half = F.avg_pool2d(planes[:, 1:], 2, ceil_mode=True, count_include_pad=False)
         return [planes[:, :1] * luma, half * (chroma * _CHROMA_ENERGY**-0.5)]
+
+
+def masking(luma: torch.Tensor) -> torch.Tensor:
+    """Logarithm of `4 / (gradient + 4)` (8-bit units) per block: `[N, 1, H, W]` in 0..1 to `[N, 1, rows, cols]`.
+
+    `gradient` is the mean magnitude of the gradient, as in `idse.importance.api.activity_map`.
+    """
+    padded = F.pad(luma, (1, 1, 1, 1), mode="replicate")
+    across = padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]
+    down = padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]
+    gradient = 0.5 * (across.square() + down.square()).sqrt()
+    mean = F.avg_pool2d(gradient, BLOCK, ceil_mode=True, count_include_pad=False)
+    return -torch.log1p(mean / _MASKING_FLOOR)
 
 
 def _enlarge(grid: torch.Tensor, factor: int, height: int, width: int) -> torch.Tensor:
@@ -203,13 +234,16 @@ def _enlarge(grid: torch.Tensor, factor: int, height: int, width: int) -> torch.
     return large[..., :height, :width]
 
 
-def save_weights(path: Path, net: SensitivityNet, meta: dict[str, Any], contrast: float = 1.0) -> None:
+def save_weights(
+    path: Path, net: SensitivityNet, meta: dict[str, Any], contrast: float = 1.0, masking: float = 0.0
+) -> None:
     """Write a weights file: the network's tensors in float16 and, as JSON, its shape and provenance."""
     header = {
         "format": FORMAT,
         "channels": list(net.channels),
         "width": net.width,
         "contrast": contrast,
+        "masking": masking,
         "training": meta,
     }
     arrays = {k: v.detach().cpu().numpy().astype(np.float16) for k, v in net.state_dict().items()}
@@ -243,8 +277,9 @@ def load_embedded(device: torch.device | str = "cpu", weights: Path | str | None
             raise IdseError(f"{path}: weights of format {header['format']}; this version reads {FORMAT}")
         net = SensitivityNet(tuple(header["channels"]), header["width"])
         state = {name: torch.from_numpy(value.astype(np.float32)) for name, value in arrays.items()}
-        contrast = float(header.get("contrast", 1.0))
-        if not (0 < contrast < 10) or not all(bool(torch.isfinite(value).all()) for value in state.values()):
+        contrast, masking = float(header["contrast"]), float(header["masking"])
+        usable = 0 < contrast < 10 and 0 <= masking < 10
+        if not usable or not all(bool(torch.isfinite(value).all()) for value in state.values()):
             raise ValueError("values out of range")
         net.load_state_dict(state)
     except IdseError:
@@ -258,7 +293,8 @@ def load_embedded(device: torch.device | str = "cpu", weights: Path | str | None
         "weights_sha256": hashlib.sha256(data).hexdigest(),
         "nodes": ["luma", "chroma"],
         "contrast": contrast,
+        "masking": masking,
         "parameters": sum(math.prod(value.shape) for value in arrays.values()),
         "training": header.get("training", {}),
     }
-    return EmbeddedExtractor(net, torch.device(device), description, contrast)
+    return EmbeddedExtractor(net, torch.device(device), description, contrast, masking)

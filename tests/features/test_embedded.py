@@ -17,7 +17,7 @@ from idse.errors import IdseError
 from idse.features import embedded
 from idse.features.api import load_extractor
 from idse.features.base import FeatureExtractor
-from idse.importance.api import estimate_map
+from idse.importance.api import activity_map, estimate_map
 from idse.media.frame import Frame
 
 ROOT = Path(__file__).parents[2]
@@ -81,8 +81,7 @@ def test_the_sketched_jacobian_is_the_predicted_map(extractor, rows):
     """Luma exactly, chroma on average, whatever the seed."""
     frame = Frame.from_rgb(photo(120, 72))
     rgb = torch.from_numpy(frame.to_rgb(as_float=True)).permute(2, 0, 1)[None]
-    with torch.no_grad():
-        predicted = (extractor.contrast * embedded.predict_blocks(extractor.net, rgb))[0].exp().numpy()
+    predicted = extractor.log_gains(rgb)[0].exp().numpy()
     found = estimate_map([frame], extractor=extractor, proj_dim=rows, clip_percentile=100, seed=rows)
     ratio = found.planes[0] * 255.0**2 / predicted
     np.testing.assert_allclose(ratio[0], 1, rtol=1e-3)
@@ -96,6 +95,15 @@ def test_the_map_tells_parts_of_a_picture_apart_and_weighs_chroma_more(extractor
     assert planes[1].mean() > planes[0].mean() and planes[2].mean() > planes[0].mean()
 
 
+def test_masking_is_the_control_without_a_network():
+    frame = Frame.from_rgb(photo(120, 72))
+    luma = torch.from_numpy(frame.planes[0]).float()[None, None] / 255
+    inner = (slice(1, -1), slice(1, -1))
+    control = activity_map([frame]).planes[0, 0][inner]
+    found = embedded.masking(luma)[0, 0].exp().numpy()[inner]
+    np.testing.assert_allclose(found, 4 * control, rtol=1e-3)
+
+
 def test_grey_pictures(extractor):
     grey = Frame.from_rgb(photo(64, 48), chroma_format="400")
     assert estimate_map([grey], extractor=extractor).planes.shape == (1, 1, 6, 8)
@@ -107,9 +115,9 @@ def test_grey_pictures(extractor):
 def test_weights_come_back(tmp_path):
     torch.manual_seed(0)
     net = embedded.SensitivityNet((4, 6, 8, 8, 8), 4)
-    embedded.save_weights(tmp_path / "w.npz", net, {"seed": 7}, 1.5)
+    embedded.save_weights(tmp_path / "w.npz", net, {"seed": 7}, 1.5, 0.5)
     loaded = embedded.load_embedded("cpu", tmp_path / "w.npz")
-    assert loaded.description["training"] == {"seed": 7} and loaded.contrast == 1.5
+    assert loaded.description["training"] == {"seed": 7} and (loaded.contrast, loaded.masking) == (1.5, 0.5)
     for a, b in zip(net.state_dict().values(), loaded.net.state_dict().values(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
 
@@ -136,6 +144,7 @@ def _with_header(tmp_path, **changes):
         (lambda p: _with_header(p, channels="?"), "not a weights file"),
         (lambda p: _with_header(p, channels=[1, 2]), "not a weights file"),
         (lambda p: _with_header(p, contrast=0), "not a weights file"),
+        (lambda p: _with_header(p, masking=-1), "not a weights file"),
     ],
 )
 def test_bad_weights(tmp_path, content, words):
@@ -197,7 +206,7 @@ def test_training_runs_and_resumes_to_the_same_weights(tmp_path, script, argumen
     training = a.description["training"]
     assert training["pictures"] == 5 and training["epochs"] == 3 and training["steps"] == 12
     assert training["held_out"] == ["2.png"] and set(training["detectors_sha256"]) == {"toy.onnx"}
-    assert set(training["held_out_figures"]) == {"embedded", "activity", "teachers"}
+    assert set(training["held_out_figures"]) == {"network", "embedded", "activity", "teachers"}
     assert len(a.features(torch.rand(1, 3, 40, 40))) == 2
 
 
@@ -229,6 +238,7 @@ def test_training_learns(script):
         (["--qualities", "0"], "--qualities"),
         (["--parts", "0", "0", "0"], "--parts"),
         (["--contrast", "0"], "--contrast"),
+        (["--masking", "-1"], "--masking"),
         (["--resume"], "no checkpoint"),
         (["-o", "nowhere/w.npz"], "no such folder"),
     ],
