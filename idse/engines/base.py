@@ -82,7 +82,7 @@ class EncodeSettings:
     transform_skip: bool = True
     deblocking: bool = True
     wpp: bool = False
-    md5_sei: bool = True
+    md5_sei: bool = False
     cb_qp_offset: int = 0
     cr_qp_offset: int = 0
     weight_scope: WeightScope = WeightScope.ALL

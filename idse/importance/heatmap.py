@@ -55,7 +55,7 @@ def heatmap(
     weight_map.check_fits(frame.width, frame.height, weight_map.frames)
     luma = weight_map.planes[frame_index, 0]
     mean = float(luma.mean(dtype=np.float64))
-    weights, _ = shape_plane(luma, mean, tau=0.0, exponent=1.0, clip_qp=30.0)
+    weights = shape_plane(luma, mean, tau=0.0, exponent=1.0, clip_qp=30.0)
     heat = colours((np.log2(weights) + _RANGE) / (2 * _RANGE))
     unit = 1 << weight_map.log2_unit
     heat = heat.repeat(unit, 0).repeat(unit, 1)[: frame.height, : frame.width]

@@ -13,7 +13,7 @@ from idse.errors import IdseError
 
 def shape_plane(
     plane: NDArray[np.floating], mean: float, tau: float = 0.2, exponent: float = 0.5, clip_qp: float = 6.0
-) -> tuple[NDArray[np.float64], float]:
+) -> NDArray[np.float64]:
     """Shape one plane of one frame.
 
     In this order: `w <- (w + tau mean) / ((1 + tau) mean)`, `w <- w^exponent`, geometric mean 1, clip to
@@ -21,35 +21,33 @@ def shape_plane(
 
     Args:
         plane: Raw weights, >= 0.
-        mean: Mean of the frame's raw luma weights, > 0 (for the chroma planes too: so they keep their ratio to luma).
+        mean: Mean of the plane's raw weights, > 0.
         tau: Share of plain squared error, >= 0, in units of the mean; infinity is plain squared error.
         exponent: >= 0; 0 is plain squared error.
         clip_qp: In QP steps, >= 0.
 
     Returns:
-        The weights, geometric mean 1, and the geometric mean they had before: gain of chroma over luma is the ratio
-        of the two planes' geometric means.
+        The weights, geometric mean 1.
 
     Raises:
         IdseError: An argument out of its range.
     """
     if not mean > 0:
-        raise IdseError("the luma weights are all zero; make the map again")
+        raise IdseError("the weights are all zero; make the map again")
     for name, value in (("tau", tau), ("exponent", exponent), ("clip qp", clip_qp)):
         if not value >= 0:
             raise IdseError(f"{name} {value}: must be 0 or more")
     if np.isinf(tau) or exponent == 0:
-        return np.ones(plane.shape), 1.0
+        return np.ones(plane.shape)
     blended = (plane.astype(np.float64) + tau * mean) / ((1 + tau) * mean)
     shaped = np.maximum(blended, 1e-9) ** exponent
-    geometric = float(np.exp(np.log(shaped).mean()))
     if (shaped == shaped.flat[0]).all():
-        return np.ones(plane.shape), geometric
+        return np.ones(plane.shape)
     limit = 2.0 ** (clip_qp / 3)
     weights = shaped
     for _ in range(3):  # the clip moves the mean; the further rounds bring it back
         weights = np.clip(weights / np.exp(np.log(weights).mean()), 1 / limit, limit)
-    return weights, geometric
+    return weights
 
 
 def shape_frame(
@@ -58,9 +56,23 @@ def shape_frame(
     """Shape the planes `[1 or 3, rows, cols]` of one frame.
 
     Returns:
-        Weights of the same shape, geometric mean 1 per plane, and the chroma gains (0 or 2 of them: geometric mean of
-        the shaped plane over that of luma, realised by an engine as a chroma QP offset of `-3 log2(gain)`).
+        Weights of the same shape, geometric mean 1 per plane, and the chroma gains (0 or 2 of them), realised by an
+        engine as a chroma QP offset of `-3 log2(gain)`: `((r + tau) / (1 + tau))^exponent` for a plane whose
+        geometric mean is r times luma's (values below a thousandth of a plane's mean count as that).
     """
-    mean = float(planes[0].mean(dtype=np.float64))
-    shaped = [shape_plane(plane, mean, tau, exponent, clip_qp) for plane in planes]
-    return np.stack([w for w, _ in shaped]), [g / shaped[0][1] for _, g in shaped[1:]]
+    means = [float(plane.mean(dtype=np.float64)) for plane in planes]
+    if not means[0] > 0:
+        raise IdseError("the luma weights are all zero; make the map again")
+    shaped = [
+        shape_plane(plane, mean, tau, exponent, clip_qp) if mean > 0 else np.ones(plane.shape)
+        for plane, mean in zip(planes, means, strict=True)
+    ]
+    levels = [
+        float(np.exp(np.log(np.maximum(plane.astype(np.float64), mean / 1000)).mean())) if mean > 0 else 0.0
+        for plane, mean in zip(planes, means, strict=True)
+    ]
+    if np.isinf(tau) or exponent == 0:
+        return np.stack(shaped), [1.0] * (len(levels) - 1)
+    return np.stack(shaped), [
+        max((level / levels[0] + tau) / (1 + tau), 1e-6) ** exponent for level in levels[1:]
+    ]

@@ -1,17 +1,15 @@
 #include "frame_context.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 namespace idse::vvc {
 
 SearchEffort effort_of_preset(int preset) {
     static const SearchEffort efforts[5] = {
-        {{1, 1, 1, 1, 1}, 1, 0, false, 0, 0, true}, {{2, 1, 1, 1, 1}, 1, 4, false, 0, 0, true},
-        {{2, 2, 2, 1, 1}, 2, 8, false, 0, 0, true}, {{3, 3, 2, 2, 2}, 3, 16, false, 0, 0, true},
-        {{5, 5, 4, 3, 3}, 5, 32, true, 0, 0, true},
+        {{1, 1, 1, 1, 1}, 1, 0, false, 0, 0, 1.2},   {{2, 1, 1, 1, 1}, 1, 4, false, 1, 0, 1.2},
+        {{2, 2, 2, 1, 1}, 2, 8, false, 2, 1, 1.5},   {{3, 3, 3, 2, 2}, 3, 16, false, 2, 2, 3.0},
+        {{5, 5, 4, 3, 3}, 5, 32, true, 3, 3, 100.0},
     };
-    if (getenv("MTT")) { static SearchEffort e; e=efforts[std::clamp(preset, 0, 4)]; e.mtt_depth_luma=getenv("MTT")[0]-'0'; e.mtt_depth_chroma=getenv("MTT")[1]-'0'; return e; }
     return efforts[std::clamp(preset, 0, 4)];
 }
 

@@ -19,9 +19,10 @@ struct SearchEffort {
     int full_rd_chroma;      // chroma modes likewise
     int max_ts_size;         // largest side for which transform skip is tried; 0 = never
     bool ts_all_candidates;  // try it for every candidate, else for the best one only
-    int mtt_depth_luma;        // 0: quad-tree only
+    int mtt_depth_luma;      // 0: quad-tree only
     int mtt_depth_chroma;
-    bool refine_angles;      // SATD test of the angles beside the best coarse ones
+    double mtt_direction_ratio;  // horizontal (vertical) splits only where the picture changes along y (x) at
+                                 // least 1 / this as much as along x (y)
 };
 SearchEffort effort_of_preset(int preset);
 

@@ -117,16 +117,14 @@ int IntraSearch::preselect_luma(const Block& block, const SearchState& before, c
     test(kDc);
     for (int mode = 2; mode <= kVerticalDiagonal; mode += 4) test(mode);
     for (int mode : mpm.modes) test(mode);
-    if (context_.effort.refine_angles) {
-        for (int step = 2; step >= 1; step--) {
-            int centres[2] = {-1, -1};
-            int found = 0;
-            for (const RoughMode& m : best)
-                if (m.mode > kDc && found < 2) centres[found++] = m.mode;
-            for (int i = 0; i < found; i++) {
-                if (centres[i] - step > kDc) test(centres[i] - step);
-                test(centres[i] + step);
-            }
+    for (int step = 2; step >= 1; step--) {
+        int centres[2] = {-1, -1};
+        int found = 0;
+        for (const RoughMode& m : best)
+            if (m.mode > kDc && found < 2) centres[found++] = m.mode;
+        for (int i = 0; i < found; i++) {
+            if (centres[i] - step > kDc) test(centres[i] - step);
+            test(centres[i] + step);
         }
     }
     const int count = std::min<int>(wanted, int(best.size()));

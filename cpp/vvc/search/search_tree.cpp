@@ -85,34 +85,42 @@ std::int64_t TreeSearch::search_node(const TreeNode& node, SearchState& s, std::
         if (node.tree == TreeType::kSingle) clear_area(node);
     }
 
-    static constexpr Split kSplits[5] = {Split::kQt, Split::kBtHor, Split::kBtVer, Split::kTtHor,
-                                         Split::kTtVer};
     const bool worth_splitting =
         !leaf_is_best || leaf.unit.cbf[0] || leaf.unit.cbf[1] || leaf.unit.cbf[2] || node.area.w > 16;
+    Split order[5];
+    const int tries = worth_splitting ? splits_to_try(node, allowed, order) : 0;
     bool split_in_place = false;
     Saved& saved = saved_[size_t(depth)];
     bool split_saved = false;
-    if (worth_splitting) {
-        for (Split split : kSplits) {
-            if (!allowed[split]) continue;
-            if (split_in_place) {
-                save(node, mark, saved);
-                split_saved = true;
-                split_in_place = false;
-                log_->cut(mark);
-            }
-            clear_area(node);
-            SearchState trial_state = s;
-            const std::int64_t cost = search_split(node, split, allowed, trial_state, best_cost, depth);
-            if (cost < best_cost) {
-                best_cost = cost;
-                best_state = trial_state;
-                leaf_is_best = false;
-                found = split_in_place = true;
-                split_saved = false;
-            } else {
-                log_->cut(mark);
-            }
+    Split best_split = Split::kNone;
+    int qt_parts = 0;
+    for (int i = 0; i < tries; i++) {
+        const Split split = order[i];
+        // A ternary split is tried only where the binary one of its direction is the best so far.
+        if (split == Split::kTtHor && best_split != Split::kBtHor) continue;
+        if (split == Split::kTtVer && best_split != Split::kBtVer) continue;
+        // Where even the first quarter of the quad split is dearer than the whole leaf, other splits hardly
+        // pay.
+        if (split != Split::kQt && allowed.qt && leaf_is_best && qt_parts <= 1) continue;
+        if (split_in_place) {
+            save(node, mark, saved);
+            split_saved = true;
+            split_in_place = false;
+            log_->cut(mark);
+        }
+        clear_area(node);
+        SearchState trial_state = s;
+        const std::int64_t cost = search_split(node, split, allowed, trial_state, best_cost, depth);
+        if (split == Split::kQt) qt_parts = parts_done_;
+        if (cost < best_cost) {
+            best_cost = cost;
+            best_state = trial_state;
+            best_split = split;
+            leaf_is_best = false;
+            found = split_in_place = true;
+            split_saved = false;
+        } else {
+            log_->cut(mark);
         }
     }
     if (!found) return kNoLimit;  // dearer than the limit: the caller gives this trial up
@@ -138,6 +146,39 @@ std::int64_t TreeSearch::search_node(const TreeNode& node, SearchState& s, std::
     return best_cost;
 }
 
+int TreeSearch::splits_to_try(const TreeNode& node, const AllowedSplits& allowed, Split order[5]) const {
+    bool horizontal = true, vertical = true;
+    if (allowed.any_mtt()) {
+        // Binary splits follow the edges: a block that changes mostly along x is cut by vertical lines.
+        const Component c = has_luma(node.tree) ? Component::kY : Component::kCb;
+        const Plane& plane = context_.source->plane(c);
+        const Block b = component_block(node.area, c);
+        const int w = std::min(b.w, plane.width() - b.x), h = std::min(b.h, plane.height() - b.y);
+        std::int64_t along_x = 0, along_y = 0;
+        for (int y = 0; y + 1 < h; y++) {
+            const Sample* row = plane.at(b.x, b.y + y);
+            const Sample* below = plane.at(b.x, b.y + y + 1);
+            std::int32_t dx = 0, dy = 0;
+            for (int x = 0; x + 1 < w; x++) {
+                dx += std::abs(int(row[x + 1]) - int(row[x]));
+                dy += std::abs(int(below[x]) - int(row[x]));
+            }
+            along_x += dx;
+            along_y += dy;
+        }
+        const double ratio = context_.effort.mtt_direction_ratio;
+        if (double(along_x) > ratio * double(along_y)) horizontal = false;
+        if (double(along_y) > ratio * double(along_x)) vertical = false;
+    }
+    int count = 0;
+    if (allowed.qt) order[count++] = Split::kQt;
+    if (allowed.bt_hor && horizontal) order[count++] = Split::kBtHor;
+    if (allowed.bt_ver && vertical) order[count++] = Split::kBtVer;
+    if (allowed.tt_hor && horizontal) order[count++] = Split::kTtHor;
+    if (allowed.tt_ver && vertical) order[count++] = Split::kTtVer;
+    return count;
+}
+
 std::int64_t TreeSearch::search_split(const TreeNode& node, Split split, const AllowedSplits& allowed,
                                       SearchState& s, std::int64_t limit, int depth) {
     BitCounter counter;
@@ -154,10 +195,12 @@ std::int64_t TreeSearch::search_split(const TreeNode& node, Split split, const A
     const bool local_dual_tree = node.tree == TreeType::kSingle && split == Split::kQt && node.area.w == 8 &&
                                  has_chroma(node.tree, context_.format());
     for (int i = 0; i < count; i++) {
+        parts_done_ = i;
         if (cost >= limit) return kNoLimit;
         if (local_dual_tree) children[i].tree = TreeType::kDualLuma;
         cost += search_node(children[i], s, limit - cost, depth + 1);
     }
+    parts_done_ = count;
     if (cost >= limit) return kNoLimit;
     if (local_dual_tree) {
         TreeNode chroma = node;

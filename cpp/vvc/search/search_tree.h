@@ -24,6 +24,8 @@ class TreeSearch {
     std::int64_t search_node(const TreeNode& node, SearchState& s, std::int64_t limit, int depth);
     std::int64_t search_split(const TreeNode& node, Split split, const AllowedSplits& allowed, SearchState& s,
                               std::int64_t limit, int depth);
+    // Splits worth a trial, in the order of the trials; returns their number.
+    int splits_to_try(const TreeNode& node, const AllowedSplits& allowed, Split order[5]) const;
     void clear_area(const TreeNode& node);
     void start_group(const TreeNode& node, SearchState& s);
 
@@ -44,6 +46,7 @@ class TreeSearch {
     CtuLog* log_ = nullptr;
     SearchState search_;
     int previous_qp_ = 0;
+    int parts_done_ = 0;                              // of the last split trial, before it was given up
     std::vector<std::unique_ptr<UnitTrial>> trials_;  // by depth
     std::vector<Saved> saved_;                        // by depth
 };

@@ -50,6 +50,20 @@ void blend(std::vector<double>& plane, double mean, const WeightShaping& shaping
     }
 }
 
+// log2 of the geometric mean, with values below a thousandth of the mean counted as that.
+double floored_log2_mean(const std::vector<double>& v, double mean) {
+    double sum = 0;
+    for (double x : v) sum += portable_log2(std::max(x, mean / 1000));
+    return sum / double(v.size());
+}
+
+// What tau and the exponent leave of the measured ratio of a chroma plane to luma.
+double shaped_gain(double ratio, const WeightShaping& shaping) {
+    if (std::isinf(shaping.tau) || shaping.exponent == 0) return 1;
+    const double blended = (ratio + shaping.tau) / (1 + shaping.tau);
+    return portable_exp2(shaping.exponent * portable_log2(std::max(blended, 1e-6)));
+}
+
 // Scales to geometric mean 1 and clips; a second round brings the mean back after the clip.
 void normalise(std::vector<double>& plane, double clip_qp) {
     if (is_uniform(plane)) {
@@ -88,15 +102,23 @@ ShapedWeights shape_weights(const FrameWeights& raw, int width, int height, Chro
     const double mean = mean_of(out.planes[0]);
     if (!(mean > 0)) throw EncodeError("the luma weights are all zero; make the map again");
     out.luma_mean = mean;
+    const double luma_level = floored_log2_mean(out.planes[0], mean);
     blend(out.planes[0], mean, shaping);
-    const double luma_log_mean = log2_geometric_mean(out.planes[0]);
 
     if (format == ChromaFormat::k420) {
         for (int c = 1; c < 3; c++) {
             if (raw.planes[c]) {
                 out.planes[c] = read_plane(raw.planes[c], count, names[c]);
-                blend(out.planes[c], mean, shaping);
-                out.chroma_gain[c - 1] = portable_exp2(log2_geometric_mean(out.planes[c]) - luma_log_mean);
+                const double chroma_mean = mean_of(out.planes[c]);
+                const double ratio =
+                    chroma_mean > 0
+                        ? portable_exp2(floored_log2_mean(out.planes[c], chroma_mean) - luma_level)
+                        : 0;
+                out.chroma_gain[c - 1] = shaped_gain(ratio, shaping);
+                if (chroma_mean > 0)
+                    blend(out.planes[c], chroma_mean, shaping);
+                else
+                    out.planes[c].assign(count, 1.0);
             } else {
                 out.planes[c] = out.planes[0];
             }

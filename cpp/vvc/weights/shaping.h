@@ -12,15 +12,16 @@ struct ShapedWeights {
     int log2_unit = 3;
     int cols = 0;
     int rows = 0;
-    std::vector<double> planes[3];  // geometric mean 1 each; chroma empty for 4:0:0
-    double chroma_gain[2] = {
-        1, 1};             // geometric mean of Cb, Cr relative to luma after shaping; 1 where not given
-    double luma_mean = 1;  // arithmetic mean of the raw luma map, for tau of the tile form
+    std::vector<double> planes[3];   // geometric mean 1 each; chroma empty for 4:0:0
+    double chroma_gain[2] = {1, 1};  // importance of Cb, Cr relative to luma after shaping; 1 where not given
+    double luma_mean = 1;            // arithmetic mean of the raw luma map, for tau of the tile form
 };
 
 // Validates (finite, >= 0, not all zero) and shapes: w <- (w + tau mean) / ((1 + tau) mean), w <- w^exponent,
 // clip to
-// +-clip_qp QP steps, geometric mean 1. Throws EncodeError.
+// +-clip_qp QP steps, geometric mean 1, each plane with
+// its own mean. A chroma plane's ratio r to luma (of the geometric means) is shaped alike: ((r + tau) / (1 +
+// tau))^exponent. Throws EncodeError.
 ShapedWeights shape_weights(const FrameWeights& raw, int width, int height, ChromaFormat format,
                             const WeightShaping& shaping);
 
