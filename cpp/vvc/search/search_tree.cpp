@@ -170,12 +170,15 @@ int TreeSearch::splits_to_try(const TreeNode& node, const AllowedSplits& allowed
         if (double(along_x) > ratio * double(along_y)) horizontal = false;
         if (double(along_y) > ratio * double(along_x)) vertical = false;
     }
+    // The standard has chroma blocks of two rows; the transforms here start at four.
+    const int min_side = node.tree == TreeType::kDualChroma ? 2 * kMinCbSize : kMinCbSize;
+    const int w = node.area.w, h = node.area.h;
     int count = 0;
     if (allowed.qt) order[count++] = Split::kQt;
-    if (allowed.bt_hor && horizontal) order[count++] = Split::kBtHor;
-    if (allowed.bt_ver && vertical) order[count++] = Split::kBtVer;
-    if (allowed.tt_hor && horizontal) order[count++] = Split::kTtHor;
-    if (allowed.tt_ver && vertical) order[count++] = Split::kTtVer;
+    if (allowed.bt_hor && horizontal && h / 2 >= min_side) order[count++] = Split::kBtHor;
+    if (allowed.bt_ver && vertical && w / 2 >= min_side) order[count++] = Split::kBtVer;
+    if (allowed.tt_hor && horizontal && h / 4 >= min_side) order[count++] = Split::kTtHor;
+    if (allowed.tt_ver && vertical && w / 4 >= min_side) order[count++] = Split::kTtVer;
     return count;
 }
 
