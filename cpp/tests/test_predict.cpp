@@ -139,7 +139,7 @@ std::vector<int> slow_predict(const SlowReference& plain, int mode, bool luma) {
             const int idx = ((away + 1) * angle) >> 5, fact = ((away + 1) * angle) & 31;
             if (luma && (angle & 31) != 0) {
                 int f[4];
-                for (int i = 0; i < 4; i++) f[i] = kCubicFilter.at(size_t(fact))[size_t(i)];
+                for (int i = 0; i < 4; i++) f[i] = kCubicFilter[size_t(fact)][size_t(i)];
                 if (beyond)
                     f[0] = 16 - (fact >> 1), f[1] = 32 - (fact >> 1), f[2] = 16 + (fact >> 1),
                     f[3] = fact >> 1;

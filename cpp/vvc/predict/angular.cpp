@@ -4,134 +4,13 @@
 #include <array>
 #include <cstdlib>
 
+#include "../simd/kernels.h"
 #include "angular_tables.h"
 #include "block_math.h"
 
 namespace idse::vvc {
 
 namespace {
-
-// The loops below work on local arrays of a size known at compile time, so that the compiler needs no checks
-// for overlap nor a remainder loop.
-
-template <int W>
-void interpolate_linear(const RefSample* ref, int fraction, Sample* out) {
-    std::array<std::uint16_t, W + 1> r;
-    std::copy_n(ref + 1, W + 1, r.begin());
-    std::array<Sample, W> row;
-    const auto f1 = std::uint16_t(fraction);
-    const auto f0 = std::uint16_t(32 - fraction);
-    // At most 32 * 1023 + 16: fits 16 bits.
-    for (size_t x = 0; x < W; x++) row[x] = Sample(std::uint16_t(f0 * r[x] + f1 * r[x + 1] + 16) >> 5);
-    std::copy_n(row.begin(), W, out);
-}
-
-template <int W>
-void interpolate_gaussian(const RefSample* ref, int fraction, Sample* out) {
-    std::array<std::uint16_t, W + 3> r;
-    std::copy_n(ref, W + 3, r.begin());
-    std::array<Sample, W> row;
-    const auto half = std::uint16_t(fraction >> 1);
-    const auto f0 = std::uint16_t(16 - half);
-    const auto f1 = std::uint16_t(32 - half);
-    const auto f2 = std::uint16_t(16 + half);
-    // All taps are positive with sum 64: at most 64 * 1023 + 32, which fits 16 bits.
-    for (size_t x = 0; x < W; x++)
-        row[x] = Sample(std::uint16_t(f0 * r[x] + f1 * r[x + 1] + f2 * r[x + 2] + half * r[x + 3] + 32) >> 6);
-    std::copy_n(row.begin(), W, out);
-}
-
-template <int W>
-void interpolate_cubic(const RefSample* ref, int fraction, Sample* out) {
-    std::array<RefSample, W + 3> r;
-    std::copy_n(ref, W + 3, r.begin());
-    std::array<Sample, W> row;
-    const auto [f0, f1, f2, f3] = kCubicFilter[size_t(fraction)];
-    for (size_t x = 0; x < W; x++) {
-        const int sum = f0 * r[x] + f1 * r[x + 1] + f2 * r[x + 2] + f3 * r[x + 3];
-        row[x] = Sample(std::clamp((sum + 32) >> 6, 0, kMaxSample));
-    }
-    std::copy_n(row.begin(), W, out);
-}
-
-// PDPC of an angle > 0: the first samples of each row are drawn towards the side line.
-struct AngularPdpc {
-    int count = 0;                     // samples per row; 0 = none
-    std::array<int, 12> weight{};      // wL[x]
-    std::array<int, 12> side_index{};  // into the side line, for row 0
-};
-
-// `length`: the block's side along the main direction's normal (nTbH for vertical modes, nTbW for
-// horizontal).
-AngularPdpc angular_pdpc(int angle, int width, int length) {
-    AngularPdpc pdpc;
-    const int inverse = inverse_angle(angle);
-    const int scale = std::min(2, log2_of(length) - (log2_of(3 * inverse - 2) - 8));
-    if (scale < 0) return pdpc;
-    pdpc.count = std::min(3 << scale, width);
-    for (int x = 0; x < pdpc.count; x++) {
-        pdpc.weight[size_t(x)] = 32 >> ((2 * x) >> scale);
-        pdpc.side_index[size_t(x)] = 1 + ((256 + (x + 1) * inverse) >> 9);
-    }
-    return pdpc;
-}
-
-// As if the mode were vertical: `main` is the line the samples are projected to, main[0] the corner,
-// valid from -height on for negative angles. W: width of the (perhaps transposed) block.
-template <int W>
-void predict_rows(const RefSample* main, const RefSample* side, int angle, Interpolation interpolation,
-                  int height, Sample* dst, std::ptrdiff_t stride) {
-    if (angle == 0) {
-        const int scale = (log2_of(W) + log2_of(height) - 2) >> 2;
-        const int count = std::min(3 << scale, W);
-        for (int y = 0; y < height; y++, dst += stride) {
-            std::copy_n(main + 1, W, dst);
-            const int gradient = side[1 + y] - main[0];
-            for (int x = 0; x < count; x++) {
-                const int weight = 32 >> ((2 * x) >> scale);
-                dst[x] = Sample(std::clamp(main[1 + x] + ((weight * gradient + 32) >> 6), 0, kMaxSample));
-            }
-        }
-        return;
-    }
-    const AngularPdpc pdpc = angle > 0 ? angular_pdpc(angle, W, height) : AngularPdpc{};
-    int position = 0;
-    for (int y = 0; y < height; y++, dst += stride) {
-        position += angle;
-        const RefSample* ref = main + (position >> 5);  // ref[1 + x]: sample at or before the projection
-        const int fraction = position & 31;
-        if ((angle & 31) == 0) {
-            std::copy_n(ref + 1, W, dst);
-        } else if (interpolation == Interpolation::kLinear) {
-            interpolate_linear<W>(ref, fraction, dst);
-        } else if (interpolation == Interpolation::kCubic) {
-            interpolate_cubic<W>(ref, fraction, dst);
-        } else {
-            interpolate_gaussian<W>(ref, fraction, dst);
-        }
-        for (int x = 0; x < pdpc.count; x++) {
-            const int value = dst[x];
-            const int target = side[pdpc.side_index[size_t(x)] + y];
-            dst[x] = Sample(value + ((pdpc.weight[size_t(x)] * (target - value) + 32) >> 6));
-        }
-    }
-}
-
-void predict_rows(const RefSample* main, const RefSample* side, int angle, Interpolation interpolation,
-                  int width, int height, Sample* dst, std::ptrdiff_t stride) {
-    switch (width) {
-        case 4:
-            return predict_rows<4>(main, side, angle, interpolation, height, dst, stride);
-        case 8:
-            return predict_rows<8>(main, side, angle, interpolation, height, dst, stride);
-        case 16:
-            return predict_rows<16>(main, side, angle, interpolation, height, dst, stride);
-        case 32:
-            return predict_rows<32>(main, side, angle, interpolation, height, dst, stride);
-        default:
-            return predict_rows<64>(main, side, angle, interpolation, height, dst, stride);
-    }
-}
 
 // dst (w x h) = transpose of src (h wide, rows without padding), in 4x4 tiles to stay in the cache's lines.
 void transpose(const Sample* src, int w, int h, Sample* dst, std::ptrdiff_t stride) {
@@ -185,12 +64,12 @@ void predict_angular(const ReferenceSamples& reference, int wide_mode, Interpola
         main = origin;
     }
 
+    const auto rows = kernels().angular_rows;
     if (direction.vertical) {
-        predict_rows(main, side.data(), direction.angle, interpolation, width, height, dst, dst_stride);
+        rows(main, side.data(), direction.angle, int(interpolation), width, height, dst, dst_stride);
     } else {
         std::array<Sample, kMaxTbSize * kMaxTbSize> transposed;
-        predict_rows(main, side.data(), direction.angle, interpolation, width, height, transposed.data(),
-                     width);
+        rows(main, side.data(), direction.angle, int(interpolation), width, height, transposed.data(), width);
         transpose(transposed.data(), w, h, dst, dst_stride);
     }
 }

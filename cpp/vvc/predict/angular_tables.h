@@ -17,7 +17,7 @@ constexpr int inverse_angle(int angle) {
 }
 
 // fC: the 4-tap cubic filter by fraction in 1/32.
-inline constexpr std::array<std::array<std::int16_t, 4>, 32> kCubicFilter = {{
+inline constexpr std::int16_t kCubicFilter[32][4] = {
     {0, 64, 0, 0},    {-1, 63, 2, 0},   {-2, 62, 4, 0},   {-2, 60, 7, -1},  {-2, 58, 10, -2},
     {-3, 57, 12, -2}, {-4, 56, 14, -2}, {-4, 55, 15, -2}, {-4, 54, 16, -2}, {-5, 53, 18, -2},
     {-6, 52, 20, -2}, {-6, 49, 24, -3}, {-6, 46, 28, -4}, {-5, 44, 29, -4}, {-4, 42, 30, -4},
@@ -25,6 +25,6 @@ inline constexpr std::array<std::array<std::int16_t, 4>, 32> kCubicFilter = {{
     {-4, 28, 46, -6}, {-3, 24, 49, -6}, {-2, 20, 52, -6}, {-2, 18, 53, -5}, {-2, 16, 54, -4},
     {-2, 15, 55, -4}, {-2, 14, 56, -4}, {-2, 12, 57, -3}, {-2, 10, 58, -2}, {-1, 7, 60, -2},
     {0, 4, 62, -2},   {0, 2, 63, -1},
-}};
+};
 
 }  // namespace idse::vvc

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "../bitstream/parameter_sets.h"
+#include "../simd/kernels.h"
 #include "../transform/dct.h"
 #include "../transform/quant.h"
 
@@ -49,10 +50,7 @@ void TransformUnitCoder::code(Component component, const Block& block, const Sam
                               bool transform_skip, const ContextSet& contexts, TransformTrial& out) {
     const int w = block.w, h = block.h;
     const Plane& source = context_.source->plane(component);
-    for (int y = 0; y < h; y++) {
-        const Sample* org = source.at(block.x, block.y + y);
-        for (int x = 0; x < w; x++) residual_[y * w + x] = Residual(int(org[x]) - int(prediction[y * w + x]));
-    }
+    kernels().subtract(source.at(block.x, block.y), source.stride(), prediction, w, h, residual_);
 
     QuantParams params;
     params.qp = context_.quant_qp(component, qp_y);
@@ -83,8 +81,7 @@ void TransformUnitCoder::code(Component component, const Block& block, const Sam
             nonzero_extent(out.levels, w, h, columns, rows);
             inverse_dct2(coeffs_, params.log2_w, params.log2_h, columns, rows, residual_, w);
         }
-        for (int i = 0; i < w * h; i++)
-            out.recon[i] = Sample(std::clamp(int(prediction[i]) + residual_[i], 0, kMaxSample));
+        kernels().reconstruct(prediction, residual_, w * h, out.recon);
     } else {
         std::copy_n(prediction, w * h, out.recon);
     }

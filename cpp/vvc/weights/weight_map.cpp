@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../simd/kernels.h"
+
 namespace idse::vvc {
 
 PlaneWeights PlaneWeights::uniform(Weight scale) {
@@ -65,16 +67,7 @@ Distortion PlaneWeights::sse(const Block& block, const Sample* a, std::ptrdiff_t
 
 std::int64_t plain_sse(const Sample* a, std::ptrdiff_t a_stride, const Sample* b, std::ptrdiff_t b_stride,
                        int w, int h) {
-    std::int64_t total = 0;
-    for (int y = 0; y < h; y++, a += a_stride, b += b_stride) {
-        std::int32_t row = 0;  // 128 * 1023^2 fits
-        for (int x = 0; x < w; x++) {
-            const std::int32_t e = std::int32_t(a[x]) - b[x];
-            row += e * e;
-        }
-        total += row;
-    }
-    return total;
+    return kernels().sse(a, a_stride, b, b_stride, w, h);
 }
 
 }  // namespace idse::vvc

@@ -1,0 +1,49 @@
+// The loops over samples that take most of an encode's time, once for any processor and once for AVX2.
+//
+// Both are the same integer source (kernels_body.inl and what it includes) compiled twice, so both give the
+// same numbers; the processor is asked once per process.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "../rd_types.h"
+#include "../types.h"
+
+namespace idse::vvc {
+
+struct Kernels {
+    // Sum of absolute Hadamard-transformed differences, as satd() of rd_cost.h says.
+    std::int64_t (*satd)(const Sample* a, std::ptrdiff_t a_stride, const Sample* b, std::ptrdiff_t b_stride,
+                         int w, int h);
+    // Sum of squared differences.
+    std::int64_t (*sse)(const Sample* a, std::ptrdiff_t a_stride, const Sample* b, std::ptrdiff_t b_stride,
+                        int w, int h);
+    // out = a - b; b and out have stride w.
+    void (*subtract)(const Sample* a, std::ptrdiff_t a_stride, const Sample* b, int w, int h, Residual* out);
+    // out = prediction + residual, clipped to the samples' range. count: a multiple of 16.
+    void (*reconstruct)(const Sample* prediction, const Residual* residual, int count, Sample* out);
+    // Rows of an angular mode as if it were vertical; see angular_rows.inl. interpolation: of angular.h.
+    void (*angular_rows)(const std::int16_t* main, const std::int16_t* side, int angle, int interpolation,
+                         int width, int height, Sample* dst, std::ptrdiff_t stride);
+    // Planar and DC with their PDPC, from the lines above and to the left (corner first); value: of DC.
+    void (*planar)(const std::int16_t* top, const std::int16_t* left, int w, int h, Sample* dst,
+                   std::ptrdiff_t stride);
+    void (*dc)(const std::int16_t* top, const std::int16_t* left, int value, int w, int h, Sample* dst,
+               std::ptrdiff_t stride);
+    // As forward_dct2() and inverse_dct2() of dct.h.
+    void (*forward_dct2)(const Residual* residual, std::ptrdiff_t stride, int log2_w, int log2_h, Coeff* out);
+    void (*inverse_dct2)(const Coeff* in, int log2_w, int log2_h, int nonzero_w, int nonzero_h,
+                         Residual* residual, std::ptrdiff_t stride);
+};
+
+extern const Kernels kBaselineKernels;
+// Null where the compiler's target has no AVX2.
+extern const Kernels* const kAvx2Kernels;
+
+// The best ones for this processor; with IDSE_SIMD=baseline in the environment, those for any.
+const Kernels& kernels();
+// For tests: from now on the ones for any processor (or again kernels()'s choice). Not while an encode runs.
+void force_baseline_kernels(bool force);
+
+}  // namespace idse::vvc

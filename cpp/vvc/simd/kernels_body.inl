@@ -1,0 +1,50 @@
+// All kernels of one instruction set: included once per level, with IDSE_SIMD_LEVEL as the namespace's name.
+// Everything has internal linkage, and nothing of the standard library's templates is used (see
+// kernels_avx2.cpp).
+#include <cstddef>
+#include <cstdint>
+
+#include "../predict/angular_tables.h"
+#include "../predict/block_math.h"
+#include "../transform/dct_tables.h"
+#include "../types.h"
+#include "kernels.h"
+
+namespace idse::vvc {
+namespace IDSE_SIMD_LEVEL {
+namespace {
+
+using RefSample = std::int16_t;
+
+inline int least(int a, int b) {
+    return a < b ? a : b;
+}
+inline int greatest(int a, int b) {
+    return a > b ? a : b;
+}
+inline int clip(int v, int low, int high) {
+    return v < low ? low : v > high ? high : v;
+}
+inline int floor_log2(int v) {
+    return 31 - __builtin_clz(unsigned(v));
+}
+
+}  // namespace
+}  // namespace IDSE_SIMD_LEVEL
+}  // namespace idse::vvc
+
+#include "../predict/angular_rows.inl"
+#include "../predict/planar_dc.inl"
+#include "../transform/dct.inl"
+#include "distortion.inl"
+
+namespace idse::vvc {
+namespace IDSE_SIMD_LEVEL {
+namespace {
+
+constexpr Kernels kTable = {satd,   sse, subtract,     reconstruct, angular_rows,
+                            planar, dc,  forward_dct2, inverse_dct2};
+
+}  // namespace
+}  // namespace IDSE_SIMD_LEVEL
+}  // namespace idse::vvc
