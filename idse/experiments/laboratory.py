@@ -17,10 +17,10 @@ import numpy as np
 from idse.engines.base import EncodeSettings, Engine
 from idse.experiments.detectors import Detector, Observation
 from idse.experiments.measurement import Measurement
-from idse.experiments.pictures import CONVERSION, load_photograph, seen_rgb
+from idse.experiments.pictures import CONVERSION, load_photograph
 from idse.experiments.plan import Configuration
 from idse.experiments.store import settings_hash
-from idse.media.frame import Frame
+from idse.media.frame import Frame, decoded_rgb
 from idse.metrics.features import feature_error
 from idse.metrics.psnr import plane_sse
 
@@ -116,7 +116,7 @@ class Laboratory:
             stream = self.engine.encode([frame], weights, configuration.settings(qp, self.base))
             encode_cpu = time.process_time() - began
             recon = stream.recon[0]
-            rgb = seen_rgb(recon, frame.bit_depth)
+            rgb = decoded_rgb(recon, frame.bit_depth, as_float=True)
             seen = [d.observe(rgb) for d in self.detectors]
             stats = stream.frames[0]
             measured = Measurement(
@@ -193,5 +193,5 @@ class Laboratory:
 
     def _observe_source(self, picture: Path) -> tuple[Frame, list[Observation]]:
         frame = load_photograph(picture)
-        rgb = seen_rgb(frame, frame.bit_depth)
+        rgb = frame.to_rgb(as_float=True)
         return frame, [d.observe(rgb) for d in self.detectors]

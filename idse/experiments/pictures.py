@@ -1,11 +1,10 @@
-"""Pictures of an experiment: files as 8-bit YUV frames, and frames as what a detector looks at."""
+"""Pictures of an experiment: files as 8-bit YUV frames."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from idse.media.frame import Frame
@@ -37,18 +36,3 @@ def load_yuv420(path: Path, width: int, height: int) -> Frame:
         data[luma + chroma :].reshape(height // 2, width // 2),
     )
     return Frame(planes)
-
-
-def seen_rgb(frame: Frame, source_depth: int) -> npt.NDArray[np.float32]:
-    """`[H, W, 3]` in 0..1: the picture a detector sees, not rounded to 8 bits.
-
-    The encoder shifts an 8-bit source up to 10 bits, so white is 1020, where a full-range 10-bit picture has
-    1023. Taken as it stands a decoded picture would be 0.3 % darker than its source. The conversion is linear
-    around the chroma centre, which the shift keeps, so a factor undoes this.
-    """
-    rgb = frame.to_rgb(as_float=True)
-    if not frame.full_range or source_depth >= frame.bit_depth:
-        return rgb
-    top = (1 << frame.bit_depth) - 1
-    shifted_top = ((1 << source_depth) - 1) << (frame.bit_depth - source_depth)
-    return np.asarray(np.minimum(rgb * np.float32(top / shifted_top), 1), dtype=np.float32)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from idse.errors import IdseError
 from idse.importance.shaping import shape_plane
 from idse.importance.weight_map import WeightMap
-from idse.media.frame import Frame
+from idse.media.frame import Frame, decoded_rgb
 
 _RANGE = 3.0
 """The colours span weights of 2^-3 .. 2^3."""
@@ -59,7 +59,7 @@ def heatmap(
     heat = colours((np.log2(weights) + _RANGE) / (2 * _RANGE))
     unit = 1 << weight_map.log2_unit
     heat = heat.repeat(unit, 0).repeat(unit, 1)[: frame.height, : frame.width]
-    grey = np.asarray(frame.to_rgb(), np.float64).mean(2, keepdims=True)
+    grey = np.asarray(decoded_rgb(frame), np.float64).mean(2, keepdims=True)
     return np.clip(opacity * heat + (1 - opacity) * grey + 0.5, 0, 255).astype(np.uint8)
 
 

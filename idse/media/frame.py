@@ -107,7 +107,8 @@ class Frame:
     def to_rgb(self, *, as_float: bool = False) -> NDArray[Any]:
         """Convert to `[height, width, 3]`: uint8, or float32 in 0..1 (not rounded, clipped).
 
-        Chroma is interpolated bilinearly between the middles of its 2x2 luma samples.
+        Chroma is interpolated bilinearly between the middles of its 2x2 luma samples. White is the depth's greatest
+        value; for what a decoder gave see `decoded_rgb`.
         """
         rgb = np.empty((self.height, self.width, 3), np.float32 if as_float else np.uint8)
         kr, kg, kb, db, dr = _MATRICES[self.matrix]
@@ -144,6 +145,28 @@ class Frame:
                 np.minimum((p.astype(np.uint32) + half) >> -shift, peak).astype(dtype) for p in self.planes
             ]
         return Frame(tuple(planes), bit_depth, self.chroma_format, self.matrix, self.full_range)
+
+
+def decoded_rgb(frame: Frame, source_depth: int = 8, *, as_float: bool = False) -> NDArray[Any]:
+    """RGB `[height, width, 3]` of a reconstruction: the way back from what encoders make of `source_depth` bits.
+
+    They shift the source's samples up, so 8-bit white is 1020 in 10 bit, where a full-range 10-bit picture has 1023;
+    taken as it stands, a decoded picture would be 0.3 % darker than its source.
+
+    Args:
+        frame: The reconstruction, of at least `source_depth` bits.
+        source_depth: Of the samples that were coded.
+        as_float: float32 in 0..1, not rounded to the source's depth, instead of uint8 from samples rounded to it.
+    """
+    if not as_float:
+        return frame.with_bit_depth(min(source_depth, frame.bit_depth)).to_rgb()
+    rgb = frame.to_rgb(as_float=True)
+    if not frame.full_range or source_depth >= frame.bit_depth:
+        return rgb
+    top = (1 << frame.bit_depth) - 1
+    shifted_top = ((1 << source_depth) - 1) << (frame.bit_depth - source_depth)
+    # The conversion is linear around the chroma centre, which the shift keeps: a factor undoes it.
+    return np.asarray(np.minimum(rgb * np.float32(top / shifted_top), 1), dtype=np.float32)
 
 
 def plane_shapes(width: int, height: int, chroma_format: str) -> list[tuple[int, int]]:

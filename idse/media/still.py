@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from idse.errors import IdseError
-from idse.media.frame import ChromaFormat, Frame, Matrix
+from idse.media.frame import ChromaFormat, Frame, Matrix, decoded_rgb
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 
@@ -58,12 +58,12 @@ def read_picture(
 def write_picture(path: Path, frame: Frame) -> None:
     """Write a frame as RGB (4:0:0: grey) of 8 bit; the suffix of `path` names the format.
 
-    Deeper frames are rounded to 8 bit first: encoders make 10 bits of 8 by a shift, and this is its way back.
+    Deeper frames are rounded to 8 bit first, as `decoded_rgb` does.
 
     Raises:
         IdseError: Pillow knows no such suffix.
     """
-    rgb = frame.with_bit_depth(8).to_rgb()
+    rgb = decoded_rgb(frame)
     picture = Image.fromarray(np.ascontiguousarray(rgb[..., 0]) if frame.chroma_format == "400" else rgb)
     try:
         picture.save(path, quality=95)  # of JPEG; PNG has none

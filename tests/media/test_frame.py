@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from idse.errors import IdseError
-from idse.media.frame import Frame
+from idse.media.frame import Frame, decoded_rgb
 
 
 def psnr(a, b):
@@ -71,6 +71,18 @@ def test_depths_shift_and_round(small_frame):
     white = Frame((np.full((2, 2), 1023, np.uint16),), 10, "400").with_bit_depth(8)
     assert white.planes[0].dtype == np.uint8
     assert white.planes[0].max() == 255
+
+
+@pytest.mark.parametrize("full_range", [True, False])
+def test_a_perfect_reconstruction_looks_like_its_source(photograph, full_range):
+    source = Frame.from_rgb(photograph, full_range=full_range)
+    recon = source.with_bit_depth(10)
+    assert np.array_equal(decoded_rgb(recon), source.to_rgb())
+    np.testing.assert_allclose(decoded_rgb(recon, 8, as_float=True), source.to_rgb(as_float=True), atol=1e-6)
+    if full_range:  # what goes wrong without
+        assert np.abs(recon.to_rgb(as_float=True) - source.to_rgb(as_float=True)).max() > 0.002
+    deep = Frame.from_rgb(photograph, bit_depth=10)
+    assert np.array_equal(decoded_rgb(deep, 10, as_float=True), deep.to_rgb(as_float=True))
 
 
 @pytest.mark.parametrize(

@@ -74,11 +74,11 @@ def test_detectors_find_what_is_in_a_photograph() -> None:
     folder = SHARED / "data" / "detectors"
     if not folder.is_dir():
         pytest.skip("no development data")
-    from idse.experiments.pictures import load_photograph, seen_rgb
+    from idse.experiments.pictures import load_photograph
 
     frame = load_photograph(SHARED / "data" / "coco" / "val" / "000000532481.jpg")
     for detector in load_detectors(folder):
-        found = detector.observe(seen_rgb(frame, 8)).detections
+        found = detector.observe(frame.to_rgb(as_float=True)).detections
         best = found.select(np.argsort(-found.scores)[:1])
         assert best.labels.tolist() == [33]  # kite
         assert best.scores[0] > 0.6
