@@ -31,6 +31,7 @@ from idse.engines import EncodedStream, EncodeSettings, get_engine
 from idse.errors import IdseError
 from idse.experiments.conformance import check_ffmpeg, check_program
 from idse.experiments.pictures import load_photograph, photographs
+from idse.experiments.progress import Progress
 from idse.experiments.random_streams import Case, make_case
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame
@@ -257,6 +258,7 @@ def main() -> int:
         + "".join(f", {p}" for p in (options.vtm_decoder, options.vvdec) if p)
     )
     failures, done, through, size, began = 0, 0, 0, 0, time.monotonic()
+    say = Progress("streams", len(jobs))
     for job, outcome in outcomes(options, jobs):
         done += 1
         size += outcome.size
@@ -271,11 +273,7 @@ def main() -> int:
         if options.only:
             print(f"{job.name}: {outcome.problem or 'ok'}; {outcome.size} bytes, {outcome.seconds:.2f} s")
             print(f"  {outcome.words}")
-        seconds = time.monotonic() - began
-        left = seconds / done * (len(jobs) - done)
-        progress = f"\r{done}/{len(jobs)} streams, {failures} failed, {seconds:.0f} s, {left:.0f} s left "
-        print(progress, end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
+        say(done, f", {failures} failed")
     real = sum(job.picture is not None for job in jobs)
     print(
         f"{done - failures} of {done} streams exact ({done - real} random, {real} of photographs, {size} bytes); "

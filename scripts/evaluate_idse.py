@@ -18,7 +18,6 @@ import functools
 import json
 import os
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
@@ -34,6 +33,7 @@ from idse.experiments.laboratory import Laboratory
 from idse.experiments.measurement import Measurement
 from idse.experiments.pictures import CONVERSION, photographs
 from idse.experiments.plan import CONFIGURATIONS, DEFAULT_CONFIGURATIONS, Configuration, configurations
+from idse.experiments.progress import Progress
 from idse.experiments.store import Store
 from idse.metrics.detection import Detections
 
@@ -101,9 +101,11 @@ def sweep(
     keys = {c.name: lab.key(c) for c in chosen}
     keys[SOURCE] = lab.key(configurations(["none"])[0])
     seen = store.known(keys[SOURCE], SOURCE)
-    for picture in pictures:
-        if (picture.name, -1) not in seen:
-            store.put(keys[SOURCE], picture.name, SOURCE, -1, lab.source_detections(picture))
+    unseen = [p for p in pictures if (p.name, -1) not in seen]
+    say = Progress("source pictures", len(unseen))
+    for number, picture in enumerate(unseen, 1):
+        store.put(keys[SOURCE], picture.name, SOURCE, -1, lab.source_detections(picture))
+        say(number)
     known = {c.name: store.known(keys[c.name], c.name) for c in chosen}
     tasks = []
     for picture in pictures:
@@ -111,21 +113,12 @@ def sweep(
             qps = tuple(q for q in options.qps if (picture.name, q) not in known[configuration.name])
             if qps:
                 tasks.append((picture, configuration, qps))
-    total, done, began = sum(len(t[2]) for t in tasks), 0, time.monotonic()
+    done, say = 0, Progress("streams", sum(len(t[2]) for t in tasks))
     for (picture, configuration, _), measured in results(options, base, tasks):
         for qp, measurement in measured:
             store.put(keys[configuration.name], picture.name, configuration.name, qp, measurement)
         done += len(measured)
-        seconds = time.monotonic() - began
-        left = seconds / done * (total - done)
-        print(
-            f"\r{done}/{total} streams, {seconds:.0f} s, {left:.0f} s left ",
-            end="",
-            file=sys.stderr,
-            flush=True,
-        )
-    if total:
-        print(file=sys.stderr)
+        say(done)
     return keys
 
 
