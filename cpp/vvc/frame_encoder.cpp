@@ -14,88 +14,13 @@
 #include "entropy/cabac.h"
 #include "filter/deblock.h"
 #include "search/ctu_writer.h"
+#include "search/frame_weights.h"
 #include "search/rd_cost.h"
 #include "search/search_tree.h"
-#include "weights/fixed_math.h"
 
 namespace idse::vvc {
 
 namespace {
-
-constexpr int kGroupSize = 64;  // quantisation group, luma samples
-
-// Chroma QP offsets of a frame: the user's plus those that realise its measured chroma importance.
-void chroma_qp_offsets(const FrameInput& input, const Settings& settings, int& cb, int& cr) {
-    cb = settings.cb_qp_offset;
-    cr = settings.cr_qp_offset;
-    if (!input.weights || !(settings.weight_scope & kWeightQp)) return;
-    cb = std::clamp(cb + qp_offset_of_gain(input.weights->chroma_gain[0]), -12, 12);
-    cr = std::clamp(cr + qp_offset_of_gain(input.weights->chroma_gain[1]), -12, 12);
-}
-
-// The weights of every plane, and the QP of every 64x64 luma block.
-void set_weights(FrameContext& context, const FrameInput& input, const Settings& settings) {
-    const bool colour = context.format() == ChromaFormat::k420;
-    const unsigned scope = input.weights ? settings.weight_scope : 0u;
-    const int slice_qp_prime = context.slice_qp + kQpBdOffset;
-    for (int c = 0; c < (colour ? 3 : 1); c++) {
-        // Ties chroma distortion to the luma lambda: 2^((QpY - QpC) / 3).
-        double scale_log2 =
-            c ? (slice_qp_prime - context.quant_qp(Component(c), context.slice_qp)) / 3.0 : 0.0;
-        // Without QPs of their own the measured chroma importance acts through the weights.
-        if (c && scope && !(scope & kWeightQp))
-            scale_log2 += portable_log2(input.weights->chroma_gain[c - 1]);
-        const Weight scale{std::uint32_t(portable_exp2(scale_log2) * double(1 << kWeightShift) + 0.5)};
-        const PlaneWeights uniform = PlaneWeights::uniform(scale);
-        PlaneWeights weighted = uniform;
-        if (scope) {
-            const ShapedWeights& shaped = *input.weights;
-            const int log2_cell = c ? shaped.log2_unit - 1 : shaped.log2_unit;
-            if (log2_cell >= 0) {
-                weighted = PlaneWeights(shaped.planes[c], shaped.cols, shaped.rows, log2_cell, scale);
-            } else {
-                // Per-sample map and subsampled chroma: the mean of the two by two luma positions.
-                const int cols = (shaped.cols + 1) / 2, rows = (shaped.rows + 1) / 2;
-                std::vector<double> half(size_t(cols) * rows);
-                for (int y = 0; y < rows; y++)
-                    for (int x = 0; x < cols; x++) {
-                        double sum = 0;
-                        for (int k = 0; k < 4; k++)
-                            sum += shaped.planes[c][size_t(std::min(2 * y + k / 2, shaped.rows - 1)) *
-                                                        shaped.cols +
-                                                    size_t(std::min(2 * x + k % 2, shaped.cols - 1))];
-                        half[size_t(y) * cols + x] = sum / 4;
-                    }
-                weighted = PlaneWeights(half, cols, rows, 0, scale);
-            }
-        }
-        context.distortion_weights[c] = scope & kWeightRdo ? weighted : uniform;
-        context.quant_weights[c] = scope & kWeightQuant ? weighted : uniform;
-    }
-    if ((scope & kWeightRdo) && input.raw_weights->tile_rank > 0)
-        context.tiles =
-            TileWeights(*input.raw_weights, *input.weights, settings.shaping, input.width, input.height);
-
-    const int cols = (context.source->width() + kGroupSize - 1) / kGroupSize;
-    const int rows = (context.source->height() + kGroupSize - 1) / kGroupSize;
-    context.group_cols = cols;
-    context.group_qp.assign(size_t(cols) * rows, std::int8_t(context.slice_qp));
-    if (!(scope & kWeightQp)) return;
-    const ShapedWeights& shaped = *input.weights;
-    const PlaneWeights luma(shaped.planes[0], shaped.cols, shaped.rows, shaped.log2_unit, kUnitWeight);
-    for (int y = 0; y < rows; y++)
-        for (int x = 0; x < cols; x++) {
-            const Block block{x * kGroupSize, y * kGroupSize,
-                              std::min(kGroupSize, context.source->width() - x * kGroupSize),
-                              std::min(kGroupSize, context.source->height() - y * kGroupSize)};
-            const double mean = double(luma.mean(block).fx) / double(1 << kWeightShift);
-            const int limit = int(settings.shaping.clip_qp);
-            const int delta = std::clamp(int(std::lround(-3 * portable_log2(mean))), -limit, limit);
-            const int qp = std::clamp(context.slice_qp + delta, 0, 63);
-            context.group_qp[size_t(y) * cols + x] = std::int8_t(qp);
-            context.qp_delta_enabled |= qp != context.slice_qp;
-        }
-}
 
 // Codes CTU rows; one coder of the whole slice, or with WPP a substream per row and rows in parallel.
 class SliceCoder {
@@ -136,7 +61,8 @@ class SliceCoder {
         write_ctu(writer, log, col * ctu, row * ctu, context_, state_, writer_qp);
         // The rates that the search compared are those of the stream, or something is wrong.
         if (!(search.contexts() == writer.contexts) || search_qp != writer_qp)
-            throw std::logic_error("the search and the writer disagree; please report this picture and its settings");
+            throw std::logic_error(
+                "the search and the writer disagree; please report this picture and its settings");
     }
 
     std::vector<std::vector<std::uint8_t>> code_wavefront(int threads) {
@@ -218,10 +144,11 @@ CodedFrame code_frame(const FrameInput& input, const Settings& settings, FineQp 
                       const std::function<void(double)>& rows_done) {
     const int width = input.source.width(), height = input.source.height();
     const bool colour = input.source.chroma_format == ChromaFormat::k420;
+    const ShapedWeights* weights = input.weights ? &*input.weights : nullptr;
     CodedFrame out;
     out.qp = qp.qp();
     int cb_qp_offset = 0, cr_qp_offset = 0;
-    if (colour) chroma_qp_offsets(input, settings, cb_qp_offset, cr_qp_offset);
+    if (colour) chroma_qp_offsets(weights, settings, cb_qp_offset, cr_qp_offset);
     const ChromaQpTable chroma_qp_table;
 
     FrameContext context;
@@ -240,7 +167,7 @@ CodedFrame code_frame(const FrameInput& input, const Settings& settings, FineQp 
     const bool mtt = context.dual_tree() || !colour;
     context.limits.max_mtt_depth_luma = mtt ? context.effort.mtt_depth_luma : 0;
     context.limits.max_mtt_depth_chroma = mtt ? context.effort.mtt_depth_chroma : 0;
-    set_weights(context, input, settings);
+    set_weights(context, weights, input.raw_weights, input.width, input.height);
 
     FrameState state;
     state.recon = Picture(width, height, input.source.chroma_format);
@@ -259,8 +186,8 @@ CodedFrame code_frame(const FrameInput& input, const Settings& settings, FineQp 
         deblock.chroma_qp_table = context.chroma_qp_table;
         deblock_picture(state.recon, state.luma_grid, state.chroma_grid, deblock);
     }
-    out.parameters = sequence_parameters(settings, input.width, input.height, input.source.chroma_format, input.frames,
-                                         context.qp_delta_enabled);
+    out.parameters = sequence_parameters(settings, input.width, input.height, input.source.chroma_format,
+                                         input.frames, context.qp_delta_enabled);
     out.parameters.cb_qp_offset = cb_qp_offset;
     out.parameters.cr_qp_offset = cr_qp_offset;
     out.parameters.luma_tree.max_mtt_depth = context.limits.max_mtt_depth_luma;

@@ -4,19 +4,10 @@
 
 #include "../entropy/coding_tree_syntax.h"
 #include "../entropy/residual_syntax.h"
+#include "../predict/block_math.h"
 #include "../predict/cclm_allowed.h"
 
 namespace idse::vvc {
-
-namespace {
-
-int log2_of(int size) {
-    int log2 = 0;
-    while ((1 << log2) < size) log2++;
-    return log2;
-}
-
-}  // namespace
 
 MpmList mpm_list_of(const FrameState& state, const Block& luma, int ctu_size) {
     const BlockGrid& grid = state.luma_grid;

@@ -4,17 +4,12 @@
 #include <cstring>
 #include <limits>
 
+#include "../predict/block_math.h"
 #include "rd_cost.h"
 
 namespace idse::vvc {
 
 namespace {
-
-int log2_of(int size) {
-    int log2 = 0;
-    while ((1 << log2) < size) log2++;
-    return log2;
-}
 
 // A candidate of the SATD preselection.
 struct RoughMode {

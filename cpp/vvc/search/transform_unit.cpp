@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "../bitstream/parameter_sets.h"
+#include "../predict/block_math.h"
 #include "../simd/kernels.h"
 #include "../transform/dct.h"
 #include "../transform/quant.h"
@@ -10,12 +11,6 @@
 namespace idse::vvc {
 
 namespace {
-
-int log2_of(int size) {
-    int log2 = 0;
-    while ((1 << log2) < size) log2++;
-    return log2;
-}
 
 // Extent of the non-zero levels, so that the inverse transform skips what is empty.
 void nonzero_extent(const Level* levels, int w, int h, int& columns, int& rows) {

@@ -1,0 +1,94 @@
+#include "frame_weights.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "../weights/fixed_math.h"
+
+namespace idse::vvc {
+
+namespace {
+
+constexpr int kGroupLog2 = 6;  // quantisation group: 64x64 luma samples
+constexpr int kGroupSize = 1 << kGroupLog2;
+
+// Weights of a component on cells of its own plane: the map's cells are counted in luma samples.
+PlaneWeights plane_weights(const ShapedWeights& shaped, int c, Weight scale) {
+    const int log2_cell = c ? shaped.log2_unit - 1 : shaped.log2_unit;
+    if (log2_cell >= 0) return PlaneWeights(shaped.planes[c], shaped.cols, shaped.rows, log2_cell, scale);
+    // Per-sample map and subsampled chroma: the mean of the two by two luma positions.
+    const int cols = (shaped.cols + 1) / 2, rows = (shaped.rows + 1) / 2;
+    std::vector<double> half(size_t(cols) * rows);
+    for (int y = 0; y < rows; y++)
+        for (int x = 0; x < cols; x++) {
+            double sum = 0;
+            for (int k = 0; k < 4; k++)
+                sum += shaped.planes[c][size_t(std::min(2 * y + k / 2, shaped.rows - 1)) * shaped.cols +
+                                        size_t(std::min(2 * x + k % 2, shaped.cols - 1))];
+            half[size_t(y) * cols + x] = sum / 4;
+        }
+    return PlaneWeights(half, cols, rows, 0, scale);
+}
+
+// QP - 3 log2(mean w) of every 64x64 luma block.
+void set_group_qps(FrameContext& context, const ShapedWeights& shaped) {
+    const PlaneWeights luma(shaped.planes[0], shaped.cols, shaped.rows, shaped.log2_unit, kUnitWeight);
+    const int limit = int(context.settings->shaping.clip_qp);
+    for (size_t i = 0; i < context.group_qp.size(); i++) {
+        const int x = int(i % size_t(context.group_cols)) * kGroupSize;
+        const int y = int(i / size_t(context.group_cols)) * kGroupSize;
+        const Block block{x, y, std::min(kGroupSize, context.source->width() - x),
+                          std::min(kGroupSize, context.source->height() - y)};
+        const double mean = double(luma.mean(block).fx) / double(1 << kWeightShift);
+        const int delta = std::clamp(int(std::lround(-3 * portable_log2(mean))), -limit, limit);
+        const int qp = std::clamp(context.slice_qp + delta, 0, 63);
+        context.group_qp[i] = std::int8_t(qp);
+        context.qp_delta_enabled |= qp != context.slice_qp;
+    }
+}
+
+}  // namespace
+
+void chroma_qp_offsets(const ShapedWeights* weights, const Settings& settings, int& cb, int& cr) {
+    cb = settings.cb_qp_offset;
+    cr = settings.cr_qp_offset;
+    if (!weights || !(settings.weight_scope & kWeightQp)) return;
+    cb = std::clamp(cb + qp_offset_of_gain(weights->chroma_gain[0]), -12, 12);
+    cr = std::clamp(cr + qp_offset_of_gain(weights->chroma_gain[1]), -12, 12);
+}
+
+void set_weights(FrameContext& context, const ShapedWeights* weights, const FrameWeights* raw, int width,
+                 int height) {
+    const unsigned scope = weights ? context.settings->weight_scope : 0u;
+    const Picture& source = *context.source;
+    context.group_cols = (source.width() + kGroupSize - 1) / kGroupSize;
+    const int group_rows = (source.height() + kGroupSize - 1) / kGroupSize;
+    context.group_qp.assign(size_t(context.group_cols) * group_rows, std::int8_t(context.slice_qp));
+    if (scope & kWeightQp) set_group_qps(context, *weights);
+
+    // A block whose QP differs has the lambda of that QP: the weights of a decision that leaves the map's
+    // out.
+    std::vector<double> of_groups(context.group_qp.size());
+    for (size_t i = 0; i < of_groups.size(); i++)
+        of_groups[i] = portable_exp2((context.slice_qp - context.group_qp[i]) / 3.0);
+
+    const int slice_qp_prime = context.slice_qp + kQpBdOffset;
+    for (int c = 0; c < (context.format() == ChromaFormat::k420 ? 3 : 1); c++) {
+        // Ties chroma distortion to the luma lambda: 2^((QpY - QpC) / 3).
+        double scale_log2 =
+            c ? (slice_qp_prime - context.quant_qp(Component(c), context.slice_qp)) / 3.0 : 0.0;
+        // Without QPs of their own the measured chroma importance acts through the weights.
+        if (c && scope && !(scope & kWeightQp)) scale_log2 += portable_log2(weights->chroma_gain[c - 1]);
+        const Weight scale{std::uint32_t(portable_exp2(scale_log2) * double(1 << kWeightShift) + 0.5)};
+        const PlaneWeights coarse(of_groups, context.group_cols, group_rows, c ? kGroupLog2 - 1 : kGroupLog2,
+                                  scale);
+        const PlaneWeights fine =
+            scope & (kWeightRdo | kWeightQuant) ? plane_weights(*weights, c, scale) : coarse;
+        context.distortion_weights[c] = scope & kWeightRdo ? fine : coarse;
+        context.quant_weights[c] = scope & kWeightQuant ? fine : coarse;
+    }
+    if ((scope & kWeightRdo) && raw->tile_rank > 0)
+        context.tiles = TileWeights(*raw, *weights, context.settings->shaping, width, height);
+}
+
+}  // namespace idse::vvc
