@@ -53,7 +53,7 @@ void predict_angular(const ReferenceSamples& reference, int wide_mode, Interpola
     const int height = direction.vertical ? h : w;
 
     // Negative angles also reach samples of the side line, projected to the continuation of the main line.
-    std::array<RefSample, 2 * kMaxTbSize + 2> extended;
+    std::array<RefSample, 2 * kMaxTbSize + 2 + ReferenceSamples::kPad> extended;
     const RefSample* main = along.data();
     if (direction.angle < 0) {
         const int inverse = inverse_angle(-direction.angle);

@@ -1,6 +1,5 @@
 // Rows of an angular mode as if it were vertical: `main` is the line the samples are projected to, main[0]
-// the corner, valid from -height on for negative angles; `side` the other one. The loops work on local arrays
-// of a size known at compile time, so that the compiler needs no checks for overlap nor a remainder loop.
+// the corner, valid from -height on for negative angles; `side` the other one.
 
 namespace idse::vvc {
 namespace IDSE_SIMD_LEVEL {
@@ -9,74 +8,103 @@ namespace {
 // In the order of enum Interpolation.
 enum RowFilter { kLinearRow, kCubicRow, kGaussianRow, kCopyRow };
 
-template <int W, RowFilter kFilter>
-inline void interpolate(const RefSample* ref, int fraction, Sample* out) {
-    Sample row[W];
-    if constexpr (kFilter == kCopyRow) {
-        __builtin_memcpy(row, ref + 1, sizeof row);
-    } else if constexpr (kFilter == kLinearRow) {
-        std::uint16_t r[W + 1];
-        __builtin_memcpy(r, ref + 1, sizeof r);
-        const auto f1 = std::uint16_t(fraction);
-        const auto f0 = std::uint16_t(32 - fraction);
-        // At most 32 * 1023 + 16: fits 16 bits.
-        for (int x = 0; x < W; x++) row[x] = Sample(std::uint16_t(f0 * r[x] + f1 * r[x + 1] + 16) >> 5);
-    } else if constexpr (kFilter == kGaussianRow) {
-        std::uint16_t r[W + 3];
-        __builtin_memcpy(r, ref, sizeof r);
-        const auto half = std::uint16_t(fraction >> 1);
-        const auto f0 = std::uint16_t(16 - half);
-        const auto f1 = std::uint16_t(32 - half);
-        const auto f2 = std::uint16_t(16 + half);
-        // All taps are positive with sum 64: at most 64 * 1023 + 32, which fits 16 bits.
-        for (int x = 0; x < W; x++)
-            row[x] =
-                Sample(std::uint16_t(f0 * r[x] + f1 * r[x + 1] + f2 * r[x + 2] + half * r[x + 3] + 32) >> 6);
-    } else {
-        RefSample r[W + 3];
-        __builtin_memcpy(r, ref, sizeof r);
-        const std::int16_t* const f = kCubicFilter[fraction];
-        for (int x = 0; x < W; x++) {
-            const int sum = f[0] * r[x] + f[1] * r[x + 1] + f[2] * r[x + 2] + f[3] * r[x + 3];
-            row[x] = Sample(clip((sum + 32) >> 6, 0, kMaxSample));
+// Multipliers of a row: the filter's taps, each (pair) in all lanes.
+template <RowFilter kFilter>
+struct RowTaps {
+    Lanes f[4];
+
+    explicit RowTaps(int fraction) {
+        if constexpr (kFilter == kLinearRow) {
+            f[0] = all_lanes(32 - fraction);
+            f[1] = all_lanes(fraction);
+        } else if constexpr (kFilter == kGaussianRow) {
+            const int half = fraction >> 1;
+            f[0] = all_lanes(16 - half);
+            f[1] = all_lanes(32 - half);
+            f[2] = all_lanes(16 + half);
+            f[3] = all_lanes(half);
+        } else if constexpr (kFilter == kCubicRow) {
+            const std::int16_t* const c = kCubicFilter[fraction];
+            f[0] = Lanes{c[0], c[1], c[0], c[1], c[0], c[1], c[0], c[1]};
+            f[1] = Lanes{c[2], c[3], c[2], c[3], c[2], c[3], c[2], c[3]};
         }
     }
-    __builtin_memcpy(out, row, sizeof row);
+};
+
+// Eight samples from ref[1] (the sample at or before the projection of the first of them) on. May read up to
+// seven samples more than a row of four needs.
+template <RowFilter kFilter>
+inline Lanes interpolate(const RefSample* ref, const RowTaps<kFilter>& taps) {
+    const Lanes* const f = taps.f;
+    if constexpr (kFilter == kCopyRow) return load(ref + 1);
+    // At most 32 * 1023 + 16: fits 16 bits.
+    if constexpr (kFilter == kLinearRow)
+        return Lanes(UnsignedLanes(f[0] * load(ref + 1) + f[1] * load(ref + 2) + 16) >> 5);
+    // All taps are positive with sum 64: at most 64 * 1023 + 32, which fits 16 bits without a sign.
+    if constexpr (kFilter == kGaussianRow) {
+        const auto product = [&](int i) { return UnsignedLanes(f[i]) * UnsignedLanes(load(ref + i)); };
+        return Lanes((product(0) + product(1) + product(2) + product(3) + 32) >> 6);
+    }
+    if constexpr (kFilter == kCubicRow) {
+        const Lanes r0 = load(ref), r1 = load(ref + 1), r2 = load(ref + 2), r3 = load(ref + 3);
+        const Lanes32 low =
+            multiply_pairs(interleave_low(r0, r1), f[0]) + multiply_pairs(interleave_low(r2, r3), f[1]);
+        const Lanes32 high =
+            multiply_pairs(interleave_high(r0, r1), f[0]) + multiply_pairs(interleave_high(r2, r3), f[1]);
+        const Lanes sum = narrow((low + 32) >> 6, (high + 32) >> 6);
+        return minimum(maximum(sum, Lanes{}), all_lanes(kMaxSample));
+    }
 }
 
 // PDPC of an angle > 0: the first samples of each row are drawn towards the side line.
 struct RowPdpc {
     int count = 0;            // samples per row; 0 = none
-    std::int16_t weight[12];  // wL[x]
-    int side_index[12];       // into the side line, for row 0
-};
+    Lanes weight[2] = {};     // wL[x]
+    int side_index[16] = {};  // into the side line, for row 0
 
-// `length`: the block's side along the main direction's normal (nTbH for vertical modes, nTbW for
-// horizontal).
-inline void row_pdpc(int angle, int width, int length, RowPdpc& pdpc) {
-    const int inverse = inverse_angle(angle);
-    const int scale = least(2, floor_log2(length) - (floor_log2(3 * inverse - 2) - 8));
-    if (scale < 0) return;
-    pdpc.count = least(3 << scale, width);
-    for (int x = 0; x < pdpc.count; x++) {
-        pdpc.weight[x] = std::int16_t(32 >> ((2 * x) >> scale));
-        pdpc.side_index[x] = 1 + ((256 + (x + 1) * inverse) >> 9);
+    // `length`: the block's side along the main direction's normal (nTbH for vertical modes, nTbW for
+    // horizontal).
+    RowPdpc(int angle, int width, int length) {
+        if (angle < 0) return;
+        const int inverse = inverse_angle(angle);
+        const int scale = least(2, floor_log2(length) - (floor_log2(3 * inverse - 2) - 8));
+        if (scale < 0) return;
+        count = least(3 << scale, width);
+        std::int16_t weights[16] = {};
+        for (int x = 0; x < count; x++) {
+            weights[x] = std::int16_t(32 >> ((2 * x) >> scale));
+            side_index[x] = 1 + ((256 + (x + 1) * inverse) >> 9);
+        }
+        weight[0] = load(weights);
+        weight[1] = load(weights + 8);
     }
-}
+    // Samples x..x + 7 of row y.
+    inline Lanes apply(Lanes v, const RefSample* side, int x, int y) const {
+        const RefSample* const s = side + y;
+        const int* const i = side_index + x;
+        const Lanes target =
+            count - x <= 4 ? Lanes{s[i[0]], s[i[1]], s[i[2]], s[i[3]], 0, 0, 0, 0}
+                           : Lanes{s[i[0]], s[i[1]], s[i[2]], s[i[3]], s[i[4]], s[i[5]], s[i[6]], s[i[7]]};
+        // The weighted difference and the rounding take 17 bits with a sign: a bias makes it 16 without one.
+        constexpr int kBias = 511;
+        const Lanes product = weight[x >> 3] * (target - v) + (32 + (kBias << 6));
+        return v + Lanes(UnsignedLanes(product) >> 6) - kBias;
+    }
+};
 
 template <int W, RowFilter kFilter>
 void filtered_rows(const RefSample* main, const RefSample* side, int angle, int height, Sample* dst,
                    std::ptrdiff_t stride) {
-    RowPdpc pdpc;
-    if (angle > 0) row_pdpc(angle, W, height, pdpc);
+    constexpr int kStep = W < 8 ? W : 8;
+    const RowPdpc pdpc(angle, W, height);
     int position = angle;
     for (int y = 0; y < height; y++, dst += stride, position += angle) {
-        // ref[1 + x]: sample at or before the projection
-        interpolate<W, kFilter>(main + (position >> 5), position & 31, dst);
-        for (int x = 0; x < pdpc.count; x++) {
-            const int value = dst[x];
-            const int target = side[pdpc.side_index[x] + y];
-            dst[x] = Sample(value + ((pdpc.weight[x] * (target - value) + 32) >> 6));
+        const RefSample* const ref = main + (position >> 5);
+        const RowTaps<kFilter> taps(position & 31);
+        for (int x = 0; x < W; x += kStep) {
+            Lanes v = interpolate<kFilter>(ref + x, taps);
+            if (x < 16 && x < pdpc.count) v = pdpc.apply(v, side, x, y);
+            store<kStep>(v, dst + x);
         }
     }
 }

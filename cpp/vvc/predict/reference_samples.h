@@ -46,9 +46,10 @@ class Availability {
 };
 
 // One line of samples above and one to the left. Index 0 of both is the corner p[-1][-1];
-// top[1 + x] = p[x][-1] for x < 2w, left[1 + y] = p[-1][y] for y < 2h; kPad copies of the last one follow.
+// top[1 + x] = p[x][-1] for x < 2w, left[1 + y] = p[-1][y] for y < 2h; kPad copies of the last one follow
+// (some for kernels that read more than they use).
 struct ReferenceSamples {
-    static constexpr int kPad = 4;
+    static constexpr int kPad = 12;
     static constexpr int kSize = 1 + 2 * kMaxTbSize + kPad;
     std::array<RefSample, kSize> top;
     std::array<RefSample, kSize> left;

@@ -4,44 +4,6 @@ namespace idse::vvc {
 namespace IDSE_SIMD_LEVEL {
 namespace {
 
-// Eight 16-bit lanes: what every target has.
-typedef std::int16_t Lanes __attribute__((vector_size(16)));
-typedef std::int32_t Lanes32 __attribute__((vector_size(16)));
-
-#if defined(__clang__)
-inline Lanes interleave_low(Lanes a, Lanes b) {
-    return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
-}
-inline Lanes interleave_high(Lanes a, Lanes b) {
-    return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
-}
-#else
-inline Lanes interleave_low(Lanes a, Lanes b) {
-    return __builtin_shuffle(a, b, Lanes{0, 8, 1, 9, 2, 10, 3, 11});
-}
-inline Lanes interleave_high(Lanes a, Lanes b) {
-    return __builtin_shuffle(a, b, Lanes{4, 12, 5, 13, 6, 14, 7, 15});
-}
-#endif
-
-inline Lanes load(const Sample* p) {
-    Lanes v;
-    __builtin_memcpy(&v, p, sizeof v);
-    return v;
-}
-inline Lanes load_halves(const Sample* low, const Sample* high) {
-    Lanes v;
-    __builtin_memcpy(&v, low, sizeof v / 2);
-    __builtin_memcpy(reinterpret_cast<char*>(&v) + sizeof v / 2, high, sizeof v / 2);
-    return v;
-}
-
-inline Lanes maximum(Lanes a, Lanes b) {
-    return a > b ? a : b;
-}
-inline Lanes magnitude(Lanes v) {
-    return maximum(v, -v);
-}
 inline void butterfly(Lanes& a, Lanes& b) {
     const Lanes sum = a + b;
     b = a - b;
@@ -59,13 +21,6 @@ inline void butterfly_lanes(Lanes& a, Lanes& b) {
 inline Lanes last_stage(Lanes a, Lanes b) {
     return maximum(magnitude(interleave_low(a, b)), magnitude(interleave_high(a, b)));
 }
-// Sum of lanes that are not negative.
-inline std::int32_t total(Lanes v) {
-    std::int32_t sum = 0;
-    for (int i = 0; i < 8; i++) sum += v[i];
-    return sum;
-}
-
 inline std::int32_t satd8(const Sample* a, std::ptrdiff_t a_stride, const Sample* b,
                           std::ptrdiff_t b_stride) {
     Lanes m[8];

@@ -37,6 +37,7 @@ inline int floor_log2(int v) {
 #include "../predict/planar_dc.inl"
 #include "../transform/dct.inl"
 #include "distortion.inl"
+#include "lanes.inl"
 
 namespace idse::vvc {
 namespace IDSE_SIMD_LEVEL {
