@@ -9,6 +9,7 @@
 #include "../transform/dct_tables.h"
 #include "../types.h"
 #include "kernels.h"
+#include "lanes.inl"
 
 namespace idse::vvc {
 namespace IDSE_SIMD_LEVEL {
@@ -37,7 +38,6 @@ inline int floor_log2(int v) {
 #include "../predict/planar_dc.inl"
 #include "../transform/dct.inl"
 #include "distortion.inl"
-#include "lanes.inl"
 
 namespace idse::vvc {
 namespace IDSE_SIMD_LEVEL {
