@@ -85,7 +85,6 @@ CONFIGURATIONS: tuple[Configuration, ...] = (
     Configuration("nanodet", "nanodet_m", "NanoDet map, l=4, default settings"),
     Configuration("yolox+nanodet", f"{_YX}+nanodet_m", "sum of both detectors' maps"),
     Configuration("yolox*activity", _YX, "YOLOX-nano map times activity", blend_activity=1.0),
-    Configuration("embedded*activity", "embedded", "embedded map times activity", blend_activity=1.0),
     Configuration("embedded", "embedded", "map from the embedded extractor, l=4"),
     Configuration(
         "embedded-luma-c3",
