@@ -161,8 +161,10 @@ def compare(decoded: Sequence[Frame], expected: Sequence[Frame]) -> None:
                 )
 
 
-def summary(stream: EncodedStream, maker: MapMaker | None = None) -> dict[str, Any]:
-    """The figures of an encode, JSON-serialisable."""
+def summary(
+    stream: EncodedStream, maker: MapMaker | None = None, weights: WeightMap | None = None
+) -> dict[str, Any]:
+    """The figures of an encode, and the origin of its map, JSON-serialisable."""
     return {
         "bytes": len(stream.data),
         "bpp": stream.bpp,
@@ -180,7 +182,7 @@ def summary(stream: EncodedStream, maker: MapMaker | None = None) -> dict[str, A
         "load_seconds": maker.load_seconds if maker else 0.0,
         "map_seconds": maker.seconds if maker else 0.0,
         "encode_seconds": stream.seconds,
-        "provenance": stream.provenance,
+        "provenance": stream.provenance | {"map": weights.meta if weights else None},
     }
 
 

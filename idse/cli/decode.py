@@ -43,4 +43,5 @@ def decode(
         })  # fmt: skip
     else:
         sampling = f"{first.bit_depth} bit  {first.chroma_format}"
-        print(f"{len(decoded)} frames  {first.width}x{first.height}  {sampling}  {output}")
+        count = f"{len(decoded)} frame{'s' if len(decoded) > 1 else ''}"
+        print(f"{count}  {first.width}x{first.height}  {sampling}  {output}")

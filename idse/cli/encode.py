@@ -52,7 +52,12 @@ def encode(
         ),
     ] = "medium",
     threads: Annotated[
-        int, typer.Option("--threads", help="The bytes never depend on it.", rich_help_panel=_STREAM)
+        int,
+        typer.Option(
+            "--threads",
+            help="Frames coded at once; with --wpp rows too. The bytes never depend on it.",
+            rich_help_panel=_STREAM,
+        ),
     ] = 1,
     ctu: Annotated[int, typer.Option("--ctu", help="64 or 128.", rich_help_panel=_STREAM)] = 128,
     dual_tree: Annotated[
@@ -63,6 +68,10 @@ def encode(
     ] = True,
     wpp: Annotated[
         bool, typer.Option("--wpp", help="Wavefronts: threads within a picture.", rich_help_panel=_STREAM)
+    ] = False,
+    md5: Annotated[
+        bool,
+        typer.Option("--md5", help="Add each picture's MD5 for decoders to check.", rich_help_panel=_STREAM),
     ] = False,
     cb_qp_offset: Annotated[
         int, typer.Option("--cb-qp-offset", help="-12..12.", rich_help_panel=_STREAM)
@@ -123,7 +132,7 @@ def encode(
     """Code pictures as VVC, with the bits where a detector looks."""
     settings = EncodeSettings(
         qp=qp, target_bytes=target_bytes, target_bpp=target_bpp, preset=o.parse_preset(preset), threads=threads,
-        ctu_size=ctu, dual_tree=dual_tree, wpp=wpp, cb_qp_offset=cb_qp_offset, cr_qp_offset=cr_qp_offset,
+        ctu_size=ctu, dual_tree=dual_tree, wpp=wpp, md5_sei=md5, cb_qp_offset=cb_qp_offset, cr_qp_offset=cr_qp_offset,
         weight_scope=WeightScope.parse(weight_scope), tau=tau, exponent=exponent, clip_qp=clip_qp,
     )  # fmt: skip
     maker = MapMaker(
@@ -189,7 +198,7 @@ class _Job:
                     raw.write_frames(target, stream.recon)
             if map_out is not None and weights is not None:
                 weights.save(whole.enter_context(replacing(map_out)))
-        figures = {"input": str(source), "output": str(output)} | summary(stream, self.maker)
+        figures = {"input": str(source), "output": str(output)} | summary(stream, self.maker, weights)
         if self.json:
             print_json(figures)
         else:

@@ -26,7 +26,6 @@ _INTERRUPTED = 130
 app = typer.Typer(
     name="idse",
     help="Code pictures for machines with VVC: a detector's sketched Jacobian says where the bits go.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -59,6 +58,7 @@ def main(arguments: list[str]) -> int:
     Returns:
         0; 2 after a user's mistake, told in one line on standard error; 130 after Ctrl-C.
     """
+    arguments = arguments or ["--help"]
     with contextlib.suppress(ValueError):  # not in the main thread
         signal.signal(signal.SIGTERM, _interrupt)
     try:

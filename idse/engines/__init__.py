@@ -20,4 +20,4 @@ def get_engine(name: str) -> Engine:
         from idse.engines.native import NativeEngine
 
         return NativeEngine()
-    raise IdseError(f"engine '{name}' is unknown: choose one of {', '.join(ENGINES)}")
+    raise IdseError(f"engine '{name}' is unknown: this version has {', '.join(ENGINES)}")

@@ -106,7 +106,8 @@ def write_frames(path: Path, frames: Sequence[Frame]) -> None:
     suffix = path.suffix.lower()
     if suffix in still.SUFFIXES and len(frames) != 1:
         raise IdseError(
-            f"{path}: a picture holds one frame, these are {len(frames)}: choose one, or write .y4m or .yuv"
+            f"{path}: a picture holds one frame, these are {len(frames)}: "
+            "choose one with --frames 0:1, or write .y4m or .yuv"
         )
     check_output_suffix(path)
     with replacing(path) as temporary:

@@ -110,7 +110,7 @@ def parse_stream(data: bytes, name: str = "stream") -> StreamInfo:
                     if payload_type == _PICTURE_HASH and payload[0] == 0:
                         md5s[frames - 1] = [payload[i : i + 16] for i in range(2, len(payload), 16)]
     except IndexError:
-        raise IdseError(f"{name}: damaged VVC stream: a NAL unit ends too early") from None
+        raise IdseError(f"{name}: no VVC stream, or a damaged one (a NAL unit ends too early)") from None
     if sps is None:
         raise IdseError(f"{name}: no VVC stream (it has no sequence parameter set)")
     return StreamInfo(sps, len(data), frames, nals, md5s, all_idr)

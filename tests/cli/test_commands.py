@@ -76,6 +76,8 @@ def test_maps_go_in_and_out(folder, capfd):
     assert a != c
     assert made["bytes"] == again["bytes"] == len(a)
     assert made["map_seconds"] > 0 == again["map_seconds"]
+    assert made["provenance"]["map"]["seed"] == 3
+    assert again["provenance"]["map"] == made["provenance"]["map"]
     assert other["provenance"]["settings"]["preset"] == 0
 
     drawn = figures(
@@ -107,7 +109,17 @@ def test_video(folder, small_frame, capfd, name):
     ]
     write_frames(folder / name, frames)
     done = figures(
-        capfd, "encode", name, "--frames", "1:3", "--preset", "0", "--importance", "activity", "--verify"
+        capfd,
+        "encode",
+        name,
+        "--frames",
+        "1:3",
+        "--preset",
+        "0",
+        "--importance",
+        "activity",
+        "--verify",
+        "--md5",
     )
     assert len(done["frames"]) == 2
     told = figures(capfd, "info", done["output"])
@@ -160,6 +172,10 @@ def test_the_alias(folder, monkeypatch, capfd):
 
 
 def test_version_doctor_and_info(folder, capfd):
+    assert main([]) == 0
+    out, err = capfd.readouterr()
+    assert "encode" in out
+    assert err == ""
     assert main(["--version"]) == 0
     assert capfd.readouterr().out == f"idse {__version__}\n"
     assert main(["doctor"]) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -41,7 +42,7 @@ def test_depths_and_formats_decode_to_the_reconstruction(engine, small_frame, de
     deep = small_frame.with_bit_depth(depth)
     frame = Frame(deep.planes[: 1 if chroma == "400" else 3], depth, chroma)
     seen: list[float] = []
-    stream = engine.encode([frame], None, FAST, seen.append)
+    stream = engine.encode([frame], None, dataclasses.replace(FAST, md5_sei=True), seen.append)
     assert stream.recon[0].bit_depth == 10
     compare(decode_vvc(stream.data), stream.recon)
     info = parse_stream(stream.data)

@@ -41,7 +41,7 @@ def test_stream_figures(small_frame: Frame):
 
 
 def test_unknown_engine():
-    with pytest.raises(IdseError, match="choose one of native"):
+    with pytest.raises(IdseError, match="this version has native"):
         get_engine("vtm5000")
 
 
