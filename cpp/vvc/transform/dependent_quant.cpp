@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <type_traits>
 
 #include "scaling.h"
 
@@ -15,13 +16,12 @@ constexpr Cost kInfinite = Cost{1} << 58;
 constexpr Cost kUnreached = kInfinite / 2;
 constexpr int kStates = 4;
 constexpr std::uint8_t kNone = 4;  // slot of a subblock without levels
-// Where a decision comes from, besides the states 0..3.
-constexpr std::int8_t kStart = 4;  // the last significant position
-constexpr std::int8_t kSkip = 5;   // the whole subblock is zero
+constexpr int kStart = 4;          // where paths start, besides the states 0..3
 
 // What a level adds to the template of the positions that see it: sum of |level| (saturating: beyond 48 the
 // Rice parameter doesn't change) in bits 0..7, template_pass1() in bits 8..12, count in bits 13..15.
 using Packed = std::uint16_t;
+typedef Packed PackedLanes __attribute__((vector_size(16)));
 constexpr int kPackedLevels = 52;
 constexpr Packed pack(int level) {
     return level == 0 ? Packed(0) : Packed(std::min(level, 51) | (template_pass1(level) << 8) | (1 << 13));
@@ -43,18 +43,22 @@ constexpr bool sees(int dx, int dy) {  // is a neighbour at this offset in the t
     return (dy == 0 && (dx == 1 || dx == 2)) || (dx == 0 && (dy == 1 || dy == 2)) || (dx == 1 && dy == 1);
 }
 
-// What a level at position k does to the cells of its subblock: it is added where `add` is all ones (the
-// positions that see it, and its own), and its own template goes, where `keep` is zero.
+// What a level at position k does to the cells of its subblock: its own template goes, where `keep` is zero,
+// and the level is added where `see` is all ones (the positions that see it, and its own). added: that of the
+// small levels.
 struct Spread {
-    alignas(16) Packed add[kGroupSize];
+    alignas(16) Packed see[kGroupSize];
     alignas(16) Packed keep[kGroupSize];
+    alignas(16) Packed added[4][kGroupSize];
 };
 constexpr std::array<Spread, kGroupSize> make_spreads() {
     std::array<Spread, kGroupSize> all{};
     for (size_t k = 0; k < kGroupSize; k++)
         for (size_t i = 0; i < kGroupSize; i++) {
-            all[k].add[i] = i == k || sees(kInX[k] - kInX[i], kInY[k] - kInY[i]) ? 0xffff : 0;
+            all[k].see[i] = i == k || sees(kInX[k] - kInX[i], kInY[k] - kInY[i]) ? 0xffff : 0;
             all[k].keep[i] = i == k ? 0 : 0xffff;
+            for (int level = 0; level < 4; level++)
+                all[k].added[level][i] = Packed(all[k].see[i] & pack(level));
         }
     return all;
 }
@@ -98,16 +102,20 @@ constexpr TemplateContexts kTemplateContexts = make_template_contexts();
 // Best way to a state of the quantiser, with what its context choices need. Cells after the current position
 // hold the packed levels of this subblock, the others their template so far.
 struct Path {
-    Cost cost = kInfinite;        // from kUnreached on: there is none
-    std::int32_t budget = 0;      // context-coded bins left
-    std::uint8_t origin = kNone;  // state at the start of the subblock, or kNone if the path began in it
-    bool any = false;             // a level of this subblock is not zero
+    Cost cost = kInfinite;  // from kUnreached on: there is none
+    // In one word, as all of it moves on together: context-coded bins left (from bit 32 on; of no path:
+    // plenty), whether a level of this subblock is not zero (bit 8), and the state at the start of the
+    // subblock, or kNone if the path began in it (bits 0..7).
+    std::int64_t rest = kBin * (1 << 20) | kNone;
     alignas(16) Packed cells[kGroupSize] = {};
-};
 
-struct Decision {
-    Level level;
-    std::int8_t from;
+    static constexpr std::int64_t kBin = std::int64_t{1} << 32;
+    static constexpr std::int64_t kAny = 1 << 8;
+    std::int32_t budget() const { return std::int32_t(rest >> 32); }
+    bool any() const { return rest & kAny; }
+    std::uint8_t origin() const { return std::uint8_t(rest); }
+    // Enters a subblock with a state.
+    void enter(int state) { rest = (rest & -kBin) | state; }
 };
 
 // Two options of each quantiser (Q0 of states 0, 1; Q1 of states 2, 3), by parity of the level.
@@ -117,11 +125,27 @@ struct Options {
     bool small;             // no level is above 3
 };
 
-// A state is reached by a zero or an even level from one state, by an odd one from another.
-struct Source {
-    std::int8_t even, odd;
+// How a state was reached. The first three index a state's choices.
+enum Kind : std::uint8_t {
+    kZero,   // from a state by a zero
+    kEven,   // from the same by an even level
+    kOdd,    // from another by an odd one
+    kFirst,  // by the last significant position's level
+    kSkip,   // the whole subblock is zero
 };
-constexpr Source kSources[kStates] = {{0, 1}, {2, 3}, {1, 0}, {3, 2}};
+
+// Where the kinds come from. Both states have the same quantiser: the one of the parity of the state reached.
+struct Source {
+    std::int8_t from[4];
+};
+constexpr Source kSources[kStates] = {
+    {{0, 0, 1, kStart}}, {{2, 2, 3, 0}}, {{1, 1, 0, kStart}}, {{3, 3, 2, 0}}};
+// Zero, even or odd: what the level of a kind is.
+constexpr std::uint8_t kChoice[kStates][4] = {{0, 1, 2, 1}, {0, 1, 2, 0}, {0, 1, 2, 2}, {0, 1, 2, 0}};
+// Level of a state reached by a kind below kSkip.
+inline int level_of(const Options& o, int state, int kind) {
+    return kind == kZero ? 0 : kind == kFirst ? o.level[0][state >> 1] : o.level[state & 1][kind - kEven];
+}
 
 // The way of each state to a subblock's start: which slot of the history holds each subblock's levels.
 using Slots = std::array<std::uint8_t, kMaxGroups>;
@@ -179,8 +203,8 @@ class Trellis {
             group_at_[scan_.group_y[g]][scan_.group_x[g]] = std::uint8_t(g);
         for (auto& paths : paths_) {
             // The last significant position has no sig_coeff_flag, which extend() takes off the budget.
-            paths[kStart].budget = context_bin_budget(params.log2_w, params.log2_h) + 1;
-            paths[kStart].any = true;
+            paths[kStart].rest =
+                Path::kBin * (context_bin_budget(params.log2_w, params.log2_h) + 1) | Path::kAny | kNone;
         }
     }
 
@@ -188,13 +212,25 @@ class Trellis {
 
   private:
     static constexpr int kInverseBits = 20;
+    static constexpr int kBinsOfPosition = 4;
 
     void make_options(std::int32_t abs_coeff, Options& o) const;
     void enter_group(int group, bool forced_skip);
     void leave_group(int group);
     void step(int group, int k);
-    template <bool kPlain>
+    template <bool kPlain, bool kRich>
     void advance(int group, int k, const Options& options);
+    // Have all paths context-coded bins left for this position?
+    bool rich() {
+        if (sure_of_bins_ < kBinsOfPosition) {
+            sure_of_bins_ = paths_[0][kStart].budget();
+            for (int s = 0; s < kStates; s++)
+                sure_of_bins_ = std::min(sure_of_bins_, paths_[current_][s].budget());
+            if (sure_of_bins_ < kBinsOfPosition) return false;
+        }
+        sure_of_bins_ -= kBinsOfPosition;
+        return true;
+    }
     bool neighbour_coded(const Slots& slots, size_t group) const {
         const size_t x = scan_.group_x[group], y = scan_.group_y[group];
         return (x + 1 < size_t(scan_.groups_w) && slots[group_at_[y][x + 1]] != kNone) ||
@@ -215,44 +251,53 @@ class Trellis {
     Slots slots_[2][kStates];
     int current_slots_ = 0;
     Cost skip_cost_[kStates] = {kInfinite, kInfinite, kInfinite, kInfinite};
-    std::int32_t skip_budget_[kStates] = {};
+    std::int64_t skip_rest_[kStates] = {};
+    std::int32_t sure_of_bins_ = 0;  // no path has less
     Packed history_[kMaxGroups][kStates][kGroupSize];
-    Decision decisions_[kMaxGroups * kGroupSize][kStates];
+    Kind decisions_[kMaxGroups * kGroupSize][kStates];
 };
 
-void Trellis::make_options(std::int32_t abs_coeff, Options& o) const {
+inline __attribute__((always_inline)) void Trellis::make_options(std::int32_t abs_coeff, Options& o) const {
     // Four neighbouring indices 2k - (state >> 1), one for each quantiser and parity, around the coefficient.
     const std::int64_t twice = (abs_coeff * inverse_scale_) >> (kInverseBits - 1);
     const int first = int(std::clamp<std::int64_t>((twice - 3) >> 1, 1, 2 * kMaxLevel - 3));
-    for (int index = first; index < first + 4; index++) {
-        const int quantiser = index & 1, level = (index + 1) >> 1;
-        o.level[quantiser][level & 1] = level;
-        o.distortion[quantiser][level & 1] =
-            scaling_.distortion_change(abs_coeff, scaling_.reconstruct(index));
-    }
+    // Index modulo 4 by quantiser and parity of the level.
+    constexpr int kResidue[2][2] = {{0, 2}, {3, 1}};
+    for (int quantiser = 0; quantiser < 2; quantiser++)
+        for (int parity = 0; parity < 2; parity++) {
+            const int index = first + ((kResidue[quantiser][parity] - first) & 3);
+            o.level[quantiser][parity] = (index + 1) >> 1;
+            o.distortion[quantiser][parity] =
+                scaling_.distortion_change(abs_coeff, scaling_.reconstruct(index));
+        }
     o.small = first <= 3;
 }
 
-// Continues the path `from` by a level at position k of the subblock.
-inline void extend(Path& path, const Path& from, Cost cost, int level, int k, bool sig_inferred) {
-    const Packed packed = packed_level(level);
-    const Spread& spread = kSpreads[size_t(k)];
-    for (int i = 0; i < kGroupSize; i++)
-        path.cells[i] = Packed((from.cells[i] & spread.keep[i]) + (spread.add[i] & packed));
-    const int bins = int(!sig_inferred) + int(level > 0) + 2 * int(level > 1);
+// Continues the path `from` at position k of the subblock by a level with these cells and bins.
+template <bool kRich>
+inline void extend(Path& path, const Path& from, Cost cost, const Spread& spread, const Packed* added,
+                   std::int64_t bins, bool is_zero) {
+    for (int half = 0; half < kGroupSize; half += kGroupSize / 2) {
+        PackedLanes cells, keep, more;
+        std::memcpy(&cells, from.cells + half, sizeof cells);
+        std::memcpy(&keep, spread.keep + half, sizeof keep);
+        std::memcpy(&more, added + half, sizeof more);
+        cells = (cells & keep) + more;
+        std::memcpy(path.cells + half, &cells, sizeof cells);
+    }
     path.cost = cost;
-    path.budget = from.budget >= 4 ? from.budget - bins : from.budget;
-    path.origin = from.origin;
-    path.any = from.any | (level != 0);
+    const std::int64_t used = kRich || from.budget() >= 4 ? bins * Path::kBin : 0;
+    path.rest = (from.rest - used) | (is_zero ? 0 : Path::kAny);
 }
 
 // All states' choices at one position. kPlain: no level above 3, and not the end of a subblock with a flag.
-template <bool kPlain>
+// kRich: all paths have bins left.
+template <bool kPlain, bool kRich>
 void Trellis::advance(int group, int k, const Options& options) {
     const size_t i = size_t(group * kGroupSize + k);
     const int x = scan_.x[i], y = scan_.y[i];
     const int sig_offset = sig_diagonal_offset(component_, x + y);
-    const int gtx_base = 1 + gtx_diagonal_offset(component_, x + y);
+    const auto* const gtx_costs = &costs_.gtx[size_t(1 + gtx_diagonal_offset(component_, x + y))];
     const Path* const before = paths_[current_];
     Path* const after = paths_[current_ ^ 1];
     const auto level_cost = [&](const CostTables::LevelCosts& gtx, int level, int rice) {
@@ -260,7 +305,6 @@ void Trellis::advance(int group, int k, const Options& options) {
     };
 
     // Each candidate's cost carries its kind in the low bits, so that choosing is taking the least.
-    enum Kind { kZero = 0, kEven = 1, kOdd = 2, kFirst = 3 };
     Cost even_key[kStates], odd_key[kStates];
     for (int s = 0; s < kStates; s++) {
         const Path& path = before[s];
@@ -268,12 +312,12 @@ void Trellis::advance(int group, int k, const Options& options) {
         const int even = options.level[q][0], odd = options.level[q][1];
         const unsigned t = path.cells[k];
         // Zeros only is what the skipped subblock is for.
-        const bool must = !kPlain && k == 0 && group > 0 && !path.any;
+        const bool must = !kPlain && k == 0 && group > 0 && !path.any();
         Cost zero, cost_even, cost_odd;
-        if (path.budget >= 4) {
+        if (kRich || path.budget() >= 4) {
             const auto& sig =
                 costs_.sig[size_t(std::max(0, s - 1))][size_t(sig_offset + kTemplateContexts.sig[t >> 8])];
-            const auto& gtx = costs_.gtx[size_t(gtx_base + kTemplateContexts.gtx[t >> 8])];
+            const auto& gtx = gtx_costs[kTemplateContexts.gtx[t >> 8]];
             const int rice = kPlain ? 0 : rice_param(t & 255, 4);
             const Cost significant = must ? 0 : sig[1];
             zero = sig[0];
@@ -299,29 +343,54 @@ void Trellis::advance(int group, int k, const Options& options) {
                 4 +
             kFirst;
 
-    for (int s = 0; s < kStates; s++) {
-        const Source source = kSources[s];
-        Cost key = std::min(even_key[source.even], odd_key[source.odd]);
-        if (s == 0 || s == 2) key = std::min(key, first_key[s >> 1]);
-        const int levels[4] = {0, options.level[source.even >> 1][0], options.level[source.odd >> 1][1],
-                               options.level[0][s >> 1]};
-        const std::int8_t froms[4] = {source.even, source.even, source.odd, kStart};
-        const int level = levels[key & 3];
-        const std::int8_t from = froms[key & 3];
-        decisions_[i][s] = {Level(level), from};
-        extend(after[s], before[from], key >> 2, level, k,
-               !kPlain && k == 0 && group > 0 && !before[from].any);
+    // What the levels, zero, even and odd, of each quantiser do to a path.
+    const Spread& spread = kSpreads[size_t(k)];
+    alignas(16) Packed large[2][2][kGroupSize];
+    const Packed* added[2][3];
+    std::int64_t bins[2][3];
+    for (int q = 0; q < 2; q++) {
+        added[q][0] = spread.added[0];
+        bins[q][0] = 1;
+        for (int parity = 0; parity < 2; parity++) {
+            const int level = options.level[q][parity];
+            bins[q][1 + parity] = level == 1 ? 2 : 4;
+            if constexpr (kPlain) {
+                added[q][1 + parity] = spread.added[level];
+            } else {
+                const Packed packed = packed_level(level);
+                for (int c = 0; c < kGroupSize; c++) large[q][parity][c] = spread.see[c] & packed;
+                added[q][1 + parity] = large[q][parity];
+            }
+        }
     }
+    const auto reach = [&](auto state) {
+        constexpr int s = state;
+        constexpr Source source = kSources[s];
+        Cost key = std::min(even_key[source.from[kEven]], odd_key[source.from[kOdd]]);
+        if constexpr (s == 0 || s == 2) key = std::min(key, first_key[s >> 1]);
+        const auto kind = Kind(key & 3);
+        decisions_[i][s] = kind;
+        const Path& from = before[kSources[s].from[kind]];
+        const int choice = kChoice[s][kind];
+        const bool inferred = !kPlain && k == 0 && group > 0 && !from.any();
+        extend<kRich>(after[s], from, key >> 2, spread, added[s & 1][choice], bins[s & 1][choice] - inferred,
+                      choice == 0);
+    };
+    reach(std::integral_constant<int, 0>{});
+    reach(std::integral_constant<int, 1>{});
+    reach(std::integral_constant<int, 2>{});
+    reach(std::integral_constant<int, 3>{});
     current_ ^= 1;
 }
 
 void Trellis::step(int group, int k) {
     Options options;
     make_options(std::abs(coeffs_[scan_.position[size_t(group * kGroupSize + k)]]), options);
-    if (options.small && (k > 0 || group == 0))
-        advance<true>(group, k, options);
+    const bool plain = options.small && (k > 0 || group == 0);
+    if (rich())
+        plain ? advance<true, true>(group, k, options) : advance<false, true>(group, k, options);
     else
-        advance<false>(group, k, options);
+        plain ? advance<true, false>(group, k, options) : advance<false, false>(group, k, options);
 }
 
 void Trellis::load_templates(const Slots& slots, size_t group, Packed* cells) const {
@@ -355,15 +424,14 @@ void Trellis::enter_group(int group, bool forced_skip) {
             const auto& flag = costs_.group[size_t(neighbour_coded(slots, size_t(group)))];
             if (forced_skip) {
                 path.cost += flag[0];
-                decisions_[group * kGroupSize][s] = {0, kSkip};
+                decisions_[group * kGroupSize][s] = kSkip;
                 continue;
             }
             skip_cost_[s] = path.cost + flag[0];
-            skip_budget_[s] = path.budget;
+            skip_rest_[s] = path.rest;
             path.cost += flag[1];
         }
-        path.origin = std::uint8_t(s);
-        path.any = false;
+        path.enter(s);
         load_templates(slots, size_t(group), path.cells);
     }
 }
@@ -376,14 +444,14 @@ void Trellis::leave_group(int group) {
         Path& path = paths_[current_][s];
         if (skip_cost_[s] <= path.cost && skip_cost_[s] < kUnreached) {
             path.cost = skip_cost_[s];
-            path.budget = skip_budget_[s];
-            decisions_[group * kGroupSize][s] = {0, kSkip};
+            path.rest = skip_rest_[s];
+            decisions_[group * kGroupSize][s] = kSkip;
             after[s] = before[s];
         } else if (path.cost < kUnreached) {
-            if (path.origin == kNone)
+            if (path.origin() == kNone)
                 after[s].fill(kNone);
             else
-                after[s] = before[path.origin];
+                after[s] = before[path.origin()];
             after[s][size_t(group)] = std::uint8_t(s);
             std::memcpy(history_[group][s], path.cells, sizeof path.cells);
         }
@@ -412,18 +480,21 @@ TrellisResult Trellis::run(const Prospect& prospect, int first, Level* levels) {
         }
     if (state < 0) return result;
     for (size_t i = 0; i < size_t(scan_.count);) {
-        const Decision d = decisions_[i][state];
-        if (d.from == kSkip) {
+        const Kind kind = decisions_[i][state];
+        if (kind == kSkip) {
             i += kGroupSize;
             continue;
         }
         const size_t position = scan_.position[i++];
-        if (d.level) {
-            levels[position] = Level(coeffs_[position] < 0 ? -d.level : d.level);
+        if (kind != kZero) {
+            Options options;
+            make_options(std::abs(coeffs_[position]), options);
+            const int level = level_of(options, state, kind);
+            levels[position] = Level(coeffs_[position] < 0 ? -level : level);
             result.nonzero++;
         }
-        if (d.from == kStart) break;
-        state = d.from;
+        if (kind == kFirst) break;
+        state = kSources[state].from[kind];
     }
     return result;
 }
