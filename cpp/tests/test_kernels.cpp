@@ -126,6 +126,20 @@ TEST(predictions_agree_at_every_simd_level) {
     });
 }
 
+TEST(transposition_at_every_simd_level) {
+    for_each_size([](int log2_w, int log2_h) {
+        const int w = 1 << log2_w, h = 1 << log2_h;
+        const auto in = numbers<Sample>(kSide * kSide, 0, kMaxSample);
+        for (const Kernels* k : tables()) {
+            std::vector<Sample> out(kStride * kSide, 7), expected = out;
+            for (int y = 0; y < h; y++)
+                for (int x = 0; x < w; x++) expected[size_t(y * kStride + x)] = in[size_t(x * h + y)];
+            k->transpose(in.data(), w, h, out.data(), kStride);
+            CHECK(out == expected);
+        }
+    });
+}
+
 TEST(transforms_agree_at_every_simd_level) {
     for_each_size([](int log2_w, int log2_h) {
         const int w = 1 << log2_w, h = 1 << log2_h;

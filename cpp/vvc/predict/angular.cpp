@@ -12,18 +12,6 @@ namespace idse::vvc {
 
 namespace {
 
-// dst (w x h) = transpose of src (h wide, rows without padding), in 4x4 tiles to stay in the cache's lines.
-void transpose(const Sample* src, int w, int h, Sample* dst, std::ptrdiff_t stride) {
-    for (int y = 0; y < h; y += 4) {
-        for (int x = 0; x < w; x += 4) {
-            const Sample* s = src + x * h + y;
-            Sample* d = dst + y * stride + x;
-            for (int i = 0; i < 4; i++)
-                for (int j = 0; j < 4; j++) d[i * stride + j] = s[j * h + i];
-        }
-    }
-}
-
 }  // namespace
 
 Direction direction_of(int wide_mode) {
@@ -70,7 +58,7 @@ void predict_angular(const ReferenceSamples& reference, int wide_mode, Interpola
     } else {
         std::array<Sample, kMaxTbSize * kMaxTbSize> transposed;
         rows(main, side.data(), direction.angle, int(interpolation), width, height, transposed.data(), width);
-        transpose(transposed.data(), w, h, dst, dst_stride);
+        kernels().transpose(transposed.data(), w, h, dst, dst_stride);
     }
 }
 

@@ -156,6 +156,40 @@ void angular_rows(const RefSample* main, const RefSample* side, int angle, int i
     }
 }
 
+// In tiles of eight rows of dst by four columns, or four by four.
+template <bool kEight>
+inline void transpose_tile(const Sample* s, std::ptrdiff_t s_stride, Sample* d, std::ptrdiff_t stride) {
+    // Lane i of row x of the source is for row i of dst.
+    const auto row = [&](int x) {
+        if constexpr (kEight) return load(s + x * s_stride);
+        return Lanes(Lanes64{load_half(s + x * s_stride), 0});
+    };
+    const Lanes r0 = row(0), r1 = row(1), r2 = row(2), r3 = row(3);
+    const auto put = [&](Lanes v, int y) {  // two rows of four
+        const auto halves = Lanes64(v);
+        const std::int64_t upper = halves[0], lower = halves[1];
+        __builtin_memcpy(d + y * stride, &upper, sizeof upper);
+        __builtin_memcpy(d + (y + 1) * stride, &lower, sizeof lower);
+    };
+    const Lanes a = interleave_low(r0, r2), b = interleave_low(r1, r3);
+    put(interleave_low(a, b), 0);
+    put(interleave_high(a, b), 2);
+    if constexpr (kEight) {
+        const Lanes c = interleave_high(r0, r2), e = interleave_high(r1, r3);
+        put(interleave_low(c, e), 4);
+        put(interleave_high(c, e), 6);
+    }
+}
+
+void transpose(const Sample* src, int w, int h, Sample* dst, std::ptrdiff_t stride) {
+    if (h == 4) {
+        for (int x = 0; x < w; x += 4) transpose_tile<false>(src + x * h, h, dst + x, stride);
+        return;
+    }
+    for (int y = 0; y < h; y += 8)
+        for (int x = 0; x < w; x += 4) transpose_tile<true>(src + x * h + y, h, dst + y * stride + x, stride);
+}
+
 }  // namespace
 }  // namespace IDSE_SIMD_LEVEL
 }  // namespace idse::vvc

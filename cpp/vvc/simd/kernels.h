@@ -26,6 +26,8 @@ struct Kernels {
     // Rows of an angular mode as if it were vertical; see angular_rows.inl. interpolation: of angular.h.
     void (*angular_rows)(const std::int16_t* main, const std::int16_t* side, int angle, int interpolation,
                          int width, int height, Sample* dst, std::ptrdiff_t stride);
+    // dst (w x h) = transpose of src (h wide, rows without padding).
+    void (*transpose)(const Sample* src, int w, int h, Sample* dst, std::ptrdiff_t stride);
     // Planar and DC with their PDPC, from the lines above and to the left (corner first); value: of DC.
     void (*planar)(const std::int16_t* top, const std::int16_t* left, int w, int h, Sample* dst,
                    std::ptrdiff_t stride);

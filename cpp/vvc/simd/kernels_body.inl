@@ -43,8 +43,8 @@ namespace idse::vvc {
 namespace IDSE_SIMD_LEVEL {
 namespace {
 
-constexpr Kernels kTable = {satd,   sse, subtract,     reconstruct, angular_rows,
-                            planar, dc,  forward_dct2, inverse_dct2};
+constexpr Kernels kTable = {satd,      sse,    subtract, reconstruct,  angular_rows,
+                            transpose, planar, dc,       forward_dct2, inverse_dct2};
 
 }  // namespace
 }  // namespace IDSE_SIMD_LEVEL

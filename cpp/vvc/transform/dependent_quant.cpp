@@ -199,6 +199,11 @@ class Trellis {
           scan_(scan_order(params.log2_w, params.log2_h)),
           costs_(params, lambda, contexts) {
         inverse_scale_ = (std::int64_t{1} << (scaling_.shift() + kInverseBits)) / scaling_.scale();
+        for (int index = 0; index < kTabulated; index++) {
+            const std::int32_t recon = scaling_.reconstruct(index);
+            const Cost square = scaling_.distortion_change(0, recon);
+            distortion_[index] = {square, square - scaling_.distortion_change(1, recon)};
+        }
         for (size_t g = 0; g < size_t(scan_.groups); g++)
             group_at_[scan_.group_y[g]][scan_.group_x[g]] = std::uint8_t(g);
         for (auto& paths : paths_) {
@@ -213,6 +218,7 @@ class Trellis {
   private:
     static constexpr int kInverseBits = 20;
     static constexpr int kBinsOfPosition = 4;
+    static constexpr int kTabulated = 8;
 
     void make_options(std::int32_t abs_coeff, Options& o) const;
     void enter_group(int group, bool forced_skip);
@@ -244,6 +250,10 @@ class Trellis {
     const ScanOrder& scan_;
     CostTables costs_;
     std::int64_t inverse_scale_;
+    // distortion_change() of the first indices, which is linear in the coefficient.
+    struct {
+        Cost square, slope;
+    } distortion_[kTabulated];
     std::uint8_t group_at_[8][8];
 
     Path paths_[2][kStates + 1];  // the one more is where paths start
@@ -261,6 +271,7 @@ inline __attribute__((always_inline)) void Trellis::make_options(std::int32_t ab
     // Four neighbouring indices 2k - (state >> 1), one for each quantiser and parity, around the coefficient.
     const std::int64_t twice = (abs_coeff * inverse_scale_) >> (kInverseBits - 1);
     const int first = int(std::clamp<std::int64_t>((twice - 3) >> 1, 1, 2 * kMaxLevel - 3));
+    const bool table = first <= kTabulated - 4;
     // Index modulo 4 by quantiser and parity of the level.
     constexpr int kResidue[2][2] = {{0, 2}, {3, 1}};
     for (int quantiser = 0; quantiser < 2; quantiser++)
@@ -268,7 +279,8 @@ inline __attribute__((always_inline)) void Trellis::make_options(std::int32_t ab
             const int index = first + ((kResidue[quantiser][parity] - first) & 3);
             o.level[quantiser][parity] = (index + 1) >> 1;
             o.distortion[quantiser][parity] =
-                scaling_.distortion_change(abs_coeff, scaling_.reconstruct(index));
+                table ? distortion_[index].square - distortion_[index].slope * abs_coeff
+                      : scaling_.distortion_change(abs_coeff, scaling_.reconstruct(index));
         }
     o.small = first <= 3;
 }
