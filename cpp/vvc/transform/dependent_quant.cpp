@@ -140,8 +140,13 @@ struct Source {
 };
 constexpr Source kSources[kStates] = {
     {{0, 0, 1, kStart}}, {{2, 2, 3, 0}}, {{1, 1, 0, kStart}}, {{3, 3, 2, 0}}};
-// Zero, even or odd: what the level of a kind is.
-constexpr std::uint8_t kChoice[kStates][4] = {{0, 1, 2, 1}, {0, 1, 2, 0}, {0, 1, 2, 2}, {0, 1, 2, 0}};
+constexpr std::uint32_t from_bytes(const Source& source) {
+    std::uint32_t bytes = 0;
+    for (unsigned kind = 0; kind < 4; kind++) bytes |= std::uint32_t(source.from[kind]) << (8 * kind);
+    return bytes;
+}
+constexpr std::uint32_t kFromBytes[kStates] = {from_bytes(kSources[0]), from_bytes(kSources[1]),
+                                               from_bytes(kSources[2]), from_bytes(kSources[3])};
 // Level of a state reached by a kind below kSkip.
 inline int level_of(const Options& o, int state, int kind) {
     return kind == kZero ? 0 : kind == kFirst ? o.level[0][state >> 1] : o.level[state & 1][kind - kEven];
@@ -355,38 +360,41 @@ void Trellis::advance(int group, int k, const Options& options) {
                 4 +
             kFirst;
 
-    // What the levels, zero, even and odd, of each quantiser do to a path.
+    // What the levels of each kind do to a path: which row of additions to the cells, and how many bins, a
+    // byte per kind. Positions wait for each other, and shifts are faster than memory.
     const Spread& spread = kSpreads[size_t(k)];
-    alignas(16) Packed large[2][2][kGroupSize];
-    const Packed* added[2][3];
-    std::int64_t bins[2][3];
-    for (int q = 0; q < 2; q++) {
-        added[q][0] = spread.added[0];
-        bins[q][0] = 1;
-        for (int parity = 0; parity < 2; parity++) {
+    alignas(16) Packed large[kPlain ? 1 : 5][kGroupSize];
+    const Packed(*const rows)[kGroupSize] = kPlain ? spread.added : large;
+    std::uint32_t row_of[2] = {}, bins_of[2] = {1, 1};
+    if constexpr (!kPlain) std::memset(large[0], 0, sizeof large[0]);
+    for (unsigned q = 0; q < 2; q++)
+        for (unsigned parity = 0; parity < 2; parity++) {
             const int level = options.level[q][parity];
-            bins[q][1 + parity] = level == 1 ? 2 : 4;
-            if constexpr (kPlain) {
-                added[q][1 + parity] = spread.added[level];
-            } else {
+            const unsigned row = kPlain ? unsigned(level) : 1 + 2 * q + parity;
+            row_of[q] |= row << (8 * (kEven + parity));
+            bins_of[q] |= (level == 1 ? 2u : 4u) << (8 * (kEven + parity));
+            if constexpr (!kPlain) {
                 const Packed packed = packed_level(level);
-                for (int c = 0; c < kGroupSize; c++) large[q][parity][c] = spread.see[c] & packed;
-                added[q][1 + parity] = large[q][parity];
+                for (int c = 0; c < kGroupSize; c++) large[row][c] = spread.see[c] & packed;
             }
         }
-    }
     const auto reach = [&](auto state) {
         constexpr int s = state;
-        constexpr Source source = kSources[s];
-        Cost key = std::min(even_key[source.from[kEven]], odd_key[source.from[kOdd]]);
-        if constexpr (s == 0 || s == 2) key = std::min(key, first_key[s >> 1]);
-        const auto kind = Kind(key & 3);
-        decisions_[i][s] = kind;
-        const Path& from = before[kSources[s].from[kind]];
-        const int choice = kChoice[s][kind];
+        Cost key = std::min(even_key[kSources[s].from[kEven]], odd_key[kSources[s].from[kOdd]]);
+        std::uint32_t row = row_of[s & 1], bins = bins_of[s & 1];
+        if constexpr (s == 0 || s == 2) {
+            key = std::min(key, first_key[s >> 1]);
+            // Its level is the even or odd one of the first quantiser.
+            constexpr int kSame = s == 0 ? kEven : kOdd;
+            row |= (row >> (8 * kSame) & 0xff) << (8 * kFirst);
+            bins |= (bins >> (8 * kSame) & 0xff) << (8 * kFirst);
+        }
+        const auto kind = unsigned(key & 3);
+        decisions_[i][s] = Kind(kind);
+        const Path& from = before[kFromBytes[s] >> (8 * kind) & 0xff];
         const bool inferred = !kPlain && k == 0 && group > 0 && !from.any();
-        extend<kRich>(after[s], from, key >> 2, spread, added[s & 1][choice], bins[s & 1][choice] - inferred,
-                      choice == 0);
+        extend<kRich>(after[s], from, key >> 2, spread, rows[row >> (8 * kind) & 0xff],
+                      std::int64_t(bins >> (8 * kind) & 0xff) - inferred, kind == kZero);
     };
     reach(std::integral_constant<int, 0>{});
     reach(std::integral_constant<int, 1>{});
