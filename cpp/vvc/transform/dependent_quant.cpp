@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "scaling.h"
+#include "trellis_templates.h"
 
 namespace idse::vvc {
 
@@ -18,86 +19,7 @@ constexpr int kStates = 4;
 constexpr std::uint8_t kNone = 4;  // slot of a subblock without levels
 constexpr int kStart = 4;          // where paths start, besides the states 0..3
 
-// What a level adds to the template of the positions that see it: sum of |level| (saturating: beyond 48 the
-// Rice parameter doesn't change) in bits 0..7, template_pass1() in bits 8..12, count in bits 13..15.
-using Packed = std::uint16_t;
-typedef Packed PackedLanes __attribute__((vector_size(16)));
-constexpr int kPackedLevels = 52;
-constexpr Packed pack(int level) {
-    return level == 0 ? Packed(0) : Packed(std::min(level, 51) | (template_pass1(level) << 8) | (1 << 13));
-}
-constexpr std::array<Packed, kPackedLevels> make_packed() {
-    std::array<Packed, kPackedLevels> all{};
-    for (int i = 0; i < kPackedLevels; i++) all[size_t(i)] = pack(i);
-    return all;
-}
-constexpr std::array<Packed, kPackedLevels> kPacked = make_packed();
-inline Packed packed_level(int level) {
-    return kPacked[size_t(level < kPackedLevels ? level : kPackedLevels - 2 + (level & 1))];
-}
-
-// Scan positions inside a 4x4 subblock: x = kInX[k], y = kInY[k].
-constexpr std::array<std::uint8_t, kGroupSize> kInX = {0, 0, 1, 0, 1, 2, 0, 1, 2, 3, 1, 2, 3, 2, 3, 3};
-constexpr std::array<std::uint8_t, kGroupSize> kInY = {0, 1, 0, 2, 1, 0, 3, 2, 1, 0, 3, 2, 1, 3, 2, 3};
-constexpr bool sees(int dx, int dy) {  // is a neighbour at this offset in the template?
-    return (dy == 0 && (dx == 1 || dx == 2)) || (dx == 0 && (dy == 1 || dy == 2)) || (dx == 1 && dy == 1);
-}
-
-// What a level at position k does to the cells of its subblock: its own template goes, where `keep` is zero,
-// and the level is added where `see` is all ones (the positions that see it, and its own). added: that of the
-// small levels.
-struct Spread {
-    alignas(16) Packed see[kGroupSize];
-    alignas(16) Packed keep[kGroupSize];
-    alignas(16) Packed added[4][kGroupSize];
-};
-constexpr std::array<Spread, kGroupSize> make_spreads() {
-    std::array<Spread, kGroupSize> all{};
-    for (size_t k = 0; k < kGroupSize; k++)
-        for (size_t i = 0; i < kGroupSize; i++) {
-            all[k].see[i] = i == k || sees(kInX[k] - kInX[i], kInY[k] - kInY[i]) ? 0xffff : 0;
-            all[k].keep[i] = i == k ? 0 : 0xffff;
-            for (int level = 0; level < 4; level++)
-                all[k].added[level][i] = Packed(all[k].see[i] & pack(level));
-        }
-    return all;
-}
-constexpr std::array<Spread, kGroupSize> kSpreads = make_spreads();
-
-// Positions that see levels of the subblocks to the right, below, and right and below.
-struct CrossLink {
-    std::uint8_t to = 0;    // position in this subblock
-    std::uint8_t from = 0;  // position in the neighbour
-};
-template <int kCount>
-constexpr std::array<CrossLink, size_t(kCount)> make_links(int group_dx, int group_dy) {
-    std::array<CrossLink, size_t(kCount)> links{};
-    size_t n = 0;
-    for (size_t to = 0; to < kGroupSize; to++)
-        for (size_t from = 0; from < kGroupSize; from++)
-            if (sees(kInX[from] + 4 * group_dx - kInX[to], kInY[from] + 4 * group_dy - kInY[to]))
-                links[n++] = {std::uint8_t(to), std::uint8_t(from)};
-    return links;
-}
-constexpr auto kLinksRight = make_links<15>(1, 0);
-constexpr auto kLinksBelow = make_links<15>(0, 1);
-constexpr auto kLinksCorner = make_links<1>(1, 1);
-
-// Context parts by the upper byte of a template.
-struct TemplateContexts {
-    std::array<std::uint8_t, 256> sig{};
-    std::array<std::uint8_t, 256> gtx{};
-};
-constexpr TemplateContexts make_template_contexts() {
-    TemplateContexts c{};
-    for (int t = 0; t < 256; t++) {
-        const int sum_pass1 = t & 31, count = t >> 5;
-        c.sig[size_t(t)] = std::uint8_t(std::min((sum_pass1 + 1) >> 1, 3));
-        c.gtx[size_t(t)] = std::uint8_t(std::clamp(sum_pass1 - count, 0, 4));
-    }
-    return c;
-}
-constexpr TemplateContexts kTemplateContexts = make_template_contexts();
+using namespace trellis;
 
 // Best way to a state of the quantiser, with what its context choices need. Cells after the current position
 // hold the packed levels of this subblock, the others their template so far.
@@ -204,6 +126,8 @@ class Trellis {
           scan_(scan_order(params.log2_w, params.log2_h)),
           costs_(params, lambda, contexts) {
         inverse_scale_ = (std::int64_t{1} << (scaling_.shift() + kInverseBits)) / scaling_.scale();
+        // Up to here make_options() has 1 for the first index.
+        small_limit_ = ((std::int64_t{7} << (kInverseBits - 1)) - 1) / inverse_scale_;
         for (int index = 0; index < kTabulated; index++) {
             const std::int32_t recon = scaling_.reconstruct(index);
             const Cost square = scaling_.distortion_change(0, recon);
@@ -255,6 +179,7 @@ class Trellis {
     const ScanOrder& scan_;
     CostTables costs_;
     std::int64_t inverse_scale_;
+    std::int64_t small_limit_;
     // distortion_change() of the first indices, which is linear in the coefficient.
     struct {
         Cost square, slope;
@@ -274,6 +199,18 @@ class Trellis {
 
 inline __attribute__((always_inline)) void Trellis::make_options(std::int32_t abs_coeff, Options& o) const {
     // Four neighbouring indices 2k - (state >> 1), one for each quantiser and parity, around the coefficient.
+    if (abs_coeff <= small_limit_) {
+        // The first four: most coefficients.
+        constexpr int kIndex[2][2] = {{4, 2}, {3, 1}};
+        for (int quantiser = 0; quantiser < 2; quantiser++)
+            for (int parity = 0; parity < 2; parity++) {
+                const auto& d = distortion_[kIndex[quantiser][parity]];
+                o.level[quantiser][parity] = 2 - parity;
+                o.distortion[quantiser][parity] = d.square - d.slope * abs_coeff;
+            }
+        o.small = true;
+        return;
+    }
     const std::int64_t twice = (abs_coeff * inverse_scale_) >> (kInverseBits - 1);
     const int first = int(std::clamp<std::int64_t>((twice - 3) >> 1, 1, 2 * kMaxLevel - 3));
     const bool table = first <= kTabulated - 4;
