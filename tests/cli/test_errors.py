@@ -231,9 +231,10 @@ def noise(tmp_path) -> Path:
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_encode_leaves_nothing(noise, sent):
-    arguments = ("encode", str(noise), "--importance", "activity", "--qp", "10", "--preset", "slower")
+    arguments = ("encode", str(noise), "--importance", "activity", "--qp", "10", "--preset", "medium")
     process = run(noise.parent, *arguments)
     while "_native" not in Path(f"/proc/{process.pid}/maps").read_text():
+        assert process.poll() is None, process.communicate()
         time.sleep(0.1)
     time.sleep(1)  # now it reads, makes the map or encodes
     process.send_signal(sent)
