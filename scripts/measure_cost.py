@@ -4,10 +4,10 @@
 1. A uniform map must give the very bytes of an unweighted encode (units 1, 8 and 64, with and without chroma planes,
    two values, with every weight scope).
 2. CPU time of an encode with weights over one without: runs alternate, the figure is the median of the pairs'
-   ratios. `slight` is a map of random weights within 2 % of 1: every weighted path works, yet the stream
-stays nearly the same, so this is the cost of the weights themselves. `activity` and `yolox_nano` are real
-maps: they move bits, and with them the work; their ratio of bytes stands beside. 3. CPU time of the map per
-picture, beside the encode's.
+   ratios. `slight` is a map of random weights within 2 % of 1: every weighted path works, yet the stream stays
+   nearly the same, so this is the cost of the weights themselves. `activity` and `yolox_nano` are real maps:
+   they move bits, and with them the work; their ratio of bytes stands beside.
+3. CPU time of the map per picture, beside the encode's.
 """
 
 from __future__ import annotations

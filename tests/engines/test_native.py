@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from idse.engines import EncodeSettings, WeightScope, get_engine
 from idse.errors import IdseError
+from idse.importance.shaping import shape_frame
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame
 from idse.media.video import decode_vvc
@@ -131,6 +133,26 @@ def test_chroma_ratio_becomes_a_qp_offset(engine, small_frame, ramp):
     stats = engine.encode([small_frame], ramp, FAST).frames[0]
     assert stats.cb_qp_offset < 0
     assert stats.cr_qp_offset < stats.cb_qp_offset
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.2, 2.0, float("inf")])
+@pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0])
+def test_chroma_gains_are_those_of_the_numpy_shaping(engine, tau, exponent):
+    grey = Frame.from_rgb(np.full((64, 64, 3), 90, np.uint8))
+    rng = np.random.default_rng(5)
+    offsets = set()
+    for ratio in (0.05, 0.6, 3.0, 20.0):
+        raw = (
+            rng.lognormal(0, 1, (1, 3, 8, 8)).astype(np.float32)
+            * np.float32([1, ratio, 1 / ratio])[:, None, None]
+        )
+        settings = EncodeSettings(preset=0, tau=tau, exponent=exponent)
+        stats = engine.encode([grey], WeightMap(64, 64, 3, raw), settings).frames[0]
+        _, gains = shape_frame(raw[0], tau, exponent)
+        expected = [min(12, max(-12, round(-3 * math.log2(gain)))) for gain in gains]
+        assert [stats.cb_qp_offset, stats.cr_qp_offset] == expected
+        offsets.update(expected)
+    assert (offsets == {0}) == (exponent == 0 or math.isinf(tau))
 
 
 def test_tiles(engine, small_frame, ramp):
