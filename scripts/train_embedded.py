@@ -16,13 +16,11 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import io
 import json
 import math
 import platform
 import random
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,14 +29,18 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, UnidentifiedImageError
 from torch import nn
 
 from idse.errors import IdseError
+from idse.experiments.progress import Progress
+from idse.experiments.teachers import (
+    TeacherCache,
+    TeacherSettings,
+    combined_target,
+    file_hash,
+)
 from idse.features import embedded
-from idse.features.base import FeatureExtractor
 from idse.importance.api import activity_map
-from idse.importance.planes import planes_to_rgb, planes_to_tensors
 from idse.media.frame import Frame
 
 BLOCK = embedded.BLOCK
@@ -46,22 +48,6 @@ SAMPLES = torch.tensor([64.0, 16.0, 16.0]).view(3, 1, 1)
 """Samples of Y, Cb and Cr in a block of 4:2:0."""
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
-
-
-@dataclass(frozen=True)
-class TeacherSettings:
-    """How the teacher maps are made.
-
-    Attributes:
-        rows: Rows of each sketch.
-        qualities: JPEG qualities of the degraded pictures at which the detectors are looked at too.
-        parts: Weights of the three parts of the map: Jacobian at the picture, Jacobian at the degraded pictures,
-            and measured share of the feature error (gradient of the feature distance times error, over error squared).
-    """
-
-    rows: int = 4
-    qualities: tuple[int, ...] = (15, 35, 60)
-    parts: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
 @dataclass
@@ -75,170 +61,6 @@ class Sample:
 
     picture: torch.Tensor
     target: torch.Tensor
-
-
-# --- teachers ---
-
-
-def load_rgb(path: Path) -> Image.Image:
-    """A picture as RGB.
-
-    Raises:
-        IdseError: It cannot be read.
-    """
-    try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    except (OSError, UnidentifiedImageError, ValueError) as error:
-        raise IdseError(f"{path}: cannot read the picture ({type(error).__name__})") from None
-
-
-def make_view(image: Image.Image, view: int, seed: str) -> np.ndarray:
-    """View 0 is the picture itself; the others are random, decided by `seed`. Sides become multiples of 8."""
-    if view > 0:
-        rng = random.Random(f"{seed}/{view}")
-        share, aspect = math.sqrt(rng.uniform(0.35, 1.0)), math.sqrt(rng.uniform(0.8, 1.25))
-        width = max(BLOCK, min(image.width, int(image.width * share * aspect)))
-        height = max(BLOCK, min(image.height, int(image.height * share / aspect)))
-        left, top = rng.randint(0, max(0, image.width - width)), rng.randint(0, max(0, image.height - height))
-        scale = rng.uniform(440, 660) / max(width, height)
-        size = max(BLOCK, round(width * scale)), max(BLOCK, round(height * scale))
-        image = image.crop((left, top, left + width, top + height)).resize(size, Image.Resampling.LANCZOS)
-        if rng.random() < 0.5:
-            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        if rng.random() < 0.5:
-            gamma, gain = rng.uniform(0.7, 1.4), rng.uniform(0.85, 1.1)
-            image = image.point([min(255, round(255 * gain * (v / 255) ** gamma)) for v in range(256)] * 3)
-    if image.width < BLOCK or image.height < BLOCK:
-        image = image.resize((max(BLOCK, image.width), max(BLOCK, image.height)))
-    pixels = np.asarray(image)
-    return pixels[: pixels.shape[0] // BLOCK * BLOCK, : pixels.shape[1] // BLOCK * BLOCK].copy()
-
-
-def degrade(pixels: np.ndarray, quality: int) -> np.ndarray:
-    """The picture after JPEG at this quality."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
-    return np.asarray(Image.open(buffer).convert("RGB"))
-
-
-def _blocks(planes: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Mean per 8x8 luma block of planes `[1, 1, h, w]`: `[3, rows, cols]`."""
-    sizes = (BLOCK, BLOCK // 2, BLOCK // 2)
-    return torch.cat([F.avg_pool2d(p, s)[0] for p, s in zip(planes, sizes, strict=True)])
-
-
-def _normalised(blocks: torch.Tensor) -> torch.Tensor:
-    return blocks / blocks[0].mean().clamp(min=1e-30)
-
-
-def _soften(blocks: torch.Tensor) -> torch.Tensor:
-    kernel = torch.tensor([1.0, 2.0, 1.0])
-    kernel = (kernel[:, None] * kernel / 16).expand(3, 1, 3, 3)
-    return F.conv2d(F.pad(blocks[None], (1, 1, 1, 1), mode="replicate"), kernel, groups=3)[0]
-
-
-def teacher_map(
-    pixels: np.ndarray,
-    detectors: Sequence[FeatureExtractor],
-    settings: TeacherSettings,
-    generator: torch.Generator,
-) -> dict[str, torch.Tensor]:
-    """The teacher's parts for one picture, `[detectors, 3, rows, cols]` each, luma mean 1: clean, coded, share."""
-    clean = Frame.from_rgb(pixels)
-    coded = [Frame.from_rgb(degrade(pixels, q)) for q in settings.qualities]
-    out: dict[str, list[torch.Tensor]] = {"clean": [], "coded": [], "share": []}
-    original = planes_to_tensors(clean)
-    for detector in detectors:
-
-        def features(planes: Sequence[torch.Tensor], detector: FeatureExtractor = detector) -> torch.Tensor:
-            levels = detector.features(planes_to_rgb(planes, clean))
-            return torch.cat([level.flatten() for level in levels])
-
-        def diagonal(f: torch.Tensor, planes: list[torch.Tensor], rows: int) -> torch.Tensor:
-            total = [torch.zeros_like(p) for p in planes]
-            for _ in range(rows):
-                signs = torch.randint(0, 2, f.shape, generator=generator).to(f.dtype).mul_(2).sub_(1)
-                for t, g in zip(total, torch.autograd.grad(f, planes, signs, retain_graph=True), strict=True):
-                    t.addcmul_(g, g)
-            return _blocks(total)
-
-        leaves = [p.clone().requires_grad_() for p in original]
-        f0 = features(leaves)
-        out["clean"].append(_normalised(diagonal(f0, leaves, settings.rows)))
-        f0 = f0.detach()
-        jacobian, gain, energy = torch.zeros(()), torch.zeros(()), torch.zeros(())
-        for frame in coded:
-            leaves = [p.clone().requires_grad_() for p in planes_to_tensors(frame)]
-            errors = [leaf.detach() - p for leaf, p in zip(leaves, original, strict=True)]
-            f1 = features(leaves)
-            slopes = torch.autograd.grad(f1, leaves, (f1 - f0).detach(), retain_graph=True)
-            square = _blocks([e * e for e in errors])
-            scale = 1 / square.mean().clamp(min=1e-12)
-            gain = gain + scale * _blocks([s * e for s, e in zip(slopes, errors, strict=True)])
-            energy = energy + scale * square
-            jacobian = jacobian + diagonal(f1, leaves, max(1, settings.rows // 2))
-        out["coded"].append(_normalised(jacobian) if coded else torch.zeros_like(out["clean"][-1]))
-        if coded:
-            share = (_soften(gain) / (_soften(energy) + 1e-3 * energy.mean())).clamp(min=0)
-            share = share + 0.05 * share.mean((1, 2), keepdim=True)
-            out["share"].append(_normalised(share))
-        else:
-            out["share"].append(torch.zeros_like(out["clean"][-1]))
-    return {name: torch.stack(maps) for name, maps in out.items()}
-
-
-def combined_target(parts: dict[str, torch.Tensor], settings: TeacherSettings) -> torch.Tensor:
-    """Weighted sum of the parts, averaged over the detectors: `[3, rows, cols]`, above 0."""
-    total = torch.zeros(())
-    for weight, name in zip(settings.parts, ("clean", "coded", "share"), strict=True):
-        total = total + weight * parts[name].mean(0)
-    return total.clamp(min=1e-6 * float(total.mean()) + 1e-12)
-
-
-class TeacherCache:
-    """Teacher maps in a folder, one file a view; made where missing.
-
-    The file's name carries a hash of all that decides its contents.
-    """
-
-    def __init__(self, folder: Path, detectors: Sequence[Path], settings: TeacherSettings, seed: int) -> None:
-        """Prepare; the detectors are loaded only when a map is missing.
-
-        Raises:
-            IdseError: The folder cannot be made, or a detector's file not be read.
-        """
-        self.folder, self._paths, self.settings, self.seed = folder, list(detectors), settings, seed
-        self.hashes = {p.name: file_hash(p) for p in detectors}
-        what = [sorted(self.hashes.items()), settings.rows, settings.qualities, seed]
-        self._key = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:10]
-        self._loaded: list[FeatureExtractor] | None = None
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise IdseError(f"{folder}: cannot make the cache folder ({error.strerror})") from None
-
-    def get(self, path: Path, view: int) -> tuple[np.ndarray, dict[str, torch.Tensor]]:
-        """Pixels and the teacher's parts of one view of one picture."""
-        pixels = make_view(load_rgb(path), view, f"{self.seed}/{path.name}")
-        digest = hashlib.sha256(pixels.tobytes()).hexdigest()[:10]
-        file = self.folder / f"{path.stem}-{view}-{self._key}-{digest}.npz"
-        try:
-            with np.load(file) as archive:
-                return pixels, {name: torch.from_numpy(archive[name]).float() for name in archive.files}
-        except (OSError, ValueError, EOFError, KeyError):
-            pass
-        if self._loaded is None:
-            from idse.features.api import load_extractor
-
-            self._loaded = [load_extractor(str(p), device="cpu") for p in self._paths]
-        generator = torch.Generator().manual_seed(int(digest, 16) ^ self.seed)
-        parts = teacher_map(pixels, self._loaded, self.settings, generator)
-        partial = file.with_suffix(".part")
-        with partial.open("wb") as stream:
-            np.savez(stream, clean=parts["clean"], coded=parts["coded"], share=parts["share"])
-        partial.replace(file)
-        return pixels, parts
 
 
 # --- training ---
@@ -456,18 +278,6 @@ def evaluate(
 # --- command line ---
 
 
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file.
-
-    Raises:
-        IdseError: It cannot be read.
-    """
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise IdseError(f"{path}: cannot read it ({error.strerror})") from None
-
-
 def list_pictures(folder: Path) -> list[Path]:
     """The folder's pictures by name.
 
@@ -553,26 +363,6 @@ def check(args: argparse.Namespace) -> None:
         raise IdseError(f"--output {args.output}: no such folder")
 
 
-class Progress:
-    """One line that says how far and how long."""
-
-    def __init__(self, what: str, total: int) -> None:
-        self.what, self.total, self.start, self.last = what, total, time.monotonic(), 0.0
-
-    def __call__(self, done: int, more: str = "") -> None:
-        """Say that `done` of the steps are done, and something more; not too often."""
-        now = time.monotonic()
-        live = sys.stderr.isatty()
-        if done < self.total and now - self.last < (0.5 if live else 15):
-            return
-        self.last, spent = now, now - self.start
-        left = spent / max(done, 1) * (self.total - done)
-        line = f"{self.what} {done}/{self.total}  {spent:.0f} s, {left:.0f} s left{more}"
-        print(
-            f"\r{line}" if live else line, file=sys.stderr, end="\n" if done == self.total or not live else ""
-        )
-
-
 def train(args: argparse.Namespace) -> dict[str, Any]:
     """Do all the steps; what was written into the weights file's metadata.
 
@@ -618,11 +408,11 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
     if args.resume:
         trainer.resume(checkpoint)
     last = min(args.epochs, args.stop_after or args.epochs)
-    say = Progress("epoch", last)
+    say = Progress("epochs", last)
     while trainer.epoch < last:
         excess, squared = trainer.run_epoch()
         trainer.save(checkpoint)
-        say(trainer.epoch, f"  loss {excess:.4f}, log error {squared:.4f}")
+        say(trainer.epoch, f", loss {excess:.4f}, log error {squared:.4f}")
 
     net = trainer.averaged()
     measured = evaluate(net, held, args.contrast, args.masking) if held else {}

@@ -13,7 +13,8 @@ import typer
 
 from idse.cli import options as o
 from idse.cli.output import Bar, last_line, note, print_json
-from idse.engines import EncodeSettings, Engine, WeightScope, get_engine
+from idse.engines import ENGINES, EncodeSettings, Engine, WeightScope, get_engine
+from idse.engines.base import PRESETS
 from idse.errors import IdseError
 from idse.media import raw
 from idse.media.files import check_writable, replacing
@@ -36,7 +37,9 @@ def encode(
         Path | None,
         typer.Option("-o", "--output", help="Stream (default: the input's name with .266), or a folder."),
     ] = None,
-    qp: Annotated[int, typer.Option("--qp", help="Luma QP, 0..63.", rich_help_panel=_STREAM)] = 32,
+    qp: Annotated[
+        int, typer.Option("--qp", help="Luma QP, 0..63.", rich_help_panel=_STREAM)
+    ] = EncodeSettings.qp,
     target_bytes: Annotated[
         int | None,
         typer.Option("--target-bytes", help="Bytes wanted for each frame.", rich_help_panel=_STREAM),
@@ -50,7 +53,7 @@ def encode(
         typer.Option(
             "--preset", help="faster, fast, medium, slow, slower, or 0..4.", rich_help_panel=_STREAM
         ),
-    ] = "medium",
+    ] = PRESETS[EncodeSettings.preset],
     threads: Annotated[
         int,
         typer.Option(
@@ -59,7 +62,9 @@ def encode(
             rich_help_panel=_STREAM,
         ),
     ] = 1,
-    ctu: Annotated[int, typer.Option("--ctu", help="64 or 128.", rich_help_panel=_STREAM)] = 128,
+    ctu: Annotated[
+        int, typer.Option("--ctu", help="64 or 128.", rich_help_panel=_STREAM)
+    ] = EncodeSettings.ctu_size,
     dual_tree: Annotated[
         bool,
         typer.Option(
@@ -80,23 +85,23 @@ def encode(
         int, typer.Option("--cr-qp-offset", help="-12..12.", rich_help_panel=_STREAM)
     ] = 0,
     engine: Annotated[
-        str, typer.Option("--engine", help="The encoder: native.", rich_help_panel=_STREAM)
-    ] = "native",
-    importance: o.Importance = "jacobian",
-    detector: o.Detector = "embedded",
+        str, typer.Option("--engine", help=f"The encoder: {', '.join(ENGINES)}.", rich_help_panel=_STREAM)
+    ] = ENGINES[0],
+    importance: o.Importance = ImportanceSettings.method,
+    detector: o.Detector = ImportanceSettings.detector,
     weights: o.Weights = None,
     nodes: o.Nodes = None,
-    proj_dim: o.ProjDim = 4,
-    sketch: o.Sketch = "rademacher",
-    seed: o.Seed = 0,
-    rounds: o.Rounds = 1,
-    noise: o.Noise = 0.0,
-    unit: o.Unit = 8,
+    proj_dim: o.ProjDim = ImportanceSettings.proj_dim,
+    sketch: o.Sketch = ImportanceSettings.sketch,
+    seed: o.Seed = ImportanceSettings.seed,
+    rounds: o.Rounds = ImportanceSettings.rounds,
+    noise: o.Noise = ImportanceSettings.noise_sigma,
+    unit: o.Unit = 1 << ImportanceSettings.log2_unit,
     tiles: o.Tiles = False,
-    device: o.Device = "auto",
-    tau: o.Tau = 0.2,
-    exponent: o.Exponent = 0.5,
-    clip_qp: o.ClipQp = 6.0,
+    device: o.Device = ImportanceSettings.device,
+    tau: o.Tau = EncodeSettings.tau,
+    exponent: o.Exponent = EncodeSettings.exponent,
+    clip_qp: o.ClipQp = EncodeSettings.clip_qp,
     weight_scope: Annotated[
         str,
         typer.Option(

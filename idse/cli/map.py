@@ -9,6 +9,7 @@ import typer
 
 from idse.cli import options as o
 from idse.cli.output import Bar, print_json
+from idse.engines import EncodeSettings
 from idse.errors import IdseError
 from idse.media.files import check_writable, replacing
 from idse.media.io import read_frames
@@ -27,21 +28,21 @@ def map_(
     roi: Annotated[
         Path | None, typer.Option("--roi", help="Delta QPs for kvazaar and uvg266 (.bin: binary).")
     ] = None,
-    importance: o.Importance = "jacobian",
-    detector: o.Detector = "embedded",
+    importance: o.Importance = ImportanceSettings.method,
+    detector: o.Detector = ImportanceSettings.detector,
     weights: o.Weights = None,
     nodes: o.Nodes = None,
-    proj_dim: o.ProjDim = 4,
-    sketch: o.Sketch = "rademacher",
-    seed: o.Seed = 0,
-    rounds: o.Rounds = 1,
-    noise: o.Noise = 0.0,
-    unit: o.Unit = 8,
+    proj_dim: o.ProjDim = ImportanceSettings.proj_dim,
+    sketch: o.Sketch = ImportanceSettings.sketch,
+    seed: o.Seed = ImportanceSettings.seed,
+    rounds: o.Rounds = ImportanceSettings.rounds,
+    noise: o.Noise = ImportanceSettings.noise_sigma,
+    unit: o.Unit = 1 << ImportanceSettings.log2_unit,
     tiles: o.Tiles = False,
-    device: o.Device = "auto",
-    tau: o.Tau = 0.2,
-    exponent: o.Exponent = 0.5,
-    clip_qp: o.ClipQp = 6.0,
+    device: o.Device = ImportanceSettings.device,
+    tau: o.Tau = EncodeSettings.tau,
+    exponent: o.Exponent = EncodeSettings.exponent,
+    clip_qp: o.ClipQp = EncodeSettings.clip_qp,
     size: o.Size = None,
     bit_depth: o.BitDepth = None,
     chroma: o.Chroma = None,
