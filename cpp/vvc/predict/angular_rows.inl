@@ -37,14 +37,12 @@ template <RowFilter kFilter>
 inline Lanes interpolate(const RefSample* ref, const RowTaps<kFilter>& taps) {
     const Lanes* const f = taps.f;
     if constexpr (kFilter == kCopyRow) return load(ref + 1);
-    // At most 32 * 1023 + 16: fits 16 bits.
-    if constexpr (kFilter == kLinearRow)
-        return Lanes(UnsignedLanes(f[0] * load(ref + 1) + f[1] * load(ref + 2) + 16) >> 5);
-    // All taps are positive with sum 64: at most 64 * 1023 + 32, which fits 16 bits without a sign.
-    if constexpr (kFilter == kGaussianRow) {
-        const auto product = [&](int i) { return UnsignedLanes(f[i]) * UnsignedLanes(load(ref + i)); };
-        return Lanes((product(0) + product(1) + product(2) + product(3) + 32) >> 6);
-    }
+    // Without a sign: lanes beyond the row may hold anything and wrap around.
+    const auto product = [&](int tap, int i) { return UnsignedLanes(f[tap]) * UnsignedLanes(load(ref + i)); };
+    // At most 32 * 1023 + 16, and (all taps positive, their sum 64) 64 * 1023 + 32: both fit 16 bits.
+    if constexpr (kFilter == kLinearRow) return Lanes((product(0, 1) + product(1, 2) + 16) >> 5);
+    if constexpr (kFilter == kGaussianRow)
+        return Lanes((product(0, 0) + product(1, 1) + product(2, 2) + product(3, 3) + 32) >> 6);
     if constexpr (kFilter == kCubicRow) {
         const Lanes r0 = load(ref), r1 = load(ref + 1), r2 = load(ref + 2), r3 = load(ref + 3);
         const Lanes32 low =
@@ -87,8 +85,10 @@ struct RowPdpc {
                            : Lanes{s[i[0]], s[i[1]], s[i[2]], s[i[3]], s[i[4]], s[i[5]], s[i[6]], s[i[7]]};
         // The weighted difference and the rounding take 17 bits with a sign: a bias makes it 16 without one.
         constexpr int kBias = 511;
-        const Lanes product = weight[x >> 3] * (target - v) + (32 + (kBias << 6));
-        return v + Lanes(UnsignedLanes(product) >> 6) - kBias;
+        const UnsignedLanes difference = UnsignedLanes(target) - UnsignedLanes(v);
+        const UnsignedLanes product =
+            UnsignedLanes(weight[x >> 3]) * difference + std::uint16_t(32 + (kBias << 6));
+        return Lanes(UnsignedLanes(v) + (product >> 6) - std::uint16_t(kBias));
     }
 };
 
