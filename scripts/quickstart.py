@@ -13,7 +13,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 OUT = Path("out")
 QP = "37"
-_TITLE = 24  # pixels above each picture
+_SIDE = 800  # a picture's longest side in the sheet, pixels
+_TITLE = 36  # pixels above each picture
+_GAP = 12  # between pictures
 
 
 def idse(*arguments: str) -> dict[str, Any]:
@@ -37,16 +39,21 @@ def photograph() -> Path:
 
 
 def side_by_side(panels: list[tuple[str, Path]], target: Path) -> None:
-    """Write pictures next to each other under their titles."""
-    pictures = [(title, Image.open(path).convert("RGB")) for title, path in panels]
-    width = sum(p.width for _, p in pictures)
-    sheet = Image.new("RGB", (width, _TITLE + max(p.height for _, p in pictures)), "white")
+    """Write four pictures in two rows, each under its title."""
+    font = ImageFont.load_default(size=_TITLE // 2)
+    pictures = []
+    for title, path in panels:
+        picture = Image.open(path).convert("RGB")
+        picture.thumbnail((_SIDE, _SIDE))
+        pictures.append((title, picture))
+    width = max(picture.width for _, picture in pictures) + _GAP
+    height = max(picture.height for _, picture in pictures) + _TITLE
+    sheet = Image.new("RGB", (2 * width + _GAP, 2 * height + _GAP), "white")
     draw = ImageDraw.Draw(sheet)
-    x = 0
-    for title, picture in pictures:
-        draw.text((x + 6, 5), title, fill="black", font=ImageFont.load_default())
-        sheet.paste(picture, (x, _TITLE))
-        x += picture.width
+    for i, (title, picture) in enumerate(pictures):
+        x, y = _GAP + i % 2 * width, i // 2 * height
+        draw.text((x, y + _TITLE // 4), title, fill="black", font=font)
+        sheet.paste(picture, (x, y + _TITLE))
     sheet.save(target)
 
 
@@ -60,22 +67,22 @@ def main() -> None:
 
     idse("map", str(picture), "-o", str(OUT / f"{name}.idsew"), "--heatmap", str(heat))
     figures = {
-        "plain": idse(
+        "without importance": idse(
             "encode", str(picture), "-o", str(plain), "--qp", QP, "--importance", "none", "--verify"
         ),
-        "IDSE": idse("encode", str(picture), "-o", str(idse_stream), "--qp", QP, "--verify"),
+        "with importance": idse("encode", str(picture), "-o", str(idse_stream), "--qp", QP, "--verify"),
     }
-    panels = [("original", picture)]
+    panels = [(f"original: {picture.stat().st_size} bytes", picture)]
     for (title, figure), stream in zip(figures.items(), (plain, idse_stream), strict=True):
         decoded = stream.with_suffix(".png")
         idse("decode", str(stream), "-o", str(decoded))
-        panels.append((f"{title}: {figure['bytes']} bytes, {figure['psnr']:.2f} dB", decoded))
-    side_by_side([*panels, ("importance (embedded detector)", heat)], sheet)
+        panels.append((f"{title}, QP {QP}: {figure['bytes']} bytes, {figure['psnr']:.2f} dB", decoded))
+    side_by_side([panels[0], ("importance (embedded detector)", heat), *panels[1:]], sheet)
 
-    print(f"\n{'':10}{'bytes':>8}{'bpp':>9}{'PSNR':>10}{'map':>9}{'encode':>9}")
+    print(f"\n{'':20}{'bytes':>8}{'bpp':>9}{'PSNR':>10}{'map':>9}{'encode':>9}")
     for title, figure in figures.items():
         print(
-            f"{title:10}{figure['bytes']:8}{figure['bpp']:9.4f}{figure['psnr']:7.2f} dB"
+            f"{title:20}{figure['bytes']:8}{figure['bpp']:9.4f}{figure['psnr']:7.2f} dB"
             f"{figure['map_seconds']:7.2f} s{figure['encode_seconds']:7.2f} s"
         )
     print(f"Both decode to the encoder's samples in FFmpeg. Look at {sheet}")
