@@ -232,7 +232,8 @@ def noise(tmp_path) -> Path:
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_encode_leaves_nothing(noise, sent):
     arguments = ("encode", str(noise), "--importance", "activity", "--qp", "10", "--preset", "medium")
-    process = run(noise.parent, *arguments)
+    # As from a terminal, whatever started pytest: shells have background jobs ignore Ctrl-C.
+    process = run(noise.parent, *arguments, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     while "_native" not in Path(f"/proc/{process.pid}/maps").read_text():
         assert process.poll() is None, process.communicate()
         time.sleep(0.1)
