@@ -64,7 +64,7 @@ class EncodeError : public std::invalid_argument {
     using std::invalid_argument::invalid_argument;
 };
 
-// Called after each CTU row (or frame) with the share done, 0..1, from one thread at a time; return false to
+// Called after each CTU with the share done, 0..1, from one thread at a time; return false to
 // stop (encode() then throws Interrupted).
 using ProgressCallback = std::function<bool(double)>;
 class Interrupted : public std::runtime_error {

@@ -25,8 +25,8 @@ namespace {
 // Codes CTU rows; one coder of the whole slice, or with WPP a substream per row and rows in parallel.
 class SliceCoder {
   public:
-    SliceCoder(const FrameContext& context, FrameState& state, const std::function<void(double)>& rows_done)
-        : context_(context), state_(state), rows_done_(rows_done) {
+    SliceCoder(const FrameContext& context, FrameState& state, const std::function<void(double)>& coded)
+        : context_(context), state_(state), coded_(coded) {
         const int ctu = context.limits.ctu_size;
         cols_ = (context.limits.picture_width + ctu - 1) / ctu;
         rows_ = (context.limits.picture_height + ctu - 1) / ctu;
@@ -46,9 +46,10 @@ class SliceCoder {
         int search_qp = context_.slice_qp, writer_qp = context_.slice_qp;
         CtuLog log;
         for (int row = 0; row < rows_; row++) {
-            for (int col = 0; col < cols_; col++)
+            for (int col = 0; col < cols_; col++) {
                 code_ctu(search, writer, log, col, row, search_qp, writer_qp);
-            rows_done_(double(row + 1) / rows_);
+                coded_(double(row * cols_ + col + 1) / (rows_ * cols_));
+            }
         }
         writer.terminate(1);  // end_of_slice_one_bit
         return writer.finish();
@@ -114,24 +115,23 @@ class SliceCoder {
             if (col == 0) sync_[size_t(row)] = writer.contexts;
             ctus_done_[size_t(row)]++;
             advanced_.notify_all();
+            coded_(double(++all_ctus_done_) / (rows_ * cols_));
         }
         writer.terminate(1);  // end_of_subset_one_bit or end_of_slice_one_bit
         substreams_[size_t(row)] = writer.finish();
-        const std::lock_guard<std::mutex> lock(mutex_);
-        rows_done_(double(++finished_rows_) / rows_);
         return true;
     }
 
     const FrameContext& context_;
     FrameState& state_;
-    const std::function<void(double)>& rows_done_;
+    const std::function<void(double)>& coded_;
     int cols_ = 0;
     int rows_ = 0;
     // Wavefront: guarded by mutex_ (substreams_ entries belong to their row's thread).
     std::mutex mutex_;
     std::condition_variable advanced_;
     std::atomic<int> next_row_{0};
-    int finished_rows_ = 0;
+    int all_ctus_done_ = 0;
     std::vector<int> ctus_done_;
     std::vector<ContextSet> sync_;
     std::vector<std::vector<std::uint8_t>> substreams_;
@@ -141,7 +141,7 @@ class SliceCoder {
 }  // namespace
 
 CodedFrame code_frame(const FrameInput& input, const Settings& settings, FineQp qp, int threads,
-                      const std::function<void(double)>& rows_done) {
+                      const std::function<void(double)>& coded) {
     const int width = input.source.width(), height = input.source.height();
     const bool colour = input.source.chroma_format == ChromaFormat::k420;
     const ShapedWeights* weights = input.weights ? &*input.weights : nullptr;
@@ -174,7 +174,7 @@ CodedFrame code_frame(const FrameInput& input, const Settings& settings, FineQp 
     state.luma_grid = BlockGrid(width, height);
     state.chroma_grid = BlockGrid(width, height);
 
-    SliceCoder coder(context, state, rows_done);
+    SliceCoder coder(context, state, coded);
     const auto substreams = coder.code(threads);
 
     if (settings.deblocking) {

@@ -32,9 +32,9 @@ struct CodedFrame {
     SequenceParameters parameters;          // what the parameter sets have to say for this frame
 };
 
-// rows_done: called after each CTU row with the share of the frame coded; may throw to stop. May be called
+// coded: called after each CTU with the share of the frame coded; may throw to stop. May be called
 // from several threads, one at a time. threads: for the wavefront; without settings.wpp one thread is used.
 CodedFrame code_frame(const FrameInput& input, const Settings& settings, FineQp qp, int threads,
-                      const std::function<void(double)>& rows_done);
+                      const std::function<void(double)>& coded);
 
 }  // namespace idse::vvc

@@ -75,25 +75,26 @@ def estimate_map(
     _need(0 <= log2_unit <= 7, f"log2 unit {log2_unit}: must be 0..7")
     _need(0 < clip_percentile <= 100, f"clip percentile {clip_percentile}: must be above 0, at most 100")
     _need(-(2**63) <= seed < 2**64, f"seed {seed}: must fit 64 bits")
-    from idse.importance.sketch import LEVEL_NORMS, SKETCHES
+    from idse.importance.sketch import LEVEL_NORMS, SKETCHES, one_thread
 
     _need(sketch in SKETCHES, f"sketch '{sketch}': must be one of {', '.join(SKETCHES)}")
     _need(level_norm in LEVEL_NORMS, f"level norm '{level_norm}': must be one of {', '.join(LEVEL_NORMS)}")
 
     total, planes, factors = len(frames) * rounds * proj_dim, [], []
-    for index, frame in enumerate(frames):
-        done = index * rounds * proj_dim
+    with one_thread():
+        for index, frame in enumerate(frames):
+            done = index * rounds * proj_dim
 
-        def tick(rows: int, done: int = done) -> None:
-            if progress is not None:
-                progress((done + rows) / total)
+            def tick(rows: int, done: int = done) -> None:
+                if progress is not None:
+                    progress((done + rows) / total)
 
-        diagonal, rows = _sketch_frame(
-            frame, extractor, proj_dim, sketch, seed, rounds, noise_sigma, level_norm, tiles, tick
-        )
-        planes.append(_clip(_to_grid(diagonal, frame, log2_unit), clip_percentile))
-        if tiles:
-            factors.append(_clip_tiles(rows, diagonal[0], clip_percentile))
+            diagonal, rows = _sketch_frame(
+                frame, extractor, proj_dim, sketch, seed, rounds, noise_sigma, level_norm, tiles, tick
+            )
+            planes.append(_clip(_to_grid(diagonal, frame, log2_unit), clip_percentile))
+            if tiles:
+                factors.append(_clip_tiles(rows, diagonal[0], clip_percentile))
     meta: dict[str, Any] = {
         "estimator": "jacobian",
         "extractor": extractor.description,

@@ -8,6 +8,7 @@ of `sum_i J_f[i, j]^2`, whose relative error falls like `sqrt(2/l)`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 
@@ -16,6 +17,21 @@ from idse.errors import IdseError
 SKETCHES = ("rademacher", "achlioptas", "gaussian")
 LEVEL_NORMS = ("none", "mean", "energy")
 _BATCH_BYTES = 512 << 20  # of gradients at the features, for batched products on a GPU
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Within it PyTorch computes on one thread of the CPU.
+
+    The sums of a convolution are divided among threads and so rounded differently for each number of them; a map,
+    and the stream made with it, shall not depend on how many cores the machine has.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def draw_row(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -75,6 +77,26 @@ def test_seed_decides(sketch):
     assert not np.array_equal(a.planes, estimate_map(frames, seed=6, **kwargs).planes)
     assert a.meta["seed"] == 5
     assert a.meta["sketch"] == sketch
+
+
+def test_map_does_not_depend_on_the_number_of_threads():
+    seen = []
+
+    class Watched(type(TOY)):
+        def features(self, rgb):
+            seen.append(torch.get_num_threads())
+            return super().features(rgb)
+
+    watched = copy.copy(TOY)
+    watched.__class__ = Watched
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        estimate_map([random_frame(16, 16, seed=1)], extractor=watched)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert set(seen) == {1}
 
 
 def test_global_generator_is_left_alone():
