@@ -33,21 +33,21 @@ inline void fail(const char* file, int line, const std::string& what) {
 
 }  // namespace idse::test
 
-#define TEST(name)                                                        \
-    static void test_##name();                                            \
+#define TEST(name)                                                         \
+    static void test_##name();                                             \
     static const idse::test::Register register_##name(#name, test_##name); \
     static void test_##name()
 
-#define CHECK(condition)                                                                \
-    do {                                                                                \
+#define CHECK(condition)                                                                 \
+    do {                                                                                 \
         if (!(condition)) idse::test::fail(__FILE__, __LINE__, "not true: " #condition); \
     } while (0)
 
-#define CHECK_EQ(a, b)                                                                                      \
-    do {                                                                                                    \
-        const auto check_a = (a);                                                                           \
-        const auto check_b = (b);                                                                           \
-        if (!(check_a == check_b))                                                                          \
-            idse::test::fail(__FILE__, __LINE__,                                                            \
+#define CHECK_EQ(a, b)                                                                                       \
+    do {                                                                                                     \
+        const auto check_a = (a);                                                                            \
+        const auto check_b = (b);                                                                            \
+        if (!(check_a == check_b))                                                                           \
+            idse::test::fail(__FILE__, __LINE__,                                                             \
                              #a " == " + std::to_string(check_a) + ", expected " + std::to_string(check_b)); \
     } while (0)

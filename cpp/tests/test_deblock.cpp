@@ -274,7 +274,7 @@ TEST(deblock_leaves_flat_pictures) {
         for (int y = 0; y < plane.height(); y++) std::fill_n(plane.at(0, y), plane.width(), Sample{600});
     const Picture before = picture;
     const BlockGrid grid = random_grid(rng, 136, 136, 64, 4, 50);
-    deblock_picture(picture, grid, grid, DeblockParams{64, false, 0, 0, 0, 0, nullptr});
+    deblock_picture(picture, grid, grid, DeblockParams{64, 0, 0, 0, 0, nullptr});
     CHECK(same(picture, before));
 }
 

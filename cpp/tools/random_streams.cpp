@@ -1,5 +1,5 @@
-// Encodes random pictures with random settings and weights and checks what must hold without a decoder: made for
-// sanitizer builds. Sample-exactness against decoders is scripts/conformance.py.
+// Encodes random pictures with random settings and weights and checks what must hold without a decoder: made
+// for sanitizer builds. Sample-exactness against decoders is scripts/conformance.py.
 //
 // usage: random_streams [COUNT [SEED [FIRST]]]    case i follows from the seed and i alone; FIRST repeats one
 #include <algorithm>
@@ -65,12 +65,23 @@ std::vector<std::uint16_t> make_plane(Random& random, int width, int height, int
                 ((std::uint64_t(y / cell) * 73856093u) ^ (std::uint64_t(x / cell) * 19349663u) ^ salt) *
                 0x9E3779B97F4A7C15u;
             switch (content) {
-                case Content::kGradient: v = base + a * x + b * y; break;
-                case Content::kNoise: v = base + (random.real() - 0.5) * strength * 2; break;
-                case Content::kExtremes: v = random.chance(0.5) ? peak : 0; break;
-                case Content::kBlocks: v = double(hash >> 54) / 1023 * peak; break;
-                case Content::kWaves: v = base + strength * std::sin(a * x / 4 + b * y / 4); break;
-                default: break;
+                case Content::kGradient:
+                    v = base + a * x + b * y;
+                    break;
+                case Content::kNoise:
+                    v = base + (random.real() - 0.5) * strength * 2;
+                    break;
+                case Content::kExtremes:
+                    v = random.chance(0.5) ? peak : 0;
+                    break;
+                case Content::kBlocks:
+                    v = double(hash >> 54) / 1023 * peak;
+                    break;
+                case Content::kWaves:
+                    v = base + strength * std::sin(a * x / 4 + b * y / 4);
+                    break;
+                default:
+                    break;
             }
             plane[size_t(y) * size_t(width) + size_t(x)] =
                 std::uint16_t(std::clamp(int(std::lround(v)), 0, peak));
@@ -112,7 +123,8 @@ void add_weights(Random& random, Case& made) {
     const double share_of_zeros = random.pick({0, 0, 0.3});
     for (int p = 0; p < planes; p++) {
         std::vector<float> w(cells);
-        for (auto& v : w) v = random.chance(share_of_zeros) ? 0 : float(std::exp2((random.real() - 0.5) * spread));
+        for (auto& v : w)
+            v = random.chance(share_of_zeros) ? 0 : float(std::exp2((random.real() - 0.5) * spread));
         w[0] = 1;
         made.values.push_back(std::move(w));
         weights.planes[p] = made.values.back().data();
@@ -165,13 +177,15 @@ Case make_case(std::uint64_t seed, std::uint64_t index) {
 std::string describe(const Case& c) {
     const Settings& s = c.settings;
     std::ostringstream out;
-    out << c.width << "x" << c.height << (c.chroma == ChromaFormat::k400 ? " 400 " : " 420 ") << c.depth << " bit, "
-        << c.frames.size() << " frame(s); qp " << s.qp << " target " << s.target_bytes << " preset " << s.preset
-        << " threads " << s.threads << " ctu " << s.ctu_size << " dual " << s.dual_tree << " cclm " << s.cclm << " dq "
-        << s.dependent_quant << " ts " << s.transform_skip << " deblocking " << s.deblocking << " wpp " << s.wpp
-        << " md5 " << s.md5_sei << " cb " << s.cb_qp_offset << " cr " << s.cr_qp_offset << " scope " << s.weight_scope
-        << " tau " << s.shaping.tau << " exponent " << s.shaping.exponent << " clip " << s.shaping.clip_qp;
-    if (!c.weights.empty()) out << "; weights 2^" << c.weights[0].log2_unit << " rank " << c.weights[0].tile_rank;
+    out << c.width << "x" << c.height << (c.chroma == ChromaFormat::k400 ? " 400 " : " 420 ") << c.depth
+        << " bit, " << c.frames.size() << " frame(s); qp " << s.qp << " target " << s.target_bytes
+        << " preset " << s.preset << " threads " << s.threads << " ctu " << s.ctu_size << " dual "
+        << s.dual_tree << " cclm " << s.cclm << " dq " << s.dependent_quant << " ts " << s.transform_skip
+        << " deblocking " << s.deblocking << " wpp " << s.wpp << " md5 " << s.md5_sei << " cb "
+        << s.cb_qp_offset << " cr " << s.cr_qp_offset << " scope " << s.weight_scope << " tau "
+        << s.shaping.tau << " exponent " << s.shaping.exponent << " clip " << s.shaping.clip_qp;
+    if (!c.weights.empty())
+        out << "; weights 2^" << c.weights[0].log2_unit << " rank " << c.weights[0].tile_rank;
     return out.str();
 }
 
@@ -224,7 +238,8 @@ std::string run(std::uint64_t seed, std::uint64_t index, std::int64_t& bytes) {
 
     Settings other = c.settings;
     other.threads = c.settings.threads % 4 + 1;
-    if (encode(c.frames, c.weights, other).bytes != first.bytes) return "bytes depend on the number of threads";
+    if (encode(c.frames, c.weights, other).bytes != first.bytes)
+        return "bytes depend on the number of threads";
 
     // Weights that say the same everywhere, in any shaping and scope, are no weights.
     if (index % 3 == 0) {
@@ -234,7 +249,8 @@ std::string run(std::uint64_t seed, std::uint64_t index, std::int64_t& bytes) {
         const std::vector<float> same(cells, 0.37f);
         FrameWeights uniform;
         uniform.planes[0] = same.data();
-        if (c.chroma == ChromaFormat::k420 && index % 2 == 0) uniform.planes[1] = uniform.planes[2] = same.data();
+        if (c.chroma == ChromaFormat::k420 && index % 2 == 0)
+            uniform.planes[1] = uniform.planes[2] = same.data();
         if (encode(c.frames, std::vector<FrameWeights>(c.frames.size(), uniform), c.settings).bytes != plain)
             return "uniform weights change the bytes";
         other = c.settings;
@@ -264,7 +280,8 @@ int main(int argc, char** argv) {
     std::int64_t bytes = 0;
     for (std::uint64_t index = first; index < first + count; index++) {
         std::string wrong;
-        if (std::getenv("IDSE_VERBOSE") != nullptr) std::cerr << index << ": " << describe(make_case(seed, index)) << "\n";
+        if (std::getenv("IDSE_VERBOSE") != nullptr)
+            std::cerr << index << ": " << describe(make_case(seed, index)) << "\n";
         try {
             wrong = run(seed, index, bytes);
         } catch (const std::exception& error) {
@@ -275,6 +292,7 @@ int main(int argc, char** argv) {
         std::cout << "FAIL " << index << ": " << wrong << "\n  " << describe(make_case(seed, index))
                   << "\n  repeat: " << argv[0] << " 1 " << seed << " " << index << "\n";
     }
-    std::cout << count << " random streams of seed " << seed << ", " << bytes << " bytes, " << failures << " failed\n";
+    std::cout << count << " random streams of seed " << seed << ", " << bytes << " bytes, " << failures
+              << " failed\n";
     return failures == 0 ? 0 : 1;
 }

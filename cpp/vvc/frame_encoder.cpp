@@ -180,7 +180,6 @@ CodedFrame code_frame(const FrameInput& input, const Settings& settings, FineQp 
     if (settings.deblocking) {
         DeblockParams deblock;
         deblock.ctu_size = settings.ctu_size;
-        deblock.dual_tree = context.dual_tree();
         deblock.cb_qp_offset = cb_qp_offset;
         deblock.cr_qp_offset = cr_qp_offset;
         deblock.chroma_qp_table = context.chroma_qp_table;

@@ -21,15 +21,15 @@ struct FrameInput {
     const FrameWeights* raw_weights = nullptr;  // for the tile factors
     int width = 0;                              // before padding
     int height = 0;
-    int frames = 1;          // of the whole stream
-    bool is_first = true;    // parameter sets come right before it
+    int frames = 1;        // of the whole stream
+    bool is_first = true;  // parameter sets come right before it
 };
 
 struct CodedFrame {
     Bytes nal_units;  // slice and SEI, with start codes
     Picture recon;
     int qp = 0;
-    SequenceParameters parameters;          // what the parameter sets have to say for this frame
+    SequenceParameters parameters;  // what the parameter sets have to say for this frame
 };
 
 // coded: called after each CTU with the share of the frame coded; may throw to stop. May be called

@@ -53,7 +53,6 @@ struct BlockInfo {
     std::uint8_t qt_depth = 0;  // CqtDepth, for the context of split_qt_flag
     std::uint8_t mode = 0;      // IntraPredModeY, or the chroma tree's final chroma mode
     std::int8_t qp = 0;         // QpY of the coding unit (without QpBdOffset)
-    std::uint8_t flags = 0;
     bool coded() const { return log2_w != 0; }
 };
 

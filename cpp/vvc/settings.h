@@ -35,7 +35,7 @@ struct Settings {
     bool transform_skip = true;
     bool deblocking = true;
     bool wpp = false;      // wavefront entry points (intra prediction cannot use the above-right CTU)
-    bool md5_sei = false;   // decoded picture hash, clause D.5
+    bool md5_sei = false;  // decoded picture hash, clause D.5
     int cb_qp_offset = 0;  // -12..12, pps_cb_qp_offset
     int cr_qp_offset = 0;  // -12..12, pps_cr_qp_offset
     unsigned weight_scope = kWeightAll;

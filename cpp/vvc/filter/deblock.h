@@ -7,7 +7,6 @@ namespace idse::vvc {
 
 struct DeblockParams {
     int ctu_size = 128;
-    bool dual_tree = true;
     int beta_offset_div2 = 0;
     int tc_offset_div2 = 0;
     int cb_qp_offset = 0;  // pps_cb_qp_offset

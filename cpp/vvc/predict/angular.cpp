@@ -10,9 +10,7 @@
 
 namespace idse::vvc {
 
-namespace {
-
-}  // namespace
+namespace {}  // namespace
 
 Direction direction_of(int wide_mode) {
     const bool vertical = wide_mode >= kDiagonal;

@@ -15,10 +15,6 @@ Lambda lambda_of_qp(int qp, bool dependent_quant, int qp_fine) {
     return Lambda{std::llround(lambda * double(1 << kWeightShift))};
 }
 
-Weight weight_of_qp_delta(int delta_qp) {
-    return Weight{std::uint32_t(std::llround(portable_exp2(delta_qp / 3.0) * double(1 << kWeightShift)))};
-}
-
 std::int64_t sqrt_lambda(Lambda lambda) {
     return std::llround(std::sqrt(double(lambda.fx) / double(1 << kWeightShift)) * 256);
 }

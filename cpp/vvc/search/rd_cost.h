@@ -10,9 +10,6 @@ namespace idse::vvc {
 // the reference model. qp_fine in 1/16 QP steps lets rate control move between QPs.
 Lambda lambda_of_qp(int qp, bool dependent_quant, int qp_fine = 0);
 
-// 2^(delta_qp / 3) as a weight: what an error costs at a QP lower by delta_qp.
-Weight weight_of_qp_delta(int delta_qp);
-
 // sqrt(lambda) for L1 measures, in units of SATD per bit with 8 fractional bits.
 std::int64_t sqrt_lambda(Lambda lambda);
 
