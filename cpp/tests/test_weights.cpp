@@ -7,7 +7,7 @@
 #include "vvc/weights/fixed_math.h"
 #include "vvc/weights/shaping.h"
 #include "vvc/weights/tiles.h"
-#include "vvc/weights/weight_map.h"
+#include "vvc/weights/weighted_sse.h"
 
 using namespace idse::vvc;
 
@@ -128,8 +128,9 @@ TEST(weighted_sse_and_means_agree_with_the_sum_over_samples) {
             }
         for (int y = 0; y < h; y += 4)
             for (int x = 0; x < w; x += 4)
-                parts += weights.sse({x, y, 4, 4}, &a[size_t(y) * w + x], w, &b[size_t(y) * w + x], w);
-        CHECK_EQ(weights.sse({0, 0, w, h}, a.data(), w, b.data(), w), whole);
+                parts +=
+                    weighted_sse(weights, {x, y, 4, 4}, &a[size_t(y) * w + x], w, &b[size_t(y) * w + x], w);
+        CHECK_EQ(weighted_sse(weights, {0, 0, w, h}, a.data(), w, b.data(), w), whole);
         CHECK_EQ(parts, whole);
         double mean = 0;
         for (double x : shaped) mean += x;

@@ -10,6 +10,7 @@
 #include "bitstream/bit_writer.h"
 #include "frame_encoder.h"
 #include "search/rate_control.h"
+#include "weights/weighted_sse.h"
 
 namespace idse::vvc {
 

@@ -6,8 +6,8 @@
 #include "../picture.h"
 #include "../rd_types.h"
 #include "../settings.h"
+#include "../weights/plane_weights.h"
 #include "../weights/tiles.h"
-#include "../weights/weight_map.h"
 #include "coding_unit.h"
 #include "partition.h"
 

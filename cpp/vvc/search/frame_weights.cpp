@@ -12,24 +12,6 @@ namespace {
 constexpr int kGroupLog2 = 6;  // quantisation group: 64x64 luma samples
 constexpr int kGroupSize = 1 << kGroupLog2;
 
-// Weights of a component on cells of its own plane: the map's cells are counted in luma samples.
-PlaneWeights plane_weights(const ShapedWeights& shaped, int c, Weight scale) {
-    const int log2_cell = c ? shaped.log2_unit - 1 : shaped.log2_unit;
-    if (log2_cell >= 0) return PlaneWeights(shaped.planes[c], shaped.cols, shaped.rows, log2_cell, scale);
-    // Per-sample map and subsampled chroma: the mean of the two by two luma positions.
-    const int cols = (shaped.cols + 1) / 2, rows = (shaped.rows + 1) / 2;
-    std::vector<double> half(size_t(cols) * rows);
-    for (int y = 0; y < rows; y++)
-        for (int x = 0; x < cols; x++) {
-            double sum = 0;
-            for (int k = 0; k < 4; k++)
-                sum += shaped.planes[c][size_t(std::min(2 * y + k / 2, shaped.rows - 1)) * shaped.cols +
-                                        size_t(std::min(2 * x + k % 2, shaped.cols - 1))];
-            half[size_t(y) * cols + x] = sum / 4;
-        }
-    return PlaneWeights(half, cols, rows, 0, scale);
-}
-
 // QP - 3 log2(mean w) of every 64x64 luma block.
 void set_group_qps(FrameContext& context, const ShapedWeights& shaped) {
     const PlaneWeights luma(shaped.planes[0], shaped.cols, shaped.rows, shaped.log2_unit, kUnitWeight);
@@ -39,8 +21,7 @@ void set_group_qps(FrameContext& context, const ShapedWeights& shaped) {
         const int y = int(i / size_t(context.group_cols)) * kGroupSize;
         const Block block{x, y, std::min(kGroupSize, context.source->width() - x),
                           std::min(kGroupSize, context.source->height() - y)};
-        const double mean = double(luma.mean(block).fx) / double(1 << kWeightShift);
-        const int delta = std::clamp(int(std::lround(-3 * portable_log2(mean))), -limit, limit);
+        const int delta = qp_delta_of_weight(luma.mean(block), limit);
         const int qp = std::clamp(context.slice_qp + delta, 0, 63);
         context.group_qp[i] = std::int8_t(qp);
         context.qp_delta_enabled |= qp != context.slice_qp;

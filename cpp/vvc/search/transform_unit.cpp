@@ -7,6 +7,7 @@
 #include "../simd/kernels.h"
 #include "../transform/dct.h"
 #include "../transform/quant.h"
+#include "../weights/weighted_sse.h"
 
 namespace idse::vvc {
 
@@ -37,8 +38,8 @@ Distortion TransformUnitCoder::distortion(Component component, const Block& bloc
     if (is_luma(component) && !context_.tiles.empty())
         return context_.tiles.distortion(block, source, recon, block.w, state_.recon.plane(component),
                                          state_.luma_grid);
-    return context_.distortion_weights[size_t(component)].sse(block, source.at(block.x, block.y),
-                                                              source.stride(), recon, block.w);
+    return weighted_sse(context_.distortion_weights[size_t(component)], block, source.at(block.x, block.y),
+                        source.stride(), recon, block.w);
 }
 
 void TransformUnitCoder::code(Component component, const Block& block, const Sample* prediction, int qp_y,

@@ -1,9 +1,9 @@
-#include "weight_map.h"
+#include "plane_weights.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "../simd/kernels.h"
+#include "fixed_math.h"
 
 namespace idse::vvc {
 
@@ -42,32 +42,26 @@ Weight PlaneWeights::mean(const Block& block) const {
     return Weight{std::uint32_t((sum + area / 2) / area)};
 }
 
-Distortion PlaneWeights::sse(const Block& block, const Sample* a, std::ptrdiff_t a_stride, const Sample* b,
-                             std::ptrdiff_t b_stride) const {
-    if (cells_.empty())
-        return plain_sse(a, a_stride, b, b_stride, block.w, block.h) * Distortion(uniform_.fx);
-    const int cell = 1 << log2_cell_;
-    Distortion total = 0;
-    for (int y = 0; y < block.h;) {
-        const int rows = std::min(cell - ((block.y + y) & (cell - 1)), block.h - y);
-        const std::uint32_t* weights =
-            &cells_[size_t(std::min((block.y + y) >> log2_cell_, rows_ - 1)) * cols_];
-        for (int x = 0; x < block.w;) {
-            const int columns = std::min(cell - ((block.x + x) & (cell - 1)), block.w - x);
-            const std::uint32_t w = weights[std::min((block.x + x) >> log2_cell_, cols_ - 1)];
-            total +=
-                plain_sse(a + y * a_stride + x, a_stride, b + y * b_stride + x, b_stride, columns, rows) *
-                Distortion(w);
-            x += columns;
+PlaneWeights plane_weights(const ShapedWeights& shaped, int c, Weight scale) {
+    const int log2_cell = c ? shaped.log2_unit - 1 : shaped.log2_unit;
+    if (log2_cell >= 0) return PlaneWeights(shaped.planes[c], shaped.cols, shaped.rows, log2_cell, scale);
+    // Per-sample map and subsampled chroma: the mean of the two by two luma positions.
+    const int cols = (shaped.cols + 1) / 2, rows = (shaped.rows + 1) / 2;
+    std::vector<double> half(size_t(cols) * rows);
+    for (int y = 0; y < rows; y++)
+        for (int x = 0; x < cols; x++) {
+            double sum = 0;
+            for (int k = 0; k < 4; k++)
+                sum += shaped.planes[c][size_t(std::min(2 * y + k / 2, shaped.rows - 1)) * shaped.cols +
+                                        size_t(std::min(2 * x + k % 2, shaped.cols - 1))];
+            half[size_t(y) * cols + x] = sum / 4;
         }
-        y += rows;
-    }
-    return total;
+    return PlaneWeights(half, cols, rows, 0, scale);
 }
 
-std::int64_t plain_sse(const Sample* a, std::ptrdiff_t a_stride, const Sample* b, std::ptrdiff_t b_stride,
-                       int w, int h) {
-    return kernels().sse(a, a_stride, b, b_stride, w, h);
+int qp_delta_of_weight(Weight mean, int limit) {
+    const double w = double(mean.fx) / double(1 << kWeightShift);
+    return std::clamp(int(std::lround(-3 * portable_log2(w))), -limit, limit);
 }
 
 }  // namespace idse::vvc

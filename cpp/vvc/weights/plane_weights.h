@@ -1,15 +1,14 @@
-// Weights as the search sees them: fixed point, per cell, with block means from a summed-area table.
+// Weights of one plane: fixed point, per cell, with block means from a summed-area table.
 //
 // Contract: a weight above 1 means "worth more bits". Distortion of a block is sum w * e^2 (Distortion
 // units), the lambda inside a transform block is lambda / mean(w), the QP of a 64x64 luma block is QP - 3
-// log2(mean w). Chroma weights are already multiplied by the factor that ties chroma distortion to the luma
-// lambda, 2^((QpY - QpC) / 3).
+// log2(mean w).
 #pragma once
 
 #include <vector>
 
-#include "../picture.h"
 #include "../rd_types.h"
+#include "../types.h"
 #include "shaping.h"
 
 namespace idse::vvc {
@@ -24,11 +23,17 @@ class PlaneWeights {
     PlaneWeights() = default;
 
     bool is_uniform() const { return cells_.empty(); }
+    int log2_cell() const { return log2_cell_; }
+    // Weight of all samples of a uniform plane.
+    Weight uniform_weight() const { return uniform_; }
+    // Weights of the cells of a row of cells, Weight::fx; a row beyond the map is its last one. Not for a
+    // uniform plane.
+    const std::uint32_t* cell_row(int row) const {
+        return &cells_[size_t(row < rows_ ? row : rows_ - 1) * size_t(cols_)];
+    }
+    int cols() const { return cols_; }
     // Mean weight of the cells that a block of this plane touches.
     Weight mean(const Block& block) const;
-    // sum w * (a - b)^2 over a block of this plane; a and b point to its first sample.
-    Distortion sse(const Block& block, const Sample* a, std::ptrdiff_t a_stride, const Sample* b,
-                   std::ptrdiff_t b_stride) const;
 
   private:
     Weight uniform_ = kUnitWeight;
@@ -39,8 +44,11 @@ class PlaneWeights {
     std::vector<std::uint64_t> sums_;   // summed-area table, (cols_ + 1) x (rows_ + 1)
 };
 
-// sum (a - b)^2 over w x h samples.
-std::int64_t plain_sse(const Sample* a, std::ptrdiff_t a_stride, const Sample* b, std::ptrdiff_t b_stride,
-                       int w, int h);
+// Shaped weights of component c on cells of its own plane (the map's cells are counted in luma samples),
+// times `scale`.
+PlaneWeights plane_weights(const ShapedWeights& shaped, int c, Weight scale);
+
+// The QP delta of a block with mean luma weight `mean`: -3 log2(mean), rounded, clipped to +-limit.
+int qp_delta_of_weight(Weight mean, int limit);
 
 }  // namespace idse::vvc
