@@ -139,8 +139,10 @@ def code(
     """Encode and, if wanted, have FFmpeg's decoder confirm every sample.
 
     Raises:
-        IdseError: The input cannot be coded, or the decoder gives other samples.
+        IdseError: The input cannot be coded, the decoder knows no streams of this engine, or gives other samples.
     """
+    if verify and (refusal := getattr(engine, "verify_refusal", None)) is not None:
+        raise IdseError(refusal)
     stream = engine.encode(frames, weights, settings, progress)
     if verify:
         compare(decode_vvc(stream.data), stream.recon)

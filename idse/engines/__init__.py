@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from idse.engines.base import EncodedStream, EncodeSettings, Engine, FrameStats, WeightScope
 from idse.errors import IdseError
 
-ENGINES = ("native",)
+ENGINES = ("native", "vtm")
 
 __all__ = ["ENGINES", "EncodeSettings", "EncodedStream", "Engine", "FrameStats", "WeightScope", "get_engine"]
 
 
-def get_engine(name: str) -> Engine:
+def get_engine(name: str, **options: Any) -> Engine:
     """The engine of that name.
+
+    Args:
+        name: One of `ENGINES`.
+        options: The engine's own: `root` and `options` of `VtmEngine`; none for native.
 
     Raises:
         IdseError: No such engine, or it is not built here.
@@ -19,5 +25,9 @@ def get_engine(name: str) -> Engine:
     if name == "native":
         from idse.engines.native import NativeEngine
 
-        return NativeEngine()
+        return NativeEngine(**options)
+    if name == "vtm":
+        from idse.engines.vtm.engine import VtmEngine
+
+        return VtmEngine(**options)
     raise IdseError(f"engine '{name}' is unknown: this version has {', '.join(ENGINES)}")

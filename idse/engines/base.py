@@ -165,7 +165,10 @@ class EncodedStream:
 
 @runtime_checkable
 class Engine(Protocol):
-    """Something that codes pictures."""
+    """Something that codes pictures.
+
+    An engine whose streams FFmpeg cannot decode has a `verify_refusal`: one line that says why.
+    """
 
     name: str
     version: str
@@ -183,6 +186,21 @@ class Engine(Protocol):
             IdseError: The frames, weights or settings cannot be coded.
         """
         ...
+
+
+def check_frames(frames: Sequence[Frame]) -> None:
+    """Raise an `IdseError` unless there are frames, all of one size, depth and chroma format."""
+    if not frames:
+        raise IdseError("no frames to encode")
+    first = frames[0]
+    for i, f in enumerate(frames):
+        if (f.width, f.height) != (first.width, first.height):
+            raise IdseError(
+                f"frame {i} is {f.width}x{f.height}, frame 0 is {first.width}x{first.height}: "
+                "all frames of a stream need one size"
+            )
+        if (f.bit_depth, f.chroma_format) != (first.bit_depth, first.chroma_format):
+            raise IdseError(f"frame {i} has another bit depth or chroma format than frame 0")
 
 
 def _need(condition: bool, message: str) -> None:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from idse.engines.base import EncodedStream, EncodeSettings, FrameStats, Progress, WeightScope
+from idse.engines.base import (
+    EncodedStream,
+    EncodeSettings,
+    FrameStats,
+    Progress,
+    WeightScope,
+    check_frames,
+)
 from idse.errors import IdseError
 from idse.media.frame import Frame
 
@@ -97,21 +104,6 @@ class NativeEngine:
                 "settings": dataclasses.asdict(settings) | {"weight_scope": scope.value},
             },
         )
-
-
-def check_frames(frames: Sequence[Frame]) -> None:
-    """Raise an `IdseError` unless there are frames, all of one size, depth and chroma format."""
-    if not frames:
-        raise IdseError("no frames to encode")
-    first = frames[0]
-    for i, f in enumerate(frames):
-        if (f.width, f.height) != (first.width, first.height):
-            raise IdseError(
-                f"frame {i} is {f.width}x{f.height}, frame 0 is {first.width}x{first.height}: "
-                "all frames of a stream need one size"
-            )
-        if (f.bit_depth, f.chroma_format) != (first.bit_depth, first.chroma_format):
-            raise IdseError(f"frame {i} has another bit depth or chroma format than frame 0")
 
 
 def _load() -> ModuleType:

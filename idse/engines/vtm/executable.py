@@ -1,0 +1,132 @@
+"""Runs VTM's encoder in a process of its own, and leaves none behind."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from idse.engines.vtm.log import Log
+from idse.errors import IdseError
+
+_OPTION = b"IDSEWeightMap"  # a text that only a patched encoder holds
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+_PATIENCE = 2.0  # seconds that a process has to end when asked
+_TICK = 0.5  # seconds between looks at the clock
+
+
+@dataclass(frozen=True)
+class Executable:
+    """An encoder that can be run.
+
+    Attributes:
+        patched: Whether it was built from patched sources.
+        sha256: Of the file.
+    """
+
+    path: Path
+    patched: bool
+    sha256: str
+
+    @classmethod
+    def open(cls, path: Path) -> Executable:
+        """Look at the file.
+
+        Raises:
+            IdseError: It is not there, or cannot be run.
+        """
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise IdseError(f"{path}: cannot be read ({error.strerror}); name VTM's EncoderApp") from None
+        if not os.access(path, os.X_OK):
+            raise IdseError(f"{path}: is no program that may be run; name VTM's EncoderApp")
+        return cls(path.resolve(), _OPTION in data, hashlib.sha256(data).hexdigest())
+
+    def run(self, arguments: list[str], log: Log, timeout: float | None) -> None:
+        """Run it to its end; every line it prints goes to `log`.
+
+        Whatever ends this early (what the log's progress raises, Ctrl-C, the timeout) ends the process and all that
+        it started first. If this process is killed, Linux kills the encoder.
+
+        Raises:
+            IdseError: It failed, crashed or took too long.
+        """
+        command = [str(self.path), *arguments]
+        if sys.executable:
+            command = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), *command]
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=os.environ | {"LC_ALL": "C"},  # VTM reads numbers with a point
+                start_new_session=True,  # Ctrl-C comes to us alone, and the group can be ended as one
+            )
+        except OSError as error:
+            raise IdseError(f"cannot run {self.path}: {error.strerror}") from None
+        try:
+            _listen(process, log, timeout)
+            code = process.wait()
+        finally:
+            _end(process)
+        if code:
+            reason = log.complaint()
+            what = f"ended by {_signal_name(-code)}" if code < 0 else f"failed with exit code {code}"
+            raise IdseError(f"VTM {what}: {reason or 'it said nothing'}")
+
+
+def _listen(process: subprocess.Popen[bytes], log: Log, timeout: float | None) -> None:
+    """Pass on lines until the process closes its output."""
+    assert process.stdout is not None
+    deadline = None if timeout is None else time.monotonic() + timeout
+    rest = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while True:
+            if deadline is not None and time.monotonic() > deadline:
+                raise IdseError(f"VTM was ended after {timeout:g} s (the timeout), {log.standing()}")
+            if not selector.select(_TICK):
+                if process.poll() is not None:  # something it started still holds the pipe
+                    break
+                continue
+            data = os.read(process.stdout.fileno(), 1 << 16)
+            if not data:
+                break
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                log.take(line.decode("utf-8", "replace"))
+    if rest:
+        log.take(rest.decode("utf-8", "replace"))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the whole group, politely at first; returns when the process is gone."""
+    if process.poll() is None:
+        _kill(process.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_PATIENCE)
+    _kill(process.pid, signal.SIGKILL)  # the process, or what it left running
+    process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+def _kill(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

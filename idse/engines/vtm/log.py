@@ -1,0 +1,123 @@
+"""What VTM and the overlay say on standard output, line by line while it runs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from idse.engines.base import Progress
+
+_PICTURE = re.compile(
+    r"^\s*POC\s+(\d+)\b.*?([IPB])-SLICE,\s*Q[Pp]\s+(-?\d+)[^)]*\)\s+(\d+)\s+bits(?:\s+\[([^\]]*)\])?"
+)
+_DECIBEL = re.compile(r"[YUV]\s+(\S+)\s+dB")
+_PROGRESS = re.compile(r"^IDSE progress (\d+) (\d+) (\d+)\s*$")
+_OFFSETS = re.compile(r"^IDSE chroma QP offset: cb (-?\d+) cr (-?\d+)")
+_SHARE = re.compile(r"^IDSE weighted distortion calls: (\d+) of (\d+)")
+_UNIFORM = "IDSE weight map is uniform"
+_TOTAL_TIME = re.compile(r"^\s*Total Time:\s+([\d.]+)")
+_LMCS = re.compile(r"\bReshape:(\d)")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """VTM's line about one picture.
+
+    Attributes:
+        bits: Without SEI.
+        psnr: As printed, in dB; of one VTM's own, 10-bit peak 1020.
+    """
+
+    poc: int
+    kind: str
+    qp: int
+    bits: int
+    psnr: tuple[str, ...]
+
+
+@dataclass
+class Log:
+    """Takes VTM's lines and keeps what matters.
+
+    Attributes:
+        frames: How many pictures there will be.
+        progress: Told the share done; what it raises passes through `take`.
+        pictures: In coding order.
+        chroma_offsets: What the overlay said of every picture, or once: offsets of Cb and Cr.
+        weighted: Distortion calls weighted, and all; None where the overlay said nothing.
+        idse: The overlay's own lines, but the progress.
+        lmcs: Whether luma mapping was on in VTM's summary of tools; None where it did not say.
+    """
+
+    frames: int
+    progress: Progress | None = None
+    pictures: list[Picture] = field(default_factory=list)
+    chroma_offsets: list[tuple[int, int]] = field(default_factory=list)
+    weighted: tuple[int, int] | None = None
+    idse: list[str] = field(default_factory=list)
+    uniform: bool = False
+    seconds: float | None = None
+    lmcs: bool | None = None
+    _lines: list[str] = field(default_factory=list)
+    _share: float = 0.0
+
+    def take(self, line: str) -> None:
+        """Read a line, without its end."""
+        if match := _PROGRESS.match(line):
+            self.take_progress(*map(int, match.groups()))
+            return
+        self._lines = [*self._lines[-199:], line]
+        if match := _PICTURE.match(line):
+            levels = tuple(_DECIBEL.findall(match[5] or ""))
+            self.pictures.append(Picture(int(match[1]), match[2], int(match[3]), int(match[4]), levels))
+            self._tell(len(self.pictures) / self.frames)
+        elif line.startswith("IDSE "):
+            self.idse.append(line.strip())
+            if match := _OFFSETS.match(line):
+                self.chroma_offsets.append((int(match[1]), int(match[2])))
+            elif match := _SHARE.match(line):
+                self.weighted = int(match[1]), int(match[2])
+            elif line.startswith(_UNIFORM):
+                self.uniform = True
+        elif match := _TOTAL_TIME.match(line):
+            self.seconds = float(match[1])
+        elif self.lmcs is None and (match := _LMCS.search(line)):
+            self.lmcs = match[1] != "0"
+
+    def take_progress(self, done: int, total: int, _poc: int) -> None:
+        """`done` of the picture's `total` CTUs are coded."""
+        self._tell((len(self.pictures) + min(1.0, done / max(1, total))) / self.frames)
+
+    def standing(self) -> str:
+        """How far it has come, in words."""
+        return f"{100 * self._share:.0f} % done"
+
+    def complaint(self) -> str:
+        """The line that says why VTM gave up, as far as it says so."""
+        lines = [line.strip() for line in self._lines]
+        for number in reversed(range(len(lines))):
+            text = lines[number]
+            if text.startswith("what():"):  # an exception nobody caught: its text may begin on the next line
+                rest = [text.removeprefix("what():").strip(), *lines[number + 1 :]]
+                if said := next(filter(None, rest), ""):
+                    return said
+            if "error" in text.lower() and not text.startswith("ERROR CONDITION"):
+                return text
+        return next(filter(None, reversed(lines)), "")
+
+    def figures(self) -> dict[str, Any]:
+        """For the provenance of a stream."""
+        return {
+            "pictures": [
+                {"poc": p.poc, "type": p.kind, "qp": p.qp, "bits": p.bits, "psnr": list(p.psnr)}
+                for p in self.pictures
+            ],
+            "seconds": self.seconds,
+            "idse": self.idse,
+        }
+
+    def _tell(self, share: float) -> None:
+        if self.progress is not None and share > self._share:
+            self._share = min(1.0, share)
+            self.progress(self._share)
