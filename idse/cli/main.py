@@ -16,6 +16,7 @@ from idse.cli.doctor import doctor
 from idse.cli.encode import encode
 from idse.cli.info import info
 from idse.cli.map import map_
+from idse.cli.vtm import vtm
 from idse.errors import IdseError
 
 # Typer's own copy of Click, or Click itself, by its version: the base of all its complaints.
@@ -34,6 +35,7 @@ app.command()(decode)
 app.command("map")(map_)
 app.command()(info)
 app.command()(doctor)
+app.add_typer(vtm, name="vtm")
 
 
 def _print_version(wanted: bool) -> None:

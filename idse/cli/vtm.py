@@ -1,0 +1,76 @@
+"""`idse vtm patch`, `idse vtm status`, `idse vtm unpatch`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from idse.cli import options as o
+from idse.cli.output import note, print_json
+from idse.engines.vtm import patcher
+from idse.engines.vtm.patcher import PatchReport
+
+vtm = typer.Typer(
+    help="Put idse's weights into your own checkout of VTM, the VVC reference software, or take them out."
+)
+
+_Root = Annotated[Path, typer.Argument(metavar="DIR", help="Your checkout of VTM: 8.2, 10.0 or 23.x.")]
+
+
+@vtm.callback(invoke_without_command=True)
+def _root(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@vtm.command("patch")
+def patch(root: _Root) -> None:
+    """Add idse's sources and lines, or bring them up to date; all of them or none."""
+    report = patcher.patch(root)
+    if _tell(report, "patched"):
+        print(patcher.status(root).next_step)
+
+
+@vtm.command("unpatch")
+def unpatch(root: _Root) -> None:
+    """Take idse's sources and lines out again, to the byte; your own edits stay."""
+    _tell(patcher.unpatch(root), "not patched")
+
+
+@vtm.command("status")
+def status(root: _Root, json: o.Json = False) -> None:
+    """Say whether a checkout is patched and built, and what to do next."""
+    found = patcher.status(root)
+    tree = found.tree
+    if json:
+        print_json({
+            "root": str(tree.root), "vtm": tree.version, "state": found.state.name.lower(),
+            "usable": found.usable, "details": found.details, "patched_by": found.patched_by,
+            "executable": tree.executable and str(tree.executable),
+            "executable_current": found.executable_current, "next": found.next_step,
+        })  # fmt: skip
+        return
+    print(f"VTM {tree.version} in {tree.root}")
+    by = f" (by idse {found.patched_by})" if found.patched_by else ""
+    print(f"state  {found.state.value}{by}")
+    for line in found.details:
+        print(f"       {line}")
+    age = "" if found.executable_current or not found.usable else ", older than the patch"
+    print(f"built  {f'{tree.executable}{age}' if tree.executable else 'no encoder in bin/'}")
+    print(f"next   {found.next_step}")
+
+
+def _tell(report: PatchReport, state: str) -> bool:
+    """What was done; False if there was nothing to do."""
+    for line in report.notes:
+        note(line)
+    done = [f"{len(names)} files {verb}" for names, verb in (
+        (report.written, "written"), (report.removed, "removed")
+    ) if names]  # fmt: skip
+    if not done:
+        print(f"already {state}: VTM {report.tree.version} in {report.tree.root}")
+        return False
+    print(f"{state}: VTM {report.tree.version} in {report.tree.root}, {', '.join(done)}")
+    return True
