@@ -141,12 +141,19 @@ def code(
     Raises:
         IdseError: The input cannot be coded, the decoder knows no streams of this engine, or gives other samples.
     """
-    if verify and (refusal := getattr(engine, "verify_refusal", None)) is not None:
-        raise IdseError(refusal)
+    if verify:
+        check_verifiable(engine)
     stream = engine.encode(frames, weights, settings, progress)
     if verify:
         compare(decode_vvc(stream.data), stream.recon)
     return stream
+
+
+def check_verifiable(engine: Engine) -> None:
+    """Raise an `IdseError` if FFmpeg does not decode this engine's streams."""
+    refusal: str | None = getattr(engine, "verify_refusal", None)
+    if refusal is not None:
+        raise IdseError(refusal)
 
 
 def compare(decoded: Sequence[Frame], expected: Sequence[Frame]) -> None:

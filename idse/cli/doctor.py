@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from idse import __version__
-from idse.engines import ENGINES, get_engine
+from idse.engines import get_engine
 from idse.errors import IdseError
 
 _PACKAGES = ("numpy", "torch", "av", "pillow")
@@ -29,9 +28,7 @@ def doctor() -> None:
                 print(f"  MISSING  {package}: pip install {package}")
                 missing.append(package)
     checks: list[tuple[str, Callable[[], str]]] = [
-        (f"engine {name}", partial(_engine, name)) for name in ENGINES
-    ]
-    checks += [
+        ("engine native", _native),
         ("decoder", _decoder),
         ("devices", _devices),
         ("detector embedded", _embedded),
@@ -40,22 +37,41 @@ def doctor() -> None:
     for name, check in checks:
         if not _say(name, check):
             missing.append(name)
+    for name, check in (("engine vtm", _vtm), ("engine vtm in process", _vtm_in_process)):
+        _say(name, check, failure="absent ")  # the user's own, if any
     if missing:
         raise IdseError(f"not in order: {', '.join(missing)}")
     print("everything the main job needs works")
 
 
-def _say(name: str, check: Callable[[], str]) -> bool:
+def _say(name: str, check: Callable[[], str], failure: str = "MISSING") -> bool:
     try:
         print(f"  ok       {name}: {check()}")
     except (IdseError, ImportError) as error:
-        print(f"  MISSING  {name}: {error}")
+        print(f"  {failure}  {name}: {error}")
         return False
     return True
 
 
-def _engine(name: str) -> str:
-    return f"version {get_engine(name).version}"
+def _native() -> str:
+    return f"version {get_engine('native').version}"
+
+
+def _vtm() -> str:
+    from idse.engines.vtm.engine import VtmEngine, find_root
+
+    if find_root() is None:
+        raise IdseError("set IDSE_VTM_ROOT to the folder of a built VTM, to code with it")
+    engine = VtmEngine()
+    patched = "patched" if engine.patched else "not patched: codes without weights"
+    return f"VTM {engine.version} at {engine.tree.root}, built, {patched}"
+
+
+def _vtm_in_process() -> str:
+    from idse.engines.vtm.in_process import InProcess
+
+    inside = InProcess()
+    return f"VTM {inside.version}, built from {inside.root}"
 
 
 def _decoder() -> str:

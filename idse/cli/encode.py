@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from idse.cli import engine_options as e
 from idse.cli import options as o
 from idse.cli.output import Bar, last_line, note, print_json
-from idse.engines import ENGINES, EncodeSettings, Engine, WeightScope, get_engine
+from idse.engines import ENGINES, EncodeSettings, Engine, WeightScope
 from idse.engines.base import PRESETS
 from idse.errors import IdseError
 from idse.media import raw
 from idse.media.files import check_writable, replacing
 from idse.media.frame import Frame
 from idse.media.io import InputOptions, list_pictures, read_frames
-from idse.pipeline import ImportanceSettings, MapMaker, code, summary
+from idse.pipeline import ImportanceSettings, MapMaker, check_verifiable, code, summary
 
 if TYPE_CHECKING:
     from idse.importance.weight_map import WeightMap
@@ -84,9 +85,7 @@ def encode(
     cr_qp_offset: Annotated[
         int, typer.Option("--cr-qp-offset", help="-12..12.", rich_help_panel=_STREAM)
     ] = 0,
-    engine: Annotated[
-        str, typer.Option("--engine", help=f"The encoder: {', '.join(ENGINES)}.", rich_help_panel=_STREAM)
-    ] = ENGINES[0],
+    engine: e.EngineName = ENGINES[0],
     importance: o.Importance = ImportanceSettings.method,
     detector: o.Detector = ImportanceSettings.detector,
     weights: o.Weights = None,
@@ -116,6 +115,12 @@ def encode(
     map_out: Annotated[
         Path | None, typer.Option("--map-out", help="Write the weight map.", rich_help_panel="Importance")
     ] = None,
+    vtm_root: e.VtmRoot = None,
+    vtm_mode: e.VtmMode = None,
+    vtm_tools: e.VtmTools = None,
+    vtm_extra: e.VtmExtra = None,
+    vtm_in_process: e.VtmInProcess = False,
+    vtm_timeout: e.VtmTimeout = None,
     size: o.Size = None,
     bit_depth: o.BitDepth = None,
     chroma: o.Chroma = None,
@@ -147,10 +152,17 @@ def encode(
             device=device,
         )
     )  # fmt: skip
+    coder = e.make_engine(
+        engine, settings, weighted=map_in is not None or importance != "none", tiles=tiles and map_in is None,
+        root=vtm_root, mode=vtm_mode, tools=vtm_tools, extra=vtm_extra, in_process=vtm_in_process,
+        timeout=vtm_timeout,
+    )  # fmt: skip
+    if verify:
+        check_verifiable(coder)
     job = _Job(
         settings=settings,
         maker=maker,
-        engine=get_engine(engine),
+        engine=coder,
         reading=o.input_options(size, bit_depth, chroma, frames, matrix, range_),
         verify=verify,
         json=json,

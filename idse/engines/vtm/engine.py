@@ -74,7 +74,7 @@ class VtmEngine:
             path = self.options.executable or self.tree.executable
             if path is None:
                 raise IdseError(
-                    f"VTM at {self.tree.root} isn't built: run 'cmake -S {self.tree.root} -B "
+                    f"VTM {self.tree.version} at {self.tree.root} isn't built: run 'cmake -S {self.tree.root} -B "
                     f"{self.tree.root}/build -DCMAKE_BUILD_TYPE=Release' and "
                     f"'cmake --build {self.tree.root}/build --target EncoderApp'"
                 )
@@ -107,12 +107,13 @@ class VtmEngine:
         check_frames(frames)
         first = frames[0]
         check_frame(first)
-        if settings.target_bytes is not None or settings.target_bpp is not None:
-            raise IdseError("the vtm engine codes at a fixed QP: give --qp instead of a target")
-        if weights is not None and settings.weight_scope is WeightScope.NONE:
+        if settings.weight_scope is WeightScope.NONE:
             weights = None
+        self.check(
+            settings, weighted=weights is not None, tiles=weights is not None and weights.tiles is not None
+        )
         if weights is not None:
-            self._check_weights(weights, frames)
+            weights.check_fits(first.width, first.height, len(frames))
         tools = None if weights is None else self.options.tools_for(settings.weight_scope)
 
         log = Log(len(frames), progress)
@@ -133,15 +134,32 @@ class VtmEngine:
             provenance=self._provenance(settings, tools, without_paths(command, self.tree, files), log),
         )
 
-    def _check_weights(self, weights: WeightMap, frames: Sequence[Frame]) -> None:
-        first = frames[0]
-        weights.check_fits(first.width, first.height, len(frames))
-        if weights.tiles is not None:
+    def check(self, settings: EncodeSettings, *, weighted: bool, tiles: bool = False) -> None:
+        """Refuse settings that this VTM cannot code with; `encode` does so too.
+
+        Args:
+            settings: Of an encode.
+            weighted: Whether there will be a map.
+            tiles: Whether it will have tiles.
+
+        Raises:
+            IdseError: What does not go, and what to do instead.
+        """
+        if settings.target_bytes is not None or settings.target_bpp is not None:
+            raise IdseError("the vtm engine codes at a fixed QP: give --qp instead of a target")
+        if settings.md5_sei and _old_hashes(self.version):
+            raise IdseError(
+                f"VTM {self.version} writes a picture's MD5 in a draft's form, which decoders take for damage: "
+                "leave out --md5"
+            )
+        if not weighted or settings.weight_scope is WeightScope.NONE:
+            return
+        if tiles:
             raise IdseError("the vtm engine takes no rank-l tiles: use a map without tiles (no --tiles)")
         if not self.patched:
             raise IdseError(
                 f"VTM at {self.tree.root} isn't patched, or wasn't built since: run "
-                f"'idse vtm patch {self.tree.root}', and build it; without weights it works as it is"
+                f"'idse vtm patch {self.tree.root}', and build it (without weights, --importance none, it works)"
             )
 
     def _provenance(
@@ -178,6 +196,11 @@ def find_root(root: Path | None = None) -> Path | None:
 def _before_final(version: str) -> bool:
     """VTM 9.0 was the first after the text of July 2020 was closed; 8.2's syntax differs from it."""
     return int(version.split(".")[0]) < 9
+
+
+def _old_hashes(version: str) -> bool:
+    """VTM 10's hash SEI lacks a byte of the final text's; so does 8.2's, whose own decoder expects that."""
+    return not _before_final(version) and int(version.split(".")[0]) < 11
 
 
 def _patched_by(root: Path) -> str | None:

@@ -90,7 +90,7 @@ def picture_bytes(data: bytes) -> list[int]:
 
 
 def psnr(source: Frame, recon: Frame) -> tuple[float, ...]:
-    """dB per plane as the native engine counts it: 10 bit, peak 255 << 2, infinite where nothing differs."""
+    """PSNR in dB per plane as the native engine counts it: 10 bit, peak 255 << 2, infinite where nothing differs."""
     values = []
     for a, b in zip(source.with_bit_depth(10).planes, recon.planes, strict=True):
         error = a.astype(np.int32) - b.astype(np.int32)
