@@ -19,7 +19,6 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -33,6 +32,7 @@ from idse.experiments.laboratory import Laboratory
 from idse.experiments.measurement import Measurement
 from idse.experiments.pictures import CONVERSION, photographs
 from idse.experiments.plan import CONFIGURATIONS, DEFAULT_CONFIGURATIONS, Configuration, configurations
+from idse.experiments.pool import finished
 from idse.experiments.progress import Progress
 from idse.experiments.store import Store
 from idse.metrics.detection import Detections
@@ -68,26 +68,7 @@ def results(
     options: argparse.Namespace, base: EncodeSettings, tasks: list[Task]
 ) -> Iterator[tuple[Task, list[tuple[int, Measurement]]]]:
     """Tasks as they get done."""
-    call = functools.partial(work, options.shared, base, options.seed)
-    if options.jobs == 1:
-        for task in tasks:
-            yield task, call(task)
-        return
-    with ProcessPoolExecutor(options.jobs) as pool:
-        todo = iter(tasks)
-        running: dict[Future[list[tuple[int, Measurement]]], Task] = {}
-        try:
-            while True:
-                for task in todo:
-                    running[pool.submit(call, task)] = task
-                    if len(running) >= 2 * options.jobs:
-                        break
-                if not running:
-                    return
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    yield running.pop(future), future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    return finished(functools.partial(work, options.shared, base, options.seed), tasks, options.jobs)
 
 
 def sweep(

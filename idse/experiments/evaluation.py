@@ -54,9 +54,10 @@ class Evaluation:
         qps: The QPs of every curve.
         pictures: Names.
         measurements: By configuration, then by (picture, QP): complete.
-        truths: Each picture's detections on its uncompressed form, by detector.
+        truths: Each picture's detections on its uncompressed form, by detector. Empty: no measures of detections.
         draws: Resamples of the bootstrap.
         seed: Of the bootstrap.
+        chroma: Measure PSNR of Cb and Cr too.
     """
 
     def __init__(
@@ -67,20 +68,24 @@ class Evaluation:
         truths: Mapping[str, Mapping[str, Detections]],
         draws: int = 200,
         seed: int = 0,
+        chroma: bool = False,
     ) -> None:
         self.qps = list(qps)
         self.pictures = list(pictures)
-        self.detectors = list(next(iter(truths.values()))) if truths else []
+        self._judged = list(next(iter(truths.values()))) if truths else []
+        self.detectors = self._judged or list(next(iter(next(iter(measurements.values())).values())).features)
+        self._planes = {"PSNR": 0} | ({"PSNR U": 1, "PSNR V": 2} if chroma else {})
         self.measures = [
             *[f"f{SHORT.get(d, d)}" for d in self.detectors],
-            *[f"p{SHORT.get(d, d)}" for d in self.detectors],
-            "PSNR",
+            *[f"p{SHORT.get(d, d)}" for d in self._judged],
+            *self._planes,
         ]
         self._draws = resamples(len(self.pictures), draws, seed)
+        self._cpu: dict[str, float] = {}
         self._bytes: dict[str, npt.NDArray[np.float64]] = {}
         self._quality: dict[tuple[str, str], npt.NDArray[np.float64]] = {}
         self._pooled: dict[tuple[str, str], list[PooledCurve]] = {}
-        wanted = {p: {d: pseudo_ground_truth(found) for d, found in truths[p].items()} for p in self.pictures}
+        wanted = {p: {d: pseudo_ground_truth(f) for d, f in found.items()} for p, found in truths.items()}
         for name, cells in measurements.items():
             self._add(name, cells, wanted)
         self._resampled = functools.cache(self._resampled_curves)
@@ -94,12 +99,16 @@ class Evaluation:
     ) -> None:
         grid = [[cells[p, q] for p in self.pictures] for q in self.qps]
         self._bytes[name] = np.array([[m.size for m in row] for row in grid], dtype=np.float64)
-        self._quality[name, "PSNR"] = np.array([[m.psnr() for m in row] for row in grid])
+        self._cpu[name] = sum(m.encode_cpu for row in grid for m in row)
+        for measure, plane in self._planes.items():
+            self._quality[name, measure] = np.array([[m.psnr(plane) for m in row] for row in grid])
         for detector in self.detectors:
             short = SHORT.get(detector, detector)
             self._quality[name, f"f{short}"] = np.array(
                 [[m.features[detector].distance_db for m in row] for row in grid]
             )
+        for detector in self._judged:
+            short = SHORT.get(detector, detector)
             self._pooled[name, f"p{short}"] = [
                 PooledCurve(
                     [
@@ -144,3 +153,7 @@ class Evaluation:
     def bytes_ratio(self, anchor: str, test: str) -> float:
         """Bytes of `test` over those of `anchor`, all pictures and QPs: how the operating point moved."""
         return float(self._bytes[test].sum() / self._bytes[anchor].sum())
+
+    def cpu_ratio(self, anchor: str, test: str) -> float:
+        """CPU seconds of `test`'s encodes over those of `anchor`, all pictures and QPs; NaN where none were counted."""
+        return self._cpu[test] / self._cpu[anchor] if self._cpu[anchor] > 0 else float("nan")

@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import os
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from idse.engines.base import EncodeSettings, Engine
+from idse.errors import IdseError
 from idse.experiments.detectors import Detector, Observation
 from idse.experiments.measurement import Measurement
 from idse.experiments.pictures import CONVERSION, load_photograph
@@ -40,6 +42,16 @@ def build_hash() -> str:
     return "" if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
 
 
+def _map_settings(configuration: Configuration) -> tuple[object, ...]:
+    """What of a configuration decides its map: configurations that agree in it share theirs."""
+    return (
+        configuration.importance,
+        configuration.proj_dim,
+        configuration.tiles,
+        configuration.blend_activity,
+    )
+
+
 class Laboratory:
     """An engine, the detectors that measure, and the extractors that make maps.
 
@@ -52,6 +64,12 @@ class Laboratory:
         load_extractor: From the name in a configuration to the extractor.
         base: Settings of all configurations (preset, tools, threads).
         seed: Of the maps.
+        engine_of: The engine of a configuration, where it decides more than settings; else `engine` for all.
+        identity: What decides a configuration's bytes beside its engine's name and version; by default the native
+            build's hash.
+        settings_that_count: Fields of the settings that the engine looks at; by default all.
+        clock: CPU seconds so far of what codes; by default this process's.
+        map_folder: Where maps are kept for other processes and runs; by default nowhere.
     """
 
     def __init__(
@@ -61,27 +79,39 @@ class Laboratory:
         load_extractor: Callable[[str], FeatureExtractor],
         base: EncodeSettings,
         seed: int = 0,
+        *,
+        engine_of: Callable[[Configuration], Engine] | None = None,
+        identity: Callable[[Configuration], object] | None = None,
+        settings_that_count: Collection[str] | None = None,
+        clock: Callable[[], float] = time.process_time,
+        map_folder: Path | None = None,
     ) -> None:
         self.engine = engine
         self.detectors = detectors
         self.base = base
         self.seed = seed
-        self._build = build_hash()
+        build = build_hash()
+        self._engine_of = engine_of or (lambda configuration: engine)
+        self._identity = identity or (lambda configuration: build)
+        self._that_count = settings_that_count
+        self._clock = clock
+        self._map_folder = map_folder
+        self._probes: dict[tuple[object, ...], str] = {}
         self._extractor = functools.cache(load_extractor)
         self._source = functools.lru_cache(maxsize=2)(self._observe_source)
         self._maps: OrderedDict[tuple[object, ...], WeightMap] = OrderedDict()
 
     def provenance(self, configuration: Configuration) -> dict[str, Any]:
         """Everything that decides the figures of a configuration, but the picture and the QP."""
-        described = dataclasses.asdict(configuration)
-        for words in ("name", "what"):
-            del described[words]
+        engine = self._engine_of(configuration)
+        settings = dataclasses.asdict(configuration.settings(0, self.base)) | {"threads": 0}
+        if self._that_count is not None:
+            settings = {name: settings[name] for name in self._that_count}
         return {
-            "configuration": described | {"scope": configuration.scope.value},
-            "settings": dataclasses.asdict(configuration.settings(0, self.base)) | {"threads": 0},
-            "engine": [self.engine.name, self.engine.version, self._build],
-            "extractors": [self._extractor(name).description for name in configuration.extractors],
-            "map": self._probe(configuration),
+            "configuration": configuration.described(),
+            "settings": settings,
+            "engine": [engine.name, engine.version, self._identity(configuration)],
+            **self._map_provenance(configuration),
             "detectors": {d.name: d.sha256 for d in self.detectors},
             "seed": self.seed,
             "conversion": CONVERSION,
@@ -111,10 +141,11 @@ class Laboratory:
         began = time.process_time()
         weights = self.weights(picture, frame, configuration)
         map_cpu = time.process_time() - began
+        engine = self._engine_of(configuration)
         for qp in qps:
-            began = time.process_time()
-            stream = self.engine.encode([frame], weights, configuration.settings(qp, self.base))
-            encode_cpu = time.process_time() - began
+            began = self._clock()
+            stream = engine.encode([frame], weights, configuration.settings(qp, self.base))
+            encode_cpu = self._clock() - began
             recon = stream.recon[0]
             rgb = decoded_rgb(recon, frame.bit_depth, as_float=True)
             seen = [d.observe(rgb) for d in self.detectors]
@@ -134,6 +165,7 @@ class Laboratory:
                 encode_cpu=encode_cpu,
                 map_cpu=map_cpu,
                 chroma_qp=[stats.cb_qp_offset, stats.cr_qp_offset],
+                weighted_share=stream.provenance.get("weighted_share"),
             )
             yield qp, measured
             map_cpu = 0.0
@@ -142,20 +174,44 @@ class Laboratory:
         """The configuration's map of a picture; the last few are kept, as configurations share them."""
         if configuration.importance == "none":
             return None
-        identity = (
-            picture,
-            configuration.importance,
-            configuration.proj_dim,
-            configuration.tiles,
-            configuration.blend_activity,
-        )
+        identity = (picture, *_map_settings(configuration))
         if identity not in self._maps:
-            self._maps[identity] = self._estimate(frame, configuration)
+            self._maps[identity] = self._kept(picture, frame, configuration)
             if len(self._maps) > _MAPS_KEPT:
                 self._maps.popitem(last=False)
         weights = self._maps[identity]
         if not configuration.chroma_planes:
             weights = dataclasses.replace(weights, planes=np.ascontiguousarray(weights.planes[:, :1]))
+        return weights
+
+    def _map_provenance(self, configuration: Configuration) -> dict[str, Any]:
+        return {
+            "extractors": [self._extractor(name).description for name in configuration.extractors],
+            "map": self._probe(configuration),
+        }
+
+    def _kept(self, picture: Path, frame: Frame, configuration: Configuration) -> WeightMap:
+        """The map from the folder, made and put there where it is missing."""
+        if self._map_folder is None:
+            return self._estimate(frame, configuration)
+        from idse.importance.weight_map import WeightMap
+
+        what = self._map_provenance(configuration) | {
+            "samples": hashlib.sha256(b"".join(p.tobytes() for p in frame.planes)).hexdigest(),
+            "frame": [frame.width, frame.height, frame.bit_depth, frame.matrix, frame.full_range],
+            "settings": _map_settings(configuration),
+            "seed": self.seed,
+        }
+        file = self._map_folder / f"{picture.stem}-{settings_hash(what)}.idsew"
+        try:
+            return WeightMap.load(file)
+        except IdseError:
+            weights = self._estimate(frame, configuration)
+        self._map_folder.mkdir(parents=True, exist_ok=True)
+        # Whole under another name first: a run killed here, or beside this one, must not leave half a map.
+        partial = file.with_suffix(f".{os.getpid()}")
+        weights.save(partial)
+        partial.replace(file)
         return weights
 
     def _estimate(self, frame: Frame, configuration: Configuration) -> WeightMap:
@@ -183,6 +239,12 @@ class Laboratory:
         """A hash of the map of a made-up picture: changes with the estimator, and not with its comments."""
         if configuration.importance == "none":
             return ""
+        settings = _map_settings(configuration)
+        if settings not in self._probes:
+            self._probes[settings] = self._probe_anew(configuration)
+        return self._probes[settings]
+
+    def _probe_anew(self, configuration: Configuration) -> str:
         y, x = np.mgrid[0:48, 0:64]
         rgb = np.stack([128 + 90 * np.sin(x / (3 + k)) * np.cos(y / 5 + k) for k in range(3)], axis=2)
         weights = self._estimate(Frame.from_rgb(rgb.astype(np.uint8)), configuration)

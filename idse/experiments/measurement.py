@@ -28,6 +28,7 @@ class Measurement:
         encode_cpu: User CPU seconds of the encode.
         map_cpu: User CPU seconds of the map (0 where it was made for another configuration before).
         chroma_qp: Cb and Cr QP offsets of the stream.
+        weighted_share: Share of the distortions that the engine weighted, where it says so.
     """
 
     size: int
@@ -38,6 +39,7 @@ class Measurement:
     encode_cpu: float = 0.0
     map_cpu: float = 0.0
     chroma_qp: list[int] = field(default_factory=list)
+    weighted_share: float | None = None
 
     def psnr(self, plane: int = 0) -> float:
         """PSNR of a plane in dB."""

@@ -48,6 +48,11 @@ class Configuration:
         """The extractors that the map needs."""
         return [] if self.importance in ("none", "activity") else self.importance.split("+")
 
+    def described(self) -> dict[str, object]:
+        """What decides figures: all but the words for the reader."""
+        fields = dataclasses.asdict(self) | {"scope": self.scope.value}
+        return {name: value for name, value in fields.items() if name not in ("name", "what")}
+
     def settings(self, qp: int, base: EncodeSettings) -> EncodeSettings:
         """The encode's settings at a QP: `base` but for what this configuration decides."""
         changes: dict[str, object] = {

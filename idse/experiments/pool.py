@@ -1,0 +1,72 @@
+"""Tasks on worker processes that end with the one that started them, whatever ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from types import FrameType
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def finished(call: Callable[[T], R], tasks: Iterable[T], jobs: int) -> Iterator[tuple[T, R]]:
+    """Tasks and their results as they get done, on `jobs` processes; in this process with one job.
+
+    Leaving the loop, by whatever exception, ends the workers and the programs that they run.
+    """
+    if jobs == 1:
+        for task in tasks:
+            yield task, call(task)
+        return
+    before = set(multiprocessing.active_children())
+    with ProcessPoolExecutor(jobs, initializer=_end_with_parent) as pool:
+        todo = iter(tasks)
+        running: dict[Future[R], T] = {}
+        try:
+            while True:
+                for task in todo:
+                    running[pool.submit(_run, call, task)] = task
+                    if len(running) >= 2 * jobs:
+                        break
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield running.pop(future), future.result()
+        finally:
+            if running:  # only where something went wrong: not even the tasks under way are wanted
+                pool.shutdown(wait=False, cancel_futures=True)
+                for worker in set(multiprocessing.active_children()) - before:
+                    with contextlib.suppress(OSError, AttributeError):
+                        worker.terminate()
+
+
+def _run(call: Callable[[T], R], task: T) -> R:
+    try:
+        return call(task)
+    except SystemExit:  # the pool would take it for a result and give this worker its next task
+        os._exit(1)
+
+
+def _end_with_parent() -> None:
+    """In a worker: make SIGTERM an exception, so that a program it runs is ended too; watch the parent."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    def watch() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent sees to the workers
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    threading.Thread(target=watch, daemon=True).start()

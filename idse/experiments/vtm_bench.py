@@ -1,0 +1,134 @@
+"""The laboratory around VTM: its engine for every configuration, and what names a result of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import resource
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from idse.engines.base import EncodeSettings
+from idse.engines.vtm.options import VtmOptions
+from idse.engines.vtm.tree import VtmTree
+from idse.errors import IdseError
+from idse.experiments.detectors import load_detectors
+from idse.experiments.laboratory import Laboratory
+from idse.experiments.measurement import Measurement
+from idse.experiments.plan import Configuration
+from idse.experiments.sweep import Cell
+from idse.experiments.vtm_plan import VtmConfiguration
+
+if TYPE_CHECKING:
+    from idse.engines.base import Engine
+    from idse.features.base import FeatureExtractor
+
+SETTINGS = ("cb_qp_offset", "cr_qp_offset", "tau", "exponent", "clip_qp")
+"""What of `EncodeSettings` the sweep lets reach VTM, beside the QP."""
+
+_CONFIG = "encoder_intra_vtm.cfg"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """All it takes to make the laboratory in another process.
+
+    Attributes:
+        detectors: Folder of the ONNX detectors.
+        root: The checkout of VTM.
+        extra: Arguments for VTM in all configurations.
+        base: Settings of all configurations.
+        seed: Of the maps.
+        maps: Folder where maps are kept.
+        timeout: Seconds after which an encode is given up.
+    """
+
+    detectors: Path
+    root: Path
+    extra: tuple[str, ...] = ()
+    base: EncodeSettings = dataclasses.field(default_factory=EncodeSettings)
+    seed: int = 0
+    maps: Path | None = None
+    timeout: float | None = None
+
+    def options(self, configuration: Configuration) -> VtmOptions:
+        """What VTM is told beyond the settings."""
+        assert isinstance(configuration, VtmConfiguration)
+        return VtmOptions(
+            tools=configuration.tools,
+            extra=self.extra,
+            lmcs=None if configuration.lmcs else False,
+            timeout=self.timeout,
+        )
+
+    def identity(self, configuration: Configuration) -> object:
+        """What decides VTM's bytes beside its settings: program, configuration file, options."""
+        options = dataclasses.asdict(self.options(configuration))
+        del options["timeout"]
+        return [*_program(self.root), {k: v for k, v in sorted(options.items()) if v is not None}]
+
+    @property
+    def program(self) -> str:
+        """The beginning of the executable's SHA-256."""
+        return _program(self.root)[0][:12]
+
+
+@functools.cache
+def laboratory(bench: Bench) -> Laboratory:
+    """This process's laboratory."""
+    import torch
+
+    torch.set_num_threads(1)
+
+    def extractor(name: str) -> FeatureExtractor:
+        from idse.features.api import load_extractor
+
+        path = bench.detectors / f"{name}.onnx"
+        return load_extractor(name if name == "embedded" else str(path), device="cpu")
+
+    def engine_of(configuration: Configuration) -> Engine:
+        return _engine(bench.root, bench.options(configuration))
+
+    return Laboratory(
+        _engine(bench.root, VtmOptions()),
+        load_detectors(bench.detectors),
+        extractor,
+        bench.base,
+        bench.seed,
+        engine_of=engine_of,
+        identity=bench.identity,
+        settings_that_count=SETTINGS,
+        clock=children_cpu,
+        map_folder=bench.maps,
+    )
+
+
+def measure(bench: Bench, cell: Cell) -> Measurement:
+    """Code and look at one cell."""
+    results = dict(laboratory(bench).measure(cell.picture, cell.configuration, [cell.qp]))
+    return results[cell.qp]
+
+
+def children_cpu() -> float:
+    """User CPU seconds of the programs that this process ran and that have ended."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+
+
+@functools.cache
+def _engine(root: Path, options: VtmOptions) -> Engine:
+    from idse.engines.vtm.engine import VtmEngine
+
+    return VtmEngine(root, options=options)
+
+
+@functools.cache
+def _program(root: Path) -> tuple[str, str]:
+    """SHA-256 of the executable and of VTM's configuration file."""
+    tree = VtmTree.open(root)
+    executable = tree.executable
+    if executable is None:
+        raise IdseError(f"{root}: no EncoderApp below its bin folder: build VTM first")
+    program, config = (hashlib.sha256(f.read_bytes()).hexdigest() for f in (executable, tree.config(_CONFIG)))
+    return program, config
