@@ -8,12 +8,12 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 
 _OPEN, _CLOSE = b"/*idse{*/", b"/*}idse*/"
-_OPEN_LINE, _CLOSE_LINE = b"//idse{", b"//}idse"
+_OPEN_LINE, _CLOSE_LINE = b"idse{", b"}idse"
 
 # A marked line counts as ours even if an editor indented it; it ends with its line end or with the file.
 _MARKER = re.compile(
     rb"(?P<open>/\*idse\{\*/)|(?P<close>/\*\}idse\*/)"
-    rb"|(?P<open_line>^[ \t]*//idse\{[^\n]*(?:\n|\Z))|(?P<close_line>^[ \t]*//\}idse[^\n]*(?:\n|\Z))",
+    rb"|(?P<open_line>^[ \t]*(?://|#)idse\{[^\n]*(?:\n|\Z))|(?P<close_line>^[ \t]*(?://|#)\}idse[^\n]*(?:\n|\Z))",
     re.MULTILINE,
 )
 
@@ -67,8 +67,13 @@ def holds_marker(data: bytes) -> bool:
     return b"idse{" in data or b"}idse" in data
 
 
-def insert(pristine: bytes, insertions: Iterable[Marked]) -> bytes:
-    """Put every insertion into a file without marked text.
+def comment_of(file: str) -> bytes:
+    """What begins a comment line in a file of this name."""
+    return b"#" if file.endswith("CMakeLists.txt") else b"//"
+
+
+def insert(pristine: bytes, insertions: Iterable[Marked], comment: bytes = b"//") -> bytes:
+    """Put every insertion into a file without marked text; `comment` begins the lines of markers.
 
     Raises:
         MarkingError: Anchors are not found as often as expected (all of them are told), or text cannot go there.
@@ -84,7 +89,10 @@ def insert(pristine: bytes, insertions: Iterable[Marked]) -> bytes:
             )
             continue
         chosen = range(insertion.count) if insertion.occurrences is None else insertion.occurrences
-        pieces += [_piece(pristine, insertion, found[k], order) for k in chosen]
+        if comment != b"//" and not insertion.place.own_lines:
+            problems.append(f"{insertion.name}: only lines of their own can be inserted in this kind of file")
+            continue
+        pieces += [_piece(pristine, insertion, found[k], order, comment) for k in chosen]
     if problems:
         raise MarkingError("; ".join(problems))
     parts = []
@@ -132,7 +140,7 @@ def _unpaired(data: bytes, marker: re.Match[bytes]) -> MarkingError:
     )
 
 
-def _piece(pristine: bytes, insertion: Marked, start: int, order: int) -> _Piece:
+def _piece(pristine: bytes, insertion: Marked, start: int, order: int, comment: bytes) -> _Piece:
     end = start + len(insertion.anchor)
     line_start = pristine.rfind(b"\n", 0, start) + 1
     newline = pristine.find(b"\n", end)
@@ -151,8 +159,8 @@ def _piece(pristine: bytes, insertion: Marked, start: int, order: int) -> _Piece
         at = newline + 1
     if pristine[max(at - 3, 0) : at].endswith((b"\\\n", b"\\\r\n")):
         raise MarkingError(f"{insertion.name}: no line can go between two that a backslash joins")
-    head = _OPEN_LINE + b" " + insertion.name.encode() + eol
-    return _Piece(at, False, order, head + text + eol + _CLOSE_LINE + eol)
+    head = comment + _OPEN_LINE + b" " + insertion.name.encode() + eol
+    return _Piece(at, False, order, head + text + eol + comment + _CLOSE_LINE + eol)
 
 
 def _line_end(pristine: bytes, newline: int) -> bytes:

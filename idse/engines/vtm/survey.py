@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from idse.engines.vtm import tree_files
 from idse.engines.vtm.insertions import SOURCES, PatchList
-from idse.engines.vtm.marking import MarkingError, holds_marker, insert, strip
+from idse.engines.vtm.marking import comment_of, MarkingError, holds_marker, insert, strip
 from idse.engines.vtm.state import State, load_state, sha256
 from idse.engines.vtm.tree import VtmTree
 from idse.errors import IdseError
@@ -96,7 +96,7 @@ def look_over(tree: VtmTree, patch_list: PatchList) -> Survey:
             continue
         patched: bytes | None = None
         try:
-            patched = insert(pristine, insertions.get(name, []))
+            patched = insert(pristine, insertions.get(name, []), comment_of(name))
         except MarkingError as error:
             survey.misfits.append(f"{name}: {error}, in VTM {tree.version}")
         survey.sources[name] = Source(current, pristine, patched)

@@ -1,0 +1,3 @@
+// What the overlay shares with the native encoder, as one file for VTM's glob.
+#include "idse/vvc/weights/plane_weights.cpp"
+#include "idse/vvc/weights/shaping.cpp"

@@ -1,0 +1,74 @@
+#include "map_file.h"
+
+#include <cstdint>
+#include <cstring>
+#include <fstream>
+#include <stdexcept>
+
+namespace idse {
+namespace vtm {
+
+namespace {
+
+constexpr std::uint32_t kMaxSide = 65536;
+constexpr std::uint32_t kMaxFrames = 1u << 20;
+
+std::uint32_t little_endian(const unsigned char* bytes) {
+    return std::uint32_t(bytes[0]) | std::uint32_t(bytes[1]) << 8 | std::uint32_t(bytes[2]) << 16 |
+           std::uint32_t(bytes[3]) << 24;
+}
+
+}  // namespace
+
+size_t MapFile::cells() const {
+    const size_t unit = size_t(1) << log2_unit;
+    return ((size_t(width) + unit - 1) >> log2_unit) * ((size_t(height) + unit - 1) >> log2_unit);
+}
+
+idse::vvc::FrameWeights MapFile::frame(int number) const {
+    idse::vvc::FrameWeights weights;
+    weights.log2_unit = log2_unit;
+    for (int p = 0; p < planes; p++)
+        weights.planes[p] = values.data() + (size_t(number) * planes + p) * cells();
+    return weights;
+}
+
+MapFile read_map(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file)
+        throw std::runtime_error("weight map " + path +
+                                 ": cannot be opened; give the file that 'idse map' wrote");
+    unsigned char header[28];
+    if (!file.read(reinterpret_cast<char*>(header), sizeof header) || std::memcmp(header, "IDSEW001", 8) != 0)
+        throw std::runtime_error("weight map " + path +
+                                 ": is no weight map (IDSEW001); give the file that 'idse map' wrote");
+    const std::uint32_t width = little_endian(header + 8), height = little_endian(header + 12);
+    const std::uint32_t frames = little_endian(header + 16), log2_unit = little_endian(header + 20);
+    const std::uint32_t planes = little_endian(header + 24);
+    if (width < 1 || width > kMaxSide || height < 1 || height > kMaxSide || frames < 1 ||
+        frames > kMaxFrames || log2_unit > 7 || (planes != 1 && planes != 3))
+        throw std::runtime_error("weight map " + path + ": has a damaged header; make it again");
+    MapFile map;
+    map.width = int(width);
+    map.height = int(height);
+    map.frames = int(frames);
+    map.log2_unit = int(log2_unit);
+    map.planes = int(planes);
+    // Read frame by frame: a damaged header must not ask for all of the memory.
+    const size_t frame_values = map.cells() * planes;
+    std::vector<unsigned char> bytes(frame_values * 4);
+    for (std::uint32_t f = 0; f < frames; f++) {
+        if (!file.read(reinterpret_cast<char*>(bytes.data()), std::streamsize(bytes.size())))
+            throw std::runtime_error("weight map " + path + ": is truncated; make it again");
+        for (size_t i = 0; i < frame_values; i++) {
+            const std::uint32_t bits = little_endian(&bytes[4 * i]);
+            float value;
+            std::memcpy(&value, &bits, 4);
+            map.values.push_back(value);
+        }
+    }
+    return map;
+}
+
+}  // namespace vtm
+}  // namespace idse
