@@ -25,6 +25,7 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from idse.engines.vtm.engine import ROOT_VARIABLE, find_root
 from idse.errors import IdseError
 from idse.experiments.comparison import Row, compare, markdown
 from idse.experiments.pictures import CONVERSION, photographs
@@ -145,7 +146,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--vtm-root", type=Path, required=True, metavar="DIR", help="the patched and built checkout of VTM"
+        "--vtm-root",
+        type=Path,
+        metavar="DIR",
+        help=f"the patched and built checkout of VTM (${ROOT_VARIABLE})",
     )
     parser.add_argument(
         "--shared", type=Path, default=REPOSITORY.parent / "shared", help="folder of the development data"
@@ -194,9 +198,14 @@ def run(options: argparse.Namespace) -> int:
     """Measure what is missing and report; the exit status."""
     configurations = vtm_configurations(options.configs)
     pictures = chosen_pictures(options.folder, options.pictures)
+    root = find_root(options.vtm_root)
+    if root is None:
+        raise IdseError(
+            f"which VTM? Set {ROOT_VARIABLE}, or --vtm-root, to the folder of a VTM that was built"
+        )
     bench = Bench(
         detectors=options.shared.resolve() / "data" / "detectors",
-        root=options.vtm_root.resolve(),
+        root=root.resolve(),
         extra=tuple(shlex.split(options.extra)),
         seed=options.seed,
         maps=options.store.resolve().with_suffix(".maps"),

@@ -8,8 +8,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import TypeVar
 
@@ -17,7 +18,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def finished(call: Callable[[T], R], tasks: Iterable[T], jobs: int) -> Iterator[tuple[T, R]]:
+def finished(call: Callable[[T], R], tasks: Iterable[T], jobs: int) -> Generator[tuple[T, R], None, None]:
     """Tasks and their results as they get done, on `jobs` processes; in this process with one job.
 
     Leaving the loop, by whatever exception, ends the workers and the programs that they run.
@@ -61,12 +62,13 @@ def _end_with_parent() -> None:
     def stop(number: int, frame: FrameType | None) -> None:
         sys.exit(128 + number)
 
-    def watch() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch(parent: BaseProcess) -> None:
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent sees to the workers
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=watch, args=(parent,), daemon=True).start()

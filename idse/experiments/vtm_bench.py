@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from idse.engines.base import EncodeSettings
+from idse.engines.vtm.command import Files, arguments, without_paths
 from idse.engines.vtm.options import VtmOptions
 from idse.engines.vtm.tree import VtmTree
 from idse.errors import IdseError
@@ -20,15 +23,14 @@ from idse.experiments.measurement import Measurement
 from idse.experiments.plan import Configuration
 from idse.experiments.sweep import Cell
 from idse.experiments.vtm_plan import VtmConfiguration
+from idse.media.frame import Frame
 
 if TYPE_CHECKING:
     from idse.engines.base import Engine
     from idse.features.base import FeatureExtractor
 
-SETTINGS = ("cb_qp_offset", "cr_qp_offset", "tau", "exponent", "clip_qp")
-"""What of `EncodeSettings` the sweep lets reach VTM, beside the QP."""
-
 _CONFIG = "encoder_intra_vtm.cfg"
+_FRAME = Frame.from_rgb(np.zeros((64, 64, 3), np.uint8))
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,16 @@ class Bench:
         )
 
     def identity(self, configuration: Configuration) -> object:
-        """What decides VTM's bytes beside its settings: program, configuration file, options."""
-        options = dataclasses.asdict(self.options(configuration))
-        del options["timeout"]
-        return [*_program(self.root), {k: v for k, v in sorted(options.items()) if v is not None}]
+        """What decides VTM's bytes: program, configuration file, and the command for a made-up picture at QP 0.
+
+        The command and not `EncodeSettings`, most of which VTM never sees: a setting more for another engine must not
+        cost days of encodes.
+        """
+        options, settings = self.options(configuration), configuration.settings(0, self.base)
+        tree, files = VtmTree.open(self.root), Files(Path("/idse"))
+        tools = options.tools_for(settings.weight_scope) if configuration.importance != "none" else None
+        command = arguments(tree, files, _FRAME, 1, settings, options, tools, patched=False)
+        return [*_program(self.root), *without_paths(command, tree, files)]
 
     @property
     def program(self) -> str:
@@ -99,7 +107,7 @@ def laboratory(bench: Bench) -> Laboratory:
         bench.seed,
         engine_of=engine_of,
         identity=bench.identity,
-        settings_that_count=SETTINGS,
+        settings_that_count=(),  # the command in `identity` tells more
         clock=children_cpu,
         map_folder=bench.maps,
     )
