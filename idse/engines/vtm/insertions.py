@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from idse.engines.vtm.marking import Place, holds_marker
+from idse.engines.vtm.marking import Place, comment_of, holds_marker
 from idse.engines.vtm.tree import version_matches
 from idse.errors import IdseError
 
@@ -164,6 +164,8 @@ def _insertion(entry: dict[str, Any]) -> Insertion:
         )
     if not place.own_lines and b"//" in text.rstrip(b"\n").rsplit(b"\n", 1)[-1]:
         raise ValueError(f"{what}: a // in its last line would hide what follows; write /* */")
+    if not place.own_lines and comment_of(entry["file"]) != b"//":
+        raise ValueError(f"{what}: only line-before and line-after are possible in {entry['file']}")
     if occurrences is not None and (
         not occurrences
         or len(set(occurrences)) != len(occurrences)
@@ -224,7 +226,7 @@ def _versions(value: Any) -> tuple[str, ...] | None:
 def _inside(path: str) -> str:
     _relative(path)
     if not path.startswith("source/") or not path.endswith(SOURCES):
-        raise ValueError(f"{path}: only {' and '.join(SOURCES)} files under source/ can be edited or added")
+        raise ValueError(f"{path}: only {', '.join(SOURCES)} files under source/ can be edited or added")
     return path
 
 

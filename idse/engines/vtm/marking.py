@@ -8,7 +8,7 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 
 _OPEN, _CLOSE = b"/*idse{*/", b"/*}idse*/"
-_OPEN_LINE, _CLOSE_LINE = b"idse{", b"}idse"
+_OPEN_LINE, _CLOSE_LINE = b"idse{", b"}idse"  # after // or, in CMake's files, #
 
 # A marked line counts as ours even if an editor indented it; it ends with its line end or with the file.
 _MARKER = re.compile(
@@ -89,9 +89,6 @@ def insert(pristine: bytes, insertions: Iterable[Marked], comment: bytes = b"//"
             )
             continue
         chosen = range(insertion.count) if insertion.occurrences is None else insertion.occurrences
-        if comment != b"//" and not insertion.place.own_lines:
-            problems.append(f"{insertion.name}: only lines of their own can be inserted in this kind of file")
-            continue
         pieces += [_piece(pristine, insertion, found[k], order, comment) for k in chosen]
     if problems:
         raise MarkingError("; ".join(problems))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from idse.engines.vtm import tree_files
 from idse.engines.vtm.insertions import SOURCES, PatchList
-from idse.engines.vtm.marking import comment_of, MarkingError, holds_marker, insert, strip
+from idse.engines.vtm.marking import MarkingError, comment_of, holds_marker, insert, strip
 from idse.engines.vtm.state import State, load_state, sha256
 from idse.engines.vtm.tree import VtmTree
 from idse.errors import IdseError

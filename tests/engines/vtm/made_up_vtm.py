@@ -10,6 +10,7 @@ from idse.engines.vtm.state import STATE
 HEADER = "source/Lib/CommonLib/version.h"
 COST = "source/Lib/CommonLib/Cost.cpp"
 OPTIONS = "source/App/EncoderApp/Options.cpp"
+CMAKE = "source/Lib/CommonLib/CMakeLists.txt"
 MIXED = "source/Lib/EncoderLib/Mixed.cpp"
 OVERLAY = "source/Lib/CommonLib/idse_overlay.cpp"
 SHARED = "source/Lib/idse/weights/shared.h"
@@ -20,6 +21,7 @@ TREE = {
     OPTIONS: b'// caf\xe9\r\noptions\r\n("Last,-l", last, 0)\r\n;\r\n',
     MIXED: b"first();\r\nsecond();\nthird();\r\n",
     "source/Lib/EncoderLib/Plain.cpp": b"nothing here\n",
+    CMAKE: b"glob( *.cpp )\nadd_library( x )\n",
     "cfg/encoder_intra.cfg": b"QP: 32\n",
 }
 
@@ -92,6 +94,14 @@ text = '''
 '''
 
 [[insertion]]
+name = "build"
+file = "source/Lib/CommonLib/CMakeLists.txt"
+anchor = "add_library("
+count = 1
+place = "line-before"
+text = "set( y )"
+
+[[insertion]]
 name = "mixed"
 file = "source/Lib/EncoderLib/Mixed.cpp"
 anchor = "();"
@@ -120,6 +130,7 @@ int more()
 }""",
     OPTIONS: b'// caf\xe9\r\noptions\r\n//idse{ option\r\n("First,-f", first, 0)\r\n("Second,-s", second, 0)\r\n'
     b'//}idse\r\n("Last,-l", last, 0)\r\n;\r\n',
+    CMAKE: b"glob( *.cpp )\n#idse{ build\nset( y )\n#}idse\nadd_library( x )\n",
     MIXED: b"first();\r\n//idse{ mixed\r\nidse();\r\n//}idse\r\nsecond();\n//idse{ mixed\nidse();\n//}idse\n"
     b"third();\r\n//idse{ mixed\r\nidse();\r\n//}idse\r\n",
     OVERLAY: b"int idse(int a) { return a; }\r\n",

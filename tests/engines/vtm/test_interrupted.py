@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from made_up_vtm import (
+    CMAKE,
     COST,
     MIXED,
     OPTIONS,
@@ -82,7 +83,7 @@ def test_interrupted_at_every_write(tmp_path, data, the_list, what, then):
         assert folders(root) == {"cfg", *(str(p) for n in TREE for p in Path(n).parents if str(p) != ".")}
         if not crashed:
             break
-    assert k == {"patch": 7, "unpatch": 6, "update": 7}[what]
+    assert k == {"patch": 8, "unpatch": 7, "update": 7}[what]
 
 
 def test_ctrl_c_waits_for_the_last_file(root, the_list, monkeypatch):
@@ -140,7 +141,7 @@ def test_without_a_record(root, the_list):
     found = status(root, the_list)
     assert found.state is PatchState.PARTLY
     assert found.details == (
-        f"there is no {STATE}", f"{OPTIONS}: holds idse's lines", f"{COST}: holds idse's lines",
+        f"there is no {STATE}", *(f"{name}: holds idse's lines" for name in (OPTIONS, CMAKE, COST)),
     )  # fmt: skip
     unpatch(root, the_list)
     assert contents(root) == TREE

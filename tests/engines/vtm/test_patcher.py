@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from made_up_vtm import (
+    CMAKE,
     COST,
     LIST,
     MIXED,
@@ -46,7 +47,7 @@ def test_patch_and_unpatch_to_the_byte(root, the_list):
     assert contents(root) == TREE
     assert folders(root) == before
     assert stat.S_IMODE((root / COST).stat().st_mode) == 0o754
-    assert set(report.written) == {COST, OPTIONS, MIXED}
+    assert set(report.written) == {COST, OPTIONS, CMAKE, MIXED}
     assert set(report.removed) == {OVERLAY, SHARED}
     assert report.notes == ()
     assert status(root, the_list).state is PatchState.NOT_PATCHED
@@ -62,7 +63,7 @@ def test_the_record(root, the_list):
     assert record["patch"] == the_list.digest
     assert record["files"] == {
         name: {"before": sha256(TREE[name]), "after": sha256(PATCHED[name])}
-        for name in (COST, OPTIONS, MIXED)
+        for name in (COST, OPTIONS, CMAKE, MIXED)
     }
     assert record["copies"] == {name: [sha256(PATCHED[name])] for name in (OVERLAY, SHARED)}
     assert record["folders"] == ["source/Lib/idse", "source/Lib/idse/weights"]
@@ -256,7 +257,7 @@ def test_a_patch_out_of_date(root, data, the_list, monkeypatch):
     assert report.removed == (SHARED,)
     after = times(root)
     assert without_state(root) == newer_tree()
-    for name in (COST, OPTIONS):
+    for name in (COST, OPTIONS, CMAKE):
         assert before[(root / name).as_posix()] == after[(root / name).as_posix()]
     assert status(root, new).state is PatchState.CURRENT
     unpatch(root, new)
