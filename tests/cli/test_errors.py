@@ -57,7 +57,10 @@ CASES = [
     ("a CTU size that is none", "encode good.png --ctu 96", "ctu size 96: must be 64 or 128"),
     ("two targets", "encode good.png --target-bytes 900 --target-bpp 1", "target bytes and target bpp: give one…"),
     ("a target of nothing", "encode good.png --target-bpp 0", "target bpp 0.0: must be above 0"),
-    ("an engine that is not here", "encode good.png --engine vtm", "engine 'vtm' is unknown: this version has native"),
+    ("an engine that is not here", "encode good.png --engine hevc", "engine 'hevc' is unknown: this version has native, vtm"),
+    ("VTM without a checkout", "encode good.png --engine vtm", "which VTM? Set IDSE_VTM_ROOT, or --vtm-root, to…"),
+    ("VTM that is none", "encode good.png --engine vtm --vtm-root nothing", "nothing: no checkout of VTM…"),
+    ("VTM's options with another engine", "encode good.png --vtm-mode intra", "--vtm-mode is for VTM: add --engine vtm, or leave…"),
     ("negative tau", "encode good.png --tau -1", "tau -1.0: must be 0 or more"),
     ("tau that is no number", "encode good.png --tau nan", "tau nan: must be 0 or more"),
     ("a clip out of range", "encode good.png --clip-qp 13", "clip qp 13.0: must be 0..12"),
@@ -197,6 +200,7 @@ def test_one_line(folder, monkeypatch, capfd, what, command, line):
         if torch.cuda.is_available():
             pytest.skip("there is a CUDA device here")
     monkeypatch.chdir(folder)
+    monkeypatch.delenv("IDSE_VTM_ROOT", raising=False)
     before = sorted(folder.rglob("*"))
     assert main(shlex.split(command)) == 2
     out, err = capfd.readouterr()

@@ -68,6 +68,7 @@ class InProcess:
             self._vtm.encode(arguments, progress, listen)
         except RuntimeError as error:
             if not raised:
-                raise IdseError(f"VTM failed: {log.complaint() or ' '.join(str(error).split())}") from None
+                said = next(filter(None, map(str.strip, str(error).splitlines())), log.complaint())
+                raise IdseError(f"VTM failed: {said}") from None
         if raised:
             raise raised[0]

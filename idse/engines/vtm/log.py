@@ -17,6 +17,7 @@ _OFFSETS = re.compile(r"^IDSE chroma QP offset: cb (-?\d+) cr (-?\d+)")
 _SHARE = re.compile(r"^IDSE weighted distortion calls: (\d+) of (\d+)")
 _UNIFORM = "IDSE weight map is uniform"
 _TOTAL_TIME = re.compile(r"^\s*Total Time:\s+([\d.]+)")
+_LMCS_OFF = "LMCS off"  # the overlay's word, after VTM's own summary or before it
 _LMCS = re.compile(r"\bReshape:(\d)")
 
 
@@ -47,7 +48,9 @@ class Log:
         chroma_offsets: What the overlay said of every picture, or once: offsets of Cb and Cr.
         weighted: Distortion calls weighted, and all; None where the overlay said nothing.
         idse: The overlay's own lines, but the progress.
-        lmcs: Whether luma mapping was on in VTM's summary of tools; None where it did not say.
+        uniform: The overlay found the map uniform, and did not use it.
+        seconds: As VTM measured it.
+        lmcs: Whether luma mapping was on; None where nobody said.
     """
 
     frames: int
@@ -67,7 +70,8 @@ class Log:
         if match := _PROGRESS.match(line):
             self.take_progress(*map(int, match.groups()))
             return
-        self._lines = [*self._lines[-199:], line]
+        if line.strip():
+            self._lines = [*self._lines[-199:], line]
         if match := _PICTURE.match(line):
             levels = tuple(_DECIBEL.findall(match[5] or ""))
             self.pictures.append(Picture(int(match[1]), match[2], int(match[3]), int(match[4]), levels))
@@ -80,6 +84,8 @@ class Log:
                 self.weighted = int(match[1]), int(match[2])
             elif line.startswith(_UNIFORM):
                 self.uniform = True
+            if line.rstrip().endswith(_LMCS_OFF):
+                self.lmcs = False
         elif match := _TOTAL_TIME.match(line):
             self.seconds = float(match[1])
         elif self.lmcs is None and (match := _LMCS.search(line)):
@@ -118,6 +124,7 @@ class Log:
         }
 
     def _tell(self, share: float) -> None:
-        if self.progress is not None and share > self._share:
+        if share > self._share:
             self._share = min(1.0, share)
-            self.progress(self._share)
+            if self.progress is not None:
+                self.progress(self._share)
