@@ -29,14 +29,14 @@ def _root(context: typer.Context) -> None:
 def patch(root: _Root) -> None:
     """Add idse's sources and lines, or bring them up to date; all of them or none."""
     report = patcher.patch(root)
-    if _tell(report, "patched"):
+    if _tell(report, "patched", "already patched"):
         print(patcher.status(root).next_step)
 
 
 @vtm.command("unpatch")
 def unpatch(root: _Root) -> None:
     """Take idse's sources and lines out again, to the byte; your own edits stay."""
-    _tell(patcher.unpatch(root), "not patched")
+    _tell(patcher.unpatch(root), "taken out", "nothing to take out")
 
 
 @vtm.command("status")
@@ -62,15 +62,15 @@ def status(root: _Root, json: o.Json = False) -> None:
     print(f"next   {found.next_step}")
 
 
-def _tell(report: PatchReport, state: str) -> bool:
+def _tell(report: PatchReport, done: str, nothing: str) -> bool:
     """What was done; False if there was nothing to do."""
     for line in report.notes:
         note(line)
-    done = [f"{len(names)} files {verb}" for names, verb in (
+    counts = [f"{len(names)} files {verb}" for names, verb in (
         (report.written, "written"), (report.removed, "removed")
     ) if names]  # fmt: skip
-    if not done:
-        print(f"already {state}: VTM {report.tree.version} in {report.tree.root}")
+    if not counts:
+        print(f"{nothing}: VTM {report.tree.version} in {report.tree.root}")
         return False
-    print(f"{state}: VTM {report.tree.version} in {report.tree.root}, {', '.join(done)}")
+    print(f"{done}: VTM {report.tree.version} in {report.tree.root}, {', '.join(counts)}")
     return True
