@@ -31,7 +31,7 @@ from idse.experiments.comparison import Row, compare, markdown
 from idse.experiments.pictures import CONVERSION, photographs
 from idse.experiments.store import Store
 from idse.experiments.sweep import fill, missing
-from idse.experiments.vtm_bench import Bench, laboratory, measure
+from idse.experiments.vtm_bench import Bench, check, laboratory, measure
 from idse.experiments.vtm_plan import VTM_CONFIGURATIONS, VtmConfiguration, vtm_configurations
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -215,6 +215,7 @@ def run(options: argparse.Namespace) -> int:
     failures: list[str] = []
     with Store(options.store) as store:
         if not options.table_only:
+            check(bench, configurations)
             cells = missing(store, keys, configurations, pictures, options.qps)
             total = len(configurations) * len(pictures) * len(options.qps)
             print(f"{total - len(cells)} of {total} encodes are there", file=sys.stderr)

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import resource
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ import numpy as np
 
 from idse.engines.base import EncodeSettings
 from idse.engines.vtm.command import Files, arguments, without_paths
+from idse.engines.vtm.engine import VtmEngine
 from idse.engines.vtm.options import VtmOptions
 from idse.engines.vtm.tree import VtmTree
 from idse.errors import IdseError
@@ -26,7 +28,6 @@ from idse.experiments.vtm_plan import VtmConfiguration
 from idse.media.frame import Frame
 
 if TYPE_CHECKING:
-    from idse.engines.base import Engine
     from idse.features.base import FeatureExtractor
 
 _CONFIG = "encoder_intra_vtm.cfg"
@@ -75,7 +76,7 @@ class Bench:
         tree, files = VtmTree.open(self.root), Files(Path("/idse"))
         tools = options.tools_for(settings.weight_scope) if configuration.importance != "none" else None
         command = arguments(tree, files, _FRAME, 1, settings, options, tools, patched=False)
-        return [*_program(self.root), *without_paths(command, tree, files)]
+        return [*_program(self.root)[:2], *without_paths(command, tree, files)]
 
     @property
     def program(self) -> str:
@@ -96,7 +97,7 @@ def laboratory(bench: Bench) -> Laboratory:
         path = bench.detectors / f"{name}.onnx"
         return load_extractor(name if name == "embedded" else str(path), device="cpu")
 
-    def engine_of(configuration: Configuration) -> Engine:
+    def engine_of(configuration: Configuration) -> VtmEngine:
         return _engine(bench.root, bench.options(configuration))
 
     return Laboratory(
@@ -116,7 +117,20 @@ def laboratory(bench: Bench) -> Laboratory:
 def measure(bench: Bench, cell: Cell) -> Measurement:
     """Code and look at one cell."""
     results = dict(laboratory(bench).measure(cell.picture, cell.configuration, [cell.qp]))
+    if _stamp(_executable(bench.root)) != _program(bench.root)[2]:
+        raise IdseError(f"{bench.root}: VTM was built anew meanwhile; what it codes now goes by another key")
     return results[cell.qp]
+
+
+def check(bench: Bench, configurations: Sequence[Configuration]) -> None:
+    """Refuse configurations that this VTM cannot code, before hours are spent on others.
+
+    Raises:
+        IdseError: It is not patched, or has no such option.
+    """
+    for configuration in configurations:
+        engine = _engine(bench.root, bench.options(configuration))
+        engine.check(configuration.settings(32, bench.base), weighted=configuration.importance != "none")
 
 
 def children_cpu() -> float:
@@ -125,18 +139,27 @@ def children_cpu() -> float:
 
 
 @functools.cache
-def _engine(root: Path, options: VtmOptions) -> Engine:
-    from idse.engines.vtm.engine import VtmEngine
-
+def _engine(root: Path, options: VtmOptions) -> VtmEngine:
     return VtmEngine(root, options=options)
 
 
 @functools.cache
-def _program(root: Path) -> tuple[str, str]:
-    """SHA-256 of the executable and of VTM's configuration file."""
-    tree = VtmTree.open(root)
-    executable = tree.executable
+def _program(root: Path) -> tuple[str, str, object]:
+    """SHA-256 of the executable and of VTM's configuration file, and the executable's stamp as they were read."""
+    tree, executable = VtmTree.open(root), _executable(root)
+    stamp = _stamp(executable)
+    program, config = (hashlib.sha256(f.read_bytes()).hexdigest() for f in (executable, tree.config(_CONFIG)))
+    return program, config, stamp
+
+
+def _executable(root: Path) -> Path:
+    executable = VtmTree.open(root).executable
     if executable is None:
         raise IdseError(f"{root}: no EncoderApp below its bin folder: build VTM first")
-    program, config = (hashlib.sha256(f.read_bytes()).hexdigest() for f in (executable, tree.config(_CONFIG)))
-    return program, config
+    return executable
+
+
+def _stamp(file: Path) -> object:
+    """Changes when a file is written anew."""
+    status = file.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns

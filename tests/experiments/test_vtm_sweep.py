@@ -14,6 +14,7 @@ from idse.errors import IdseError
 from idse.experiments import vtm_bench
 from idse.experiments.detectors import Observation
 from idse.experiments.laboratory import Laboratory
+from idse.experiments.sweep import Cell
 from idse.experiments.vtm_bench import Bench
 from idse.experiments.vtm_plan import VTM_CONFIGURATIONS, vtm_configurations
 from idse.media.frame import Frame
@@ -30,6 +31,11 @@ class FakeVtm:
     name = "vtm"
     version = "23.13"
     encodes = 0
+    patched = True
+
+    def check(self, settings: EncodeSettings, *, weighted: bool) -> None:
+        if weighted and not FakeVtm.patched:
+            raise IdseError("not patched")
 
     def encode(self, frames, weights, settings: EncodeSettings, progress=None) -> EncodedStream:  # type: ignore[no-untyped-def]
         FakeVtm.encodes += 1
@@ -217,3 +223,25 @@ def test_maps_are_made_once(
     again = laboratory.weights(picture, laboratory._source(picture)[0], activity)
     assert again is not None
     assert np.array_equal(again.planes, maps[0].planes)
+
+
+def test_no_hours_for_what_cannot_be_coded(
+    root: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = script()
+    common = ["--vtm-root", str(root), "--folder", str(folder), "--store", str(tmp_path / "s.sqlite")]
+    monkeypatch.setattr(FakeVtm, "patched", False)
+    with pytest.raises(IdseError, match="not patched"):
+        module.run(module.parse([*common, "--configs", "none", "activity", "--jobs", "1"]))
+    assert FakeVtm.encodes == 0
+
+
+def test_a_build_in_the_middle_is_noticed(root: Path, folder: Path, tmp_path: Path) -> None:
+    bench = Bench(tmp_path, root)
+    none = vtm_configurations(["none"])[0]
+    cell = Cell(folder / "000.png", none, 32)
+    vtm_bench.laboratory(bench).key(none)
+    assert vtm_bench.measure(bench, cell).size > 0
+    (root / "bin/EncoderAppStatic").write_text("another build")
+    with pytest.raises(IdseError, match="built anew"):
+        vtm_bench.measure(bench, cell)
