@@ -125,7 +125,6 @@ def patch(root: Path, patch_list: PatchList | None = None) -> PatchReport:
             if s.patched is not None and s.patched != s.pristine
         },
         {target: [sha256(content)] for target, content in survey.wanted.items()},
-        _folders(survey),
     )
     old = survey.state
     if not writes and not obsolete and old and old.complete and old.patch == done.patch:
@@ -182,9 +181,6 @@ def unpatch(root: Path, patch_list: PatchList | None = None) -> PatchReport:
         for target in removed:
             tree_files.remove(tree.root / target)
         _tidy(survey)
-        for folder in reversed(survey.state.folders if survey.state else []):
-            with contextlib.suppress(OSError):  # something of the user's is in it
-                (tree.root / folder).rmdir()
         tree_files.remove(tree.root / STATE)
     return PatchReport(tree, tuple(sorted(writes)), tuple(removed), tuple(notes))
 
@@ -241,17 +237,6 @@ def _refuse(tree: VtmTree, obstacles: list[str], what: str) -> None:
         raise IdseError(f"{tree.root} cannot be {what}, nothing was changed: {'; '.join(obstacles)}")
 
 
-def _folders(survey: Survey) -> list[str]:
-    """Folders that are ours: those on record, and those still to be made, the deepest last."""
-    folders = list(survey.state.folders) if survey.state else []
-    for target in survey.wanted:
-        for parent in reversed(PurePosixPath(target).parents):
-            name = str(parent)
-            if name not in folders and not (survey.tree.root / name).exists():
-                folders.append(name)
-    return folders
-
-
 def _check_folders(tree: VtmTree, names: list[str]) -> None:
     """Everything that can be known of the folders before the first write."""
     folders = {tree.root, *((tree.root / name).parent for name in names)}
@@ -265,8 +250,14 @@ def _check_folders(tree: VtmTree, names: list[str]) -> None:
 
 
 def _tidy(survey: Survey) -> None:
+    """Remove what a killed patch left, and the folders that only our copies were in."""
     for path in survey.leftovers:
         tree_files.remove(Path(path))
+    targets = survey.wanted.keys() | (survey.state.copies.keys() if survey.state else set())
+    folders = {parent for target in targets for parent in PurePosixPath(target).parents}
+    for folder in sorted(folders, reverse=True):  # the deepest first
+        with contextlib.suppress(OSError):  # not empty, or never made
+            (survey.tree.root / folder).rmdir()
 
 
 @contextlib.contextmanager

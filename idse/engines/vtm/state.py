@@ -33,7 +33,6 @@ class State:
         complete: False from before the first file is written until after the last one.
         files: The edited files.
         copies: The copied files, each with the SHA-256 of every content that is ours: two while a patch is replaced.
-        folders: Folders made for them, the deepest last.
     """
 
     idse: str
@@ -42,7 +41,6 @@ class State:
     complete: bool
     files: dict[str, Edited] = field(default_factory=dict)
     copies: dict[str, list[str]] = field(default_factory=dict)
-    folders: list[str] = field(default_factory=list)
 
     def save(self, root: Path) -> None:
         """Write it; an `IdseError` if that cannot be."""
@@ -60,10 +58,10 @@ def load_state(root: Path) -> State | None:
         return None
     try:
         value: dict[str, Any] = json.loads(data)
-        files = {_plain(name): Edited(**entry) for name, entry in value.pop("files").items()}
-        copies = {_plain(name): list(map(str, hashes)) for name, hashes in value.pop("copies").items()}
-        folders = [_plain(name) for name in value.pop("folders")]
-        return State(files=files, copies=copies, folders=folders, **value)
+        files = {_plain(name): Edited(**entry) for name, entry in value["files"].items()}
+        copies = {_plain(name): list(map(str, hashes)) for name, hashes in value["copies"].items()}
+        texts = [str(value[key]) for key in ("idse", "vtm", "patch")]
+        return State(*texts, value["complete"] is True, files, copies)
     except (ValueError, TypeError, KeyError, AttributeError):
         raise IdseError(
             f"{root / STATE}: damaged; delete this file and run the command again (idse's lines are found without it)"

@@ -145,6 +145,7 @@ def test_without_a_record(root, the_list):
     )  # fmt: skip
     unpatch(root, the_list)
     assert contents(root) == TREE
+    assert "source/Lib/idse" not in folders(root)
 
 
 def test_patch_without_a_record(root, the_list):

@@ -66,7 +66,6 @@ def test_the_record(root, the_list):
         for name in (COST, OPTIONS, CMAKE, MIXED)
     }
     assert record["copies"] == {name: [sha256(PATCHED[name])] for name in (OVERLAY, SHARED)}
-    assert record["folders"] == ["source/Lib/idse", "source/Lib/idse/weights"]
 
 
 def test_a_second_patch_writes_nothing(root, the_list):
