@@ -60,8 +60,8 @@ def load_state(root: Path) -> State | None:
         value: dict[str, Any] = json.loads(data)
         files = {_plain(name): Edited(**entry) for name, entry in value["files"].items()}
         copies = {_plain(name): list(map(str, hashes)) for name, hashes in value["copies"].items()}
-        texts = [str(value[key]) for key in ("idse", "vtm", "patch")]
-        return State(*texts, value["complete"] is True, files, copies)
+        idse, vtm, patch = (str(value[key]) for key in ("idse", "vtm", "patch"))
+        return State(idse, vtm, patch, value["complete"] is True, files, copies)
     except (ValueError, TypeError, KeyError, AttributeError):
         raise IdseError(
             f"{root / STATE}: damaged; delete this file and run the command again (idse's lines are found without it)"
