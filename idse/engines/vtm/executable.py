@@ -16,7 +16,10 @@ from pathlib import Path
 from idse.engines.vtm.log import Log
 from idse.errors import IdseError
 
-_OPTION = b"IDSEWeightMap"  # a text that only a patched encoder holds
+_OPTION = (
+    b"--IDSEWeightMap"  # in the help of a patched encoder alone; compilers may break the text up in the file
+)
+_HELP_SECONDS = 60.0
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _PATIENCE = 2.0  # seconds that a process has to end when asked
 _TICK = 0.5  # seconds between looks at the clock
@@ -48,7 +51,7 @@ class Executable:
             raise IdseError(f"{path}: cannot be read ({error.strerror}); name VTM's EncoderApp") from None
         if not os.access(path, os.X_OK):
             raise IdseError(f"{path}: is no program that may be run; name VTM's EncoderApp")
-        return cls(path.resolve(), _OPTION in data, hashlib.sha256(data).hexdigest())
+        return cls(path.resolve(), _OPTION in _help(path), hashlib.sha256(data).hexdigest())
 
     def run(self, arguments: list[str], log: Log, timeout: float | None) -> None:
         """Run it to its end; every line it prints goes to `log`.
@@ -82,6 +85,23 @@ class Executable:
             reason = log.complaint()
             what = f"ended by {_signal_name(-code)}" if code < 0 else f"failed with exit code {code}"
             raise IdseError(f"VTM {what}: {reason or 'it said nothing'}")
+
+
+def _help(path: Path) -> bytes:
+    try:
+        done = subprocess.run(
+            [path.resolve(), "--help"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_HELP_SECONDS,
+            check=False,
+        )
+    except OSError as error:
+        raise IdseError(f"cannot run {path}: {error.strerror}; name VTM's EncoderApp, built here") from None
+    except subprocess.TimeoutExpired:
+        raise IdseError(f"{path}: does not even print its help; name VTM's EncoderApp") from None
+    return done.stdout
 
 
 def _listen(process: subprocess.Popen[bytes], log: Log, timeout: float | None) -> None:

@@ -1,6 +1,6 @@
 """Behaves like VTM's EncoderApp as far as the engine sees; `--Fake=...` makes it fail in some way.
 
-Copied into a made-up checkout by `test_engine.py`, with a line before this that says whether it is PATCHED.
+Copied into a made-up checkout by `test_engine.py`, after a line that says whether it is PATCHED.
 """
 
 import os
@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 
+if sys.argv[1:] == ["--help"]:
+    print("Usage: ..." + "\n  --IDSEWeightMap  ..." * PATCHED)  # noqa: F821
+    sys.exit(1)
 options = dict(a[2:].split("=", 1) for a in sys.argv[1:] if a.startswith("--"))
 fake = options.pop("Fake", "")
-patched = "IDSEWeightMap" if globals().get("PATCHED") else ""
-if not patched and any(name.startswith("IDSE") for name in options):
+if not PATCHED and any(name.startswith("IDSE") for name in options):  # noqa: F821
     print("command line error: Unknown option `IDSEProgress' (value:`1')", file=sys.stderr)
     sys.exit(1)
 assert sys.argv[1] == "-c"

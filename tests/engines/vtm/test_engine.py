@@ -59,8 +59,6 @@ def checkout(tmp_path):
         (root / "bin").mkdir()
         if built:
             body = Path(__file__).with_name("fake_encoder.py").read_text()
-            if not patched:
-                body = body.replace("IDSEWeightMap", "IDSE" + '" "' + "WeightMap")
             program = root / "bin" / "EncoderAppStatic"
             program.write_text(f"#!{sys.executable} -S\nPATCHED = {patched}\n{body}")
             program.chmod(0o755)
@@ -253,8 +251,8 @@ def test_the_checkout_is_found(checkout, monkeypatch, tmp_path):
     with pytest.raises(IdseError, match="no program that may be run"):
         VtmEngine(options=VtmOptions(executable=plain))
     plain.chmod(0o755)
-    with pytest.raises(IdseError, match=r"VTM failed with exit code 126: cannot run .*: Exec format error"):
-        VtmEngine(options=VtmOptions(executable=plain)).encode([GREY], None, EncodeSettings())
+    with pytest.raises(IdseError, match=r"cannot run .*plain: Exec format error; name VTM's EncoderApp"):
+        VtmEngine(options=VtmOptions(executable=plain))
 
 
 @pytest.mark.parametrize(
