@@ -23,6 +23,7 @@ _HELP_SECONDS = 60.0
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _PATIENCE = 2.0  # seconds that a process has to end when asked
 _TICK = 0.5  # seconds between looks at the clock
+_EXIT = 60.0  # seconds a process that has closed its output may take to free its memory
 
 
 @dataclass(frozen=True)
@@ -77,14 +78,20 @@ class Executable:
         except OSError as error:
             raise IdseError(f"cannot run {self.path}: {error.strerror}") from None
         try:
-            _listen(process, log, timeout)
-            code = process.wait()
-        finally:
+            closed = _listen(process, log, timeout)
+            code = process.wait(_EXIT if closed else None)
+        except BaseException as error:
             _end(process)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise IdseError(
+                    f"{self.path}: closed its output and went on; is it VTM's EncoderApp?"
+                ) from None
+            raise
+        if not closed:
+            _kill(process.pid, signal.SIGKILL)  # something it left running holds the pipe, and so the group
+        _close(process)
         if code:
-            reason = log.complaint()
-            what = f"ended by {_signal_name(-code)}" if code < 0 else f"failed with exit code {code}"
-            raise IdseError(f"VTM {what}: {reason or 'it said nothing'}")
+            raise IdseError(f"VTM {_cause(code)}{log.last_words()}")
 
 
 def _help(path: Path) -> bytes:
@@ -104,8 +111,8 @@ def _help(path: Path) -> bytes:
     return done.stdout
 
 
-def _listen(process: subprocess.Popen[bytes], log: Log, timeout: float | None) -> None:
-    """Pass on lines until the process closes its output."""
+def _listen(process: subprocess.Popen[bytes], log: Log, timeout: float | None) -> bool:
+    """Pass on lines; says whether all of them came, until the output was closed."""
     assert process.stdout is not None
     deadline = None if timeout is None else time.monotonic() + timeout
     rest = b""
@@ -115,8 +122,8 @@ def _listen(process: subprocess.Popen[bytes], log: Log, timeout: float | None) -
             if deadline is not None and time.monotonic() > deadline:
                 raise IdseError(f"VTM was ended after {timeout:g} s (the timeout), {log.standing()}")
             if not selector.select(_TICK):
-                if process.poll() is not None:  # something it started still holds the pipe
-                    break
+                if process.poll() is not None:
+                    return False
                 continue
             data = os.read(process.stdout.fileno(), 1 << 16)
             if not data:
@@ -126,16 +133,23 @@ def _listen(process: subprocess.Popen[bytes], log: Log, timeout: float | None) -
                 log.take(line.decode("utf-8", "replace"))
     if rest:
         log.take(rest.decode("utf-8", "replace"))
+    return True
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End the whole group, politely at first; returns when the process is gone."""
-    if process.poll() is None:
-        _kill(process.pid, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_PATIENCE)
-    _kill(process.pid, signal.SIGKILL)  # the process, or what it left running
-    process.wait()
+    try:
+        if process.poll() is None:
+            _kill(process.pid, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_PATIENCE)
+    finally:  # also if Ctrl-C comes twice
+        _kill(process.pid, signal.SIGKILL)  # the process, or what it left running
+        process.wait()
+        _close(process)
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
     if process.stdout is not None:
         process.stdout.close()
 
@@ -145,8 +159,11 @@ def _kill(group: int, number: signal.Signals) -> None:
         os.killpg(group, number)
 
 
-def _signal_name(number: int) -> str:
+def _cause(code: int) -> str:
+    if code > 0:
+        return f"failed with exit code {code}"
     try:
-        return signal.Signals(number).name
+        name = signal.Signals(-code).name
     except ValueError:
-        return f"signal {number}"
+        name = f"signal {-code}"
+    return f"was ended by {name}" + (" (is the memory full?)" if -code == signal.SIGKILL else "")

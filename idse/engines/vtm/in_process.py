@@ -68,7 +68,7 @@ class InProcess:
             self._vtm.encode(arguments, progress, listen)
         except RuntimeError as error:
             if not raised:
-                said = next(filter(None, map(str.strip, str(error).splitlines())), log.complaint())
-                raise IdseError(f"VTM failed: {said}") from None
+                said = next(filter(None, map(str.strip, str(error).splitlines())), "")
+                raise IdseError(f"VTM failed{f': {said}' if said else log.last_words()}") from None
         if raised:
             raise raised[0]

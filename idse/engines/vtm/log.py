@@ -100,7 +100,7 @@ class Log:
         return f"{100 * self._share:.0f} % done"
 
     def complaint(self) -> str:
-        """The line that says why VTM gave up, as far as it says so."""
+        """The line that says why VTM gave up; empty where it said nothing of the kind."""
         lines = [line.strip() for line in self._lines]
         for number in reversed(range(len(lines))):
             text = lines[number]
@@ -110,7 +110,13 @@ class Log:
                     return said
             if "error" in text.lower() and not text.startswith("ERROR CONDITION"):
                 return text
-        return next(filter(None, reversed(lines)), "")
+        return ""
+
+    def last_words(self) -> str:
+        """What VTM said at its end, for the end of a message."""
+        if complaint := self.complaint():
+            return f": {complaint}"
+        return f"; its last line: {self._lines[-1].strip()}" if self._lines else ""
 
     def figures(self) -> dict[str, Any]:
         """For the provenance of a stream."""

@@ -38,7 +38,9 @@ if fake == "throw":
     os.abort()
 if fake == "segfault":
     os.kill(os.getpid(), 11)
-if fake.startswith("hang"):
+if fake == "killed":
+    os.kill(os.getpid(), 9)
+if fake.startswith(("hang", "leave")):
     child = subprocess.Popen(["sleep", "600"])  # what is left behind must end too
     with open(os.environ["FAKE_PIDS"] + ".part", "w") as file:
         file.write(f"{os.getpid()} {child.pid}")

@@ -259,8 +259,9 @@ def test_the_checkout_is_found(checkout, monkeypatch, tmp_path):
     ("what", "words"),
     [
         ("parameter", r"VTM failed with exit code 1: Error: Height should be 2\^n"),
-        ("throw", "VTM ended by SIGABRT: Failed to write reconstructed YUV file: x"),
-        ("segfault", "VTM ended by SIGSEGV: "),
+        ("throw", "VTM was ended by SIGABRT: Failed to write reconstructed YUV file: x"),
+        ("segfault", "VTM was ended by SIGSEGV; its last line: TOOL CFG"),
+        ("killed", r"VTM was ended by SIGKILL \(is the memory full\?\)"),
         ("short-recon", "VTM's reconstruction has 100 bytes of 2304: is the disk of .* full"),
         ("short-stream", "VTM coded 0 pictures and told of 1, 1 were given: is the disk of .* full"),
     ],
@@ -268,6 +269,12 @@ def test_the_checkout_is_found(checkout, monkeypatch, tmp_path):
 def test_failures(checkout, what, words):
     with pytest.raises(IdseError, match=words):
         VtmEngine(checkout(), options=fake(what)).encode([GREY], None, EncodeSettings())
+
+
+def test_what_the_encoder_leaves_running_ends_too(checkout, pids):
+    stream = VtmEngine(checkout(), options=fake("leave")).encode([GREY], None, EncodeSettings())
+    assert stream.frames[0].qp == 32
+    wait_until(lambda: all_gone(pids))
 
 
 def test_refusals(checkout):
