@@ -127,7 +127,7 @@ def test_a_write_that_fails_leaves_the_file_and_says_what_to_do(root, the_list, 
 
 
 def test_leftovers_of_a_killed_patch_go(root, the_list):
-    leftover = root / "source/Lib/CommonLib/.idse-Cost.cpp.part"
+    leftover = root / "source/Lib/EncoderLib/.idse-Plain.cpp.part"
     leftover.write_bytes(b"half")
     patch(root, the_list)
     assert not leftover.exists()
