@@ -10,6 +10,7 @@ import pytest
 from idse.engines import EncodeSettings
 from idse.engines.vtm.engine import VtmEngine, find_root
 from idse.engines.vtm.options import VtmOptions
+from idse.errors import IdseError
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame
 from idse.media.video import decode_vvc
@@ -114,3 +115,14 @@ def test_bits_follow_the_weights(weighting, small_frame, plain):
 
     left, right = slice(0, 32), slice(96, 128)
     assert error(stream, right) / error(plain, right) < error(stream, left) / error(plain, left)
+
+
+def test_in_process_writes_the_same_bytes(weighting, small_frame):
+    try:
+        inside = VtmEngine(options=VtmOptions(in_process=True))
+    except IdseError as error:
+        pytest.skip(str(error))
+    for weights in (None, ramp()):
+        stream = inside.encode([small_frame], weights, SETTINGS)
+        assert stream.data == weighting.encode([small_frame], weights, SETTINGS).data
+        confirm(inside, stream)
