@@ -1,0 +1,201 @@
+#include "runner.h"
+
+#include <time.h>
+
+#include <cctype>
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <memory>
+#include <new>
+#include <type_traits>
+
+// In this order: others of VTM's headers need what the first brings.
+// clang-format off
+#include "EncoderLib/EncLibCommon.h"
+#include "EncApp.h"
+// clang-format on
+#include "CommonLib/Hash.h"
+#include "CommonLib/Rom.h"
+#include "CommonLib/idse/overlay.h"
+#include "CommonLib/version.h"
+#include "Utilities/program_options_lite.h"
+
+namespace idse::vtm {
+
+namespace {
+
+// Neural post-filters came with VTM 20.
+template <class App, class = void>
+struct PostFilter {
+    static void apply(App&) {}
+};
+template <class App>
+struct PostFilter<App, std::void_t<decltype(std::declval<App&>().applyNnPostFilter())>> {
+    static void apply(App& app) {
+        if (app.getNNPostFilterEnabled()) app.applyNnPostFilter();
+    }
+};
+
+// VTM's tables, made once and kept: its dependent quantisation keeps pointers into them from the first encode
+// on.
+void make_tables() {
+    static const bool made = [] {
+        initROM();
+#if IDSE_VTM_BLOCK_HASHES
+        TComHash::initBlockSizeToIndex();
+#endif
+        return true;
+    }();
+    (void)made;
+}
+
+class Encoder {
+  public:
+    Encoder() : app_(std::make_unique<EncApp>(bitstream_, &common_)) { app_->create(); }
+    Encoder(const Encoder&) = delete;
+    Encoder& operator=(const Encoder&) = delete;
+
+    // Only after an encode that failed is the library still there: its own summary may then fail as well.
+    ~Encoder() {
+        try {
+            close();
+        } catch (const std::exception&) {
+        }
+        app_->destroy();
+    }
+
+    void configure(std::vector<char*>& arguments) {
+        if (!app_->parseCfg(int(arguments.size()), arguments.data())) throw Failure(last_error());
+        if (app_->getMaxLayers() > 1) throw Failure("several layers cannot be coded in process");
+        app_->createLib(0);
+        open_ = true;
+    }
+
+    void encode() {
+        for (bool end = false; !end;) {
+            while (app_->encodePrep(end)) {
+            }
+            while (app_->encode()) {
+            }
+        }
+        PostFilter<EncApp>::apply(*app_);
+    }
+
+    void close() {
+        if (!open_) return;
+        open_ = false;
+        app_->destroyLib();
+    }
+
+  private:
+    std::fstream bitstream_;
+    EncLibCommon common_;
+    std::unique_ptr<EncApp> app_;
+    bool open_ = false;
+};
+
+double thread_seconds() {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return double(now.tv_sec) + 1e-9 * double(now.tv_nsec);
+}
+
+void check_arguments(const std::vector<std::string>& arguments) {
+    for (const std::string& argument : arguments)
+        if (argument.size() > 2 && argument.compare(0, 2, "-l") == 0 && std::isdigit(argument[2]))
+            throw Failure(argument + ": several layers cannot be coded in process");
+}
+
+// SIMD is chosen once in a process, by its first encode: VTM's tables of functions keep it.
+void choose_simd(const std::vector<char*>& arguments) {
+#if ENABLE_SIMD_OPT
+    std::string simd;
+    IDSE_VTM_OPTIONS::Options options;
+    options.addOptions()("SIMD", simd, std::string(), "")("c", IDSE_VTM_OPTIONS::parseConfigFile, "");
+    IDSE_VTM_OPTIONS::SilentReporter silent;
+    std::vector<const char*> given(arguments.begin(), arguments.end());
+    IDSE_VTM_OPTIONS::scanArgv(options, unsigned(given.size()), given.data(), silent);
+    read_x86_extension(simd);
+#else
+    (void)arguments;
+#endif
+}
+
+void code(const std::vector<std::string>& arguments, Capture& capture) {
+    check_arguments(arguments);
+    std::vector<std::string> texts{"idse"};  // where a program's name is
+    texts.insert(texts.end(), arguments.begin(), arguments.end());
+    std::vector<char*> pointers;
+    for (std::string& text : texts) pointers.push_back(&text[0]);
+
+    std::printf("VVCSoftware: VTM Encoder Version %s, in process\n", VTM_VERSION);
+    choose_simd(pointers);
+    const auto began = std::chrono::steady_clock::now();
+    const double cpu_began = thread_seconds();
+    make_tables();
+    Encoder encoder;
+    try {
+        encoder.configure(pointers);
+        encoder.encode();
+        encoder.close();
+    } catch (...) {
+        capture.flush();
+        capture.mute();  // what is taken down next has nothing to tell
+        throw;
+    }
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - began;
+    std::printf("\n Total Time: %12.3f sec. [user] %12.3f sec. [elapsed]\n", thread_seconds() - cpu_began,
+                elapsed.count());
+}
+
+std::string trimmed(const std::string& text) {
+    const std::size_t begin = text.find_first_not_of(" \t\r\n");
+    if (begin == std::string::npos) return "";
+    return text.substr(begin, text.find_last_not_of(" \t\r\n") + 1 - begin);
+}
+
+Failure failure(const std::string& said, const Capture& capture) {
+    std::string text = trimmed(said);
+    if (text.empty()) text = trimmed(capture.complaint());
+    return Failure(text.empty() ? "VTM refused its arguments without a word" : text);
+}
+
+struct Call {
+    const std::vector<std::string>* arguments;
+    Capture* capture;
+};
+
+}  // namespace
+
+void run_encoder(const std::vector<std::string>& arguments, const LineSink& sink) {
+    Capture capture(sink);
+    Call call{&arguments, &capture};
+    int status = 0;
+    bool returned = false;
+    try {
+        returned = run_guarded(
+            [](void* context) {
+                const auto* c = static_cast<const Call*>(context);
+                code(*c->arguments, *c->capture);
+            },
+            &call, status);
+    } catch (const Interrupted&) {
+        throw;
+    } catch (const IDSE_VTM_OPTIONS::ParseFailure& e) {
+        throw Failure("option " + e.arg + " cannot be '" + e.val + "'");
+    } catch (const std::bad_alloc&) {
+        throw Failure("out of memory");
+    } catch (const std::exception& e) {
+        throw failure(e.what(), capture);
+    }
+    capture.flush();
+    if (!returned) throw failure(capture.complaint(), capture);
+}
+
+const char* encoder_version() {
+    return VTM_VERSION;
+}
+
+}  // namespace idse::vtm
