@@ -11,16 +11,22 @@
 namespace idse {
 namespace vtm {
 
-inline void start_picture_of(Picture& picture) {
-    OriginalPlane planes[3];
-    const PelUnitBuf original = picture.getOrigBuf();
-    int count = 0;
-    for (; count < 3 && count < int(original.bufs.size()); count++) {
-        planes[count].samples = original.bufs[count].buf;
-        planes[count].stride = original.bufs[count].stride;
-        planes[count].height = int(original.bufs[count].height);
+// Adds the planes of one of a picture's originals; a picture without it adds none.
+inline int add_planes(const PelUnitBuf& original, OriginalPlane* planes, int count) {
+    for (int c = 0; c < 3 && c < int(original.bufs.size()) && original.bufs[c].buf; c++, count++) {
+        planes[count].component = c;
+        planes[count].samples = original.bufs[c].buf;
+        planes[count].stride = original.bufs[c].stride;
+        planes[count].height = int(original.bufs[c].height);
         planes[count].sample_size = sizeof(Pel);
     }
+    return count;
+}
+
+inline void start_picture_of(Picture& picture) {
+    OriginalPlane planes[kMaxPlanes];
+    int count = add_planes(picture.getOrigBuf(), planes, 0);
+    count = add_planes(picture.getTrueOrigBuf(), planes, count);
     start_picture(planes, count, picture.getPOC());
 }
 

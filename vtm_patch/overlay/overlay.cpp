@@ -42,10 +42,12 @@ struct State {
     idse::vvc::WeightShaping shaping;
     double mean_chroma_gain[2] = {1, 1};  // geometric mean over the frames: what the QP offsets stand for
     PictureWeights weights;
-    OriginalPlane planes[3];
+    OriginalPlane planes[kMaxPlanes];
     int plane_count = 0;
     std::uint64_t calls = 0;
     std::uint64_t weighted_calls = 0;
+    std::uint64_t filter_calls = 0;  // samples of ALF's statistics, blocks of SAO's
+    std::uint64_t weighted_filter_calls = 0;
 };
 
 State& state() {
@@ -135,12 +137,12 @@ bool examine(State& s, Overrides& overrides) {
 bool locate(const void* address, Position& position) {
     const State& s = state();
     const auto p = reinterpret_cast<std::uintptr_t>(address);
-    for (int c = 0; c < s.plane_count; c++) {
-        const OriginalPlane& plane = s.planes[c];
+    for (int i = 0; i < s.plane_count; i++) {
+        const OriginalPlane& plane = s.planes[i];
         const auto begin = reinterpret_cast<std::uintptr_t>(plane.samples);
         const auto row = std::uintptr_t(plane.stride) * plane.sample_size;
         if (p < begin || p >= begin + row * std::uintptr_t(plane.height)) continue;
-        position.component = c;
+        position.component = plane.component;
         position.y = int((p - begin) / row);
         position.x = int((p - begin) % row / plane.sample_size);
         return true;
@@ -227,8 +229,8 @@ void start_picture(const OriginalPlane* planes, int count, int poc) {
     if (poc < 0 || poc >= s.map.frames)
         throw std::runtime_error("IDSE error: the weight map has no frame " + std::to_string(poc) +
                                  ": make the input's own with 'idse map'");
-    std::copy(planes, planes + std::min(count, 3), s.planes);
-    s.plane_count = std::min(count, 3);
+    s.plane_count = std::min(count, kMaxPlanes);
+    std::copy(planes, planes + s.plane_count, s.planes);
     s.weights = picture_weights(s, shaped_frame(s, poc));
 }
 
@@ -271,23 +273,34 @@ bool alf_weighted() {
 }
 
 double alf_weight(const void* org) {
+    State& s = state();
+    s.filter_calls++;
     Position position;
     if (!locate(org, position)) return 1;
-    return state().weights.alf_weight(position.component, position.x, position.y);
+    s.weighted_filter_calls++;
+    return s.weights.alf_weight(position.component, position.x, position.y);
 }
 
 double sao_weight(int c, const void* org, int w, int h) {
+    State& s = state();
+    if (!s.active || !(s.tools & kSao)) return 1;
+    s.filter_calls++;
     Position position;
-    if (!state().active || !locate(org, position) || position.component != c) return 1;
-    return state().weights.sao_weight(c, {position.x, position.y, w, h});
+    if (!locate(org, position) || position.component != c) return 1;
+    s.weighted_filter_calls++;
+    return s.weights.sao_weight(c, {position.x, position.y, w, h});
 }
 
 void report() {
     const State& s = state();
     if (!s.active) return;
-    std::printf("\nIDSE weighted distortion calls: %llu of %llu (%.2f %%)\n",
-                (unsigned long long)s.weighted_calls, (unsigned long long)s.calls,
-                s.calls ? 100.0 * double(s.weighted_calls) / double(s.calls) : 100.0);
+    const auto line = [](const char* what, std::uint64_t weighted, std::uint64_t all) {
+        std::printf("IDSE weighted %s calls: %llu of %llu (%.2f %%)\n", what, (unsigned long long)weighted,
+                    (unsigned long long)all, all ? 100.0 * double(weighted) / double(all) : 100.0);
+    };
+    std::printf("\n");
+    line("distortion", s.weighted_calls, s.calls);
+    line("loop filter", s.weighted_filter_calls, s.filter_calls);
     std::fflush(stdout);
 }
 

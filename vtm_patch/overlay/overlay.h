@@ -51,14 +51,17 @@ const std::string& last_error();
 // Whether weights act at all; all below does nothing and costs next to nothing without.
 bool active();
 
-// The next picture. planes: its original samples, whose addresses say where a block lies.
+// The next picture. planes: its original samples, whose addresses say where a block lies. VTM may hold them
+// twice: what is coded (which a temporal filter has changed), and what came in, for the loop filters.
 struct OriginalPlane {
+    int component = 0;
     const void* samples = nullptr;
     std::ptrdiff_t stride = 0;  // samples
     int height = 0;
     std::size_t sample_size = 2;  // bytes
 };
-// Throws std::runtime_error where the map has no such frame.
+constexpr int kMaxPlanes = 6;
+// Throws std::runtime_error where the map has no such frame. At most kMaxPlanes.
 void start_picture(const OriginalPlane* planes, int count, int poc);
 
 // Called before each CTU. Throws Interrupted when the callback says so.
@@ -91,7 +94,7 @@ double alf_weight(const void* org);
 // The mean weight of a block for SAO's statistics.
 double sao_weight(int c, const void* org, int w, int h);
 
-// Prints the share of distortion calls that were weighted.
+// Prints the shares of distortion and of loop filter calls that were weighted.
 void report();
 
 }  // namespace vtm
