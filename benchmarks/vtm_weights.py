@@ -1,0 +1,69 @@
+"""Encoder time of VTM with weights over without, user CPU: what weighting costs, in one process pair at a time.
+
+Run from the repository: `python -m benchmarks.vtm_weights --vtm-root DIR --data SHARED` (it holds data/coco/val). Both
+encodes of a pair have LMCS off; their order alternates. `equal weights` is a map of two weights that differ by a
+hundredth: the same work as any map, nearly the decisions of none, so it shows the price of the weighting itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from idse.engines import EncodeSettings
+from idse.engines.vtm.engine import VtmEngine
+from idse.engines.vtm.options import VtmOptions
+from idse.experiments.pictures import load_photograph
+from idse.experiments.vtm_bench import children_cpu
+from idse.importance.api import activity_map
+from idse.importance.weight_map import WeightMap
+from idse.media.frame import Frame
+
+
+def nearly_uniform(frame: Frame) -> WeightMap:
+    """A checkerboard of 1 and 1.01 on 8x8 cells, for three planes."""
+    rows, cols = -(-frame.height // 8), -(-frame.width // 8)
+    board = 1 + 0.01 * (np.add.outer(np.arange(rows), np.arange(cols)) % 2)
+    return WeightMap(
+        frame.width, frame.height, 3, np.broadcast_to(board, (1, 3, rows, cols)).astype(np.float32)
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--vtm-root", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared")
+    parser.add_argument("--pictures", type=int, default=3)
+    parser.add_argument("--qps", type=int, nargs="+", default=[32, 42])
+    parser.add_argument("--rounds", type=int, default=1)
+    arguments = parser.parse_args()
+    engine = VtmEngine(arguments.vtm_root, options=VtmOptions(lmcs=False))
+    paths = sorted((arguments.data / "data/coco/val").glob("*.jpg"))[: arguments.pictures]
+
+    def seconds(frame: Frame, weights: WeightMap | None, qp: int) -> float:
+        start = children_cpu()
+        # Without its own exponent the checkerboard would shrink to nothing.
+        engine.encode([frame], weights, EncodeSettings(qp=qp, exponent=1.0, tau=0.0))
+        return children_cpu() - start
+
+    totals = {"none": 0.0, "equal weights": 0.0, "activity": 0.0}
+    for number in range(arguments.rounds):
+        for path in paths:
+            frame = load_photograph(path)
+            maps = {"none": None, "equal weights": nearly_uniform(frame), "activity": activity_map([frame])}
+            for qp in arguments.qps:
+                names = list(maps) if (number + qp) % 2 == 0 else list(maps)[::-1]
+                for name in names:
+                    totals[name] += seconds(frame, maps[name], qp)
+    print(
+        f"VTM {engine.version}, {len(paths)} pictures, QP {arguments.qps}, {arguments.rounds} rounds, user CPU seconds"
+    )
+    for name, total in totals.items():
+        print(f"{name:14} {total:8.1f} s  {100 * (total / totals['none'] - 1):+.1f} %")
+
+
+if __name__ == "__main__":
+    main()
