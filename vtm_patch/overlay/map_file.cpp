@@ -1,5 +1,6 @@
 #include "map_file.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <fstream>
@@ -54,18 +55,19 @@ MapFile read_map(const std::string& path) {
     map.frames = int(frames);
     map.log2_unit = int(log2_unit);
     map.planes = int(planes);
-    // Read frame by frame: a damaged header must not ask for all of the memory.
-    const size_t frame_values = map.cells() * planes;
-    std::vector<unsigned char> bytes(frame_values * 4);
-    for (std::uint32_t f = 0; f < frames; f++) {
-        if (!file.read(reinterpret_cast<char*>(bytes.data()), std::streamsize(bytes.size())))
+    // Read by parts: a damaged header must not ask for all of the memory.
+    unsigned char bytes[4 * 4096];
+    for (size_t left = map.cells() * planes * frames; left > 0;) {
+        const size_t part = std::min<size_t>(left, sizeof bytes / 4);
+        if (!file.read(reinterpret_cast<char*>(bytes), std::streamsize(4 * part)))
             throw std::runtime_error("weight map " + path + ": is truncated; make it again");
-        for (size_t i = 0; i < frame_values; i++) {
+        for (size_t i = 0; i < part; i++) {
             const std::uint32_t bits = little_endian(&bytes[4 * i]);
             float value;
             std::memcpy(&value, &bits, 4);
             map.values.push_back(value);
         }
+        left -= part;
     }
     return map;
 }

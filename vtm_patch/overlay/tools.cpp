@@ -1,5 +1,6 @@
 #include "tools.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace idse {

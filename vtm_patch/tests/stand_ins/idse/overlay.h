@@ -1,0 +1,2 @@
+// Where hooks.h finds it in a patched VTM.
+#include "../../../overlay/overlay.h"
