@@ -90,15 +90,17 @@ def check_ffmpeg(data: bytes, recon: list[Frame]) -> str:
         return f"FFmpeg: {error}"
 
 
-def check_program(program: Path, stream: Path, recon: list[Frame], md5: bool) -> str:
-    """The same with VTM's DecoderApp or vvdecapp (told apart by name). `md5`: the stream has MD5 SEIs.
+def check_program(
+    program: Path, stream: Path, recon: list[Frame], md5: bool, *, vtm: bool | None = None
+) -> str:
+    """The same with VTM's DecoderApp or vvdecapp (`vtm` says which, else the name). `md5`: the stream has MD5 SEIs.
 
     VTM says for every picture whether the MD5 agrees; vvdecapp may return 0 though it failed, so that only
     its samples count.
     """
     output = stream.with_suffix(".yuv")
     output.unlink(missing_ok=True)
-    vtm = "DecoderApp" in program.name
+    vtm = "DecoderApp" in program.name if vtm is None else vtm
     command = [str(program), "-b", str(stream), "-o", str(output), *(["-d", "0"] if vtm else ["-t", "1"])]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     said = ran.stdout + ran.stderr
