@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -222,11 +223,16 @@ class Bench:
         return random_map(self._seed, subject)
 
     def _ours(self, mode: str, tools: tuple[str, ...] | None = None) -> VtmEngine:
-        return VtmEngine(self._patched, options=VtmOptions(mode=mode, tools=tools))
+        return _engine(self._patched, VtmOptions(mode=mode, tools=tools))
 
     def _theirs(self, mode: str, lmcs: bool | None = None) -> VtmEngine:
         root, alone = self._reference
-        return VtmEngine(root, options=VtmOptions(mode=mode, executable=alone, lmcs=lmcs))
+        return _engine(root, VtmOptions(mode=mode, executable=alone, lmcs=lmcs))
+
+
+@functools.cache
+def _engine(root: Path, options: VtmOptions) -> VtmEngine:
+    return VtmEngine(root, options=options)
 
 
 CHECKS = (
