@@ -74,14 +74,16 @@ foreach(name EncoderLib DecoderLib CommonLib Utilities)
 endforeach()
 if(vtm_missing)
   list(JOIN vtm_missing ", " vtm_missing)
-  vtm_refuse("not built: under ${vtm_archive_dir} there is no ${vtm_missing}; ${vtm_how_to_build}")
+  vtm_refuse("not built: under ${vtm_archive_dir} there is no ${vtm_missing}: ${vtm_how_to_build}")
 endif()
 
 # What they were compiled with shows in their symbols: VTM's build folder may be gone.
 execute_process(COMMAND "${CMAKE_NM}" ${vtm_archives} OUTPUT_VARIABLE vtm_symbols ERROR_QUIET)
 set(vtm_definitions)
 set(vtm_libraries)
-if(NOT vtm_symbols MATCHES " T _ZN4idse3vtm9configure")
+if(NOT vtm_symbols MATCHES " T _ZN4idse3vtm9configure"
+   OR "${vtm_lib}/CommonLib/idse/overlay.h" IS_NEWER_THAN "${vtm_archive_dir}/libCommonLib.a"
+   OR "${vtm_lib}/CommonLib/idse/overlay.h" IS_NEWER_THAN "${vtm_archive_dir}/libEncoderLib.a")
   vtm_refuse("its libraries were built before it was patched: ${vtm_how_to_build}")
 endif()
 if(vtm_symbols MATCHES " U (GOMP_|TExt360)|TExt360|hdrtoolslib")

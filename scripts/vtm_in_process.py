@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from idse import _vtm  # type: ignore[attr-defined,unused-ignore]
+import idse._vtm as _vtm
 from idse.engines.base import EncodeSettings
 from idse.engines.vtm.command import Files, arguments
 from idse.engines.vtm.options import VtmOptions

@@ -57,20 +57,23 @@ class Encoder {
     Encoder(const Encoder&) = delete;
     Encoder& operator=(const Encoder&) = delete;
 
-    // Only after an encode that failed is the library still there: its own summary may then fail as well.
+    // After an encode that failed the library is still there; its own summary may then fail as well.
     ~Encoder() {
         try {
             close();
         } catch (const std::exception&) {
         }
         app_->destroy();
+        // Destructors of VTM free what only createLib() sets: without it, it must stay (VTM's own main leaves
+        // it too).
+        if (!created_) app_.release();
     }
 
     void configure(std::vector<char*>& arguments) {
         if (!app_->parseCfg(int(arguments.size()), arguments.data())) throw Failure(last_error());
         if (app_->getMaxLayers() > 1) throw Failure("several layers cannot be coded in process");
         app_->createLib(0);
-        open_ = true;
+        open_ = created_ = true;
     }
 
     void encode() {
@@ -93,6 +96,7 @@ class Encoder {
     std::fstream bitstream_;
     EncLibCommon common_;
     std::unique_ptr<EncApp> app_;
+    bool created_ = false;
     bool open_ = false;
 };
 

@@ -470,7 +470,7 @@ struct HookedPicture {
 
 struct Statistics {
     std::int64_t diff[3] = {1000, -1000, 3};
-    std::int64_t count[3] = {8, 0, 1};
+    std::int64_t count[3] = {800, 0, 10};
 };
 
 }  // namespace
