@@ -44,8 +44,8 @@ class Capture {
 // Prints a line on the process's own standard output.
 void print_line(const std::string& line);
 
-// Calls body(context). False if it called exit(), whose status is then in `status`: what it had allocated is
-// lost, but the process goes on.
+// Calls body(context). False if it called exit(), whose status is then in `status`: what it had on its stack
+// is lost, but the process goes on.
 bool run_guarded(void (*body)(void*), void* context, int& status);
 
 }  // namespace idse::vtm

@@ -127,7 +127,8 @@ void choose_simd(const std::vector<char*>& arguments) {
 #endif
 }
 
-void code(const std::vector<std::string>& arguments, Capture& capture) {
+// The encoder is the caller's: it outlives a call of exit(), and then can be taken down.
+void code(const std::vector<std::string>& arguments, Capture& capture, std::unique_ptr<Encoder>& encoder) {
     check_arguments(arguments);
     std::vector<std::string> texts{"idse"};  // where a program's name is
     texts.insert(texts.end(), arguments.begin(), arguments.end());
@@ -139,11 +140,11 @@ void code(const std::vector<std::string>& arguments, Capture& capture) {
     const auto began = std::chrono::steady_clock::now();
     const double cpu_began = thread_seconds();
     make_tables();
-    Encoder encoder;
+    encoder = std::make_unique<Encoder>();
     try {
-        encoder.configure(pointers);
-        encoder.encode();
-        encoder.close();
+        encoder->configure(pointers);
+        encoder->encode();
+        encoder->close();
     } catch (...) {
         capture.flush();
         capture.mute();  // what is taken down next has nothing to tell
@@ -167,22 +168,23 @@ Failure failure(const std::string& said, const Capture& capture) {
 }
 
 struct Call {
-    const std::vector<std::string>* arguments;
-    Capture* capture;
+    const std::vector<std::string>& arguments;
+    Capture& capture;
+    std::unique_ptr<Encoder> encoder;
 };
 
 }  // namespace
 
 void run_encoder(const std::vector<std::string>& arguments, const LineSink& sink) {
     Capture capture(sink);
-    Call call{&arguments, &capture};
+    Call call{arguments, capture, nullptr};
     int status = 0;
     bool returned = false;
     try {
         returned = run_guarded(
             [](void* context) {
-                const auto* c = static_cast<const Call*>(context);
-                code(*c->arguments, *c->capture);
+                auto& c = *static_cast<Call*>(context);
+                code(c.arguments, c.capture, c.encoder);
             },
             &call, status);
     } catch (const Interrupted&) {
@@ -195,7 +197,10 @@ void run_encoder(const std::vector<std::string>& arguments, const LineSink& sink
         throw failure(e.what(), capture);
     }
     capture.flush();
-    if (!returned) throw failure(capture.complaint(), capture);
+    if (!returned) {
+        capture.mute();
+        throw failure(capture.complaint(), capture);
+    }
 }
 
 const char* encoder_version() {

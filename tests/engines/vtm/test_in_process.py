@@ -122,6 +122,15 @@ def test_mistakes_are_told_and_survived(bench, sound, name, value, words):
         _vtm.encode(replaced(bench.arguments(True), name, value), None, lambda _line: None)
 
 
+def test_a_call_of_exit_is_survived(bench, sound, tmp_path):
+    if not _vtm.version().startswith("23"):
+        pytest.skip("an option of VTM 23")
+    (tmp_path / "regions_0.txt").write_text("no regions\n")
+    arguments = replaced(bench.arguments(True), "SEIAnnotatedRegionsFileRoot", tmp_path / "regions")
+    with pytest.raises(RuntimeError, match="Annotated Regions"):
+        _vtm.encode(arguments, None, lambda _line: None)
+
+
 def test_layers_are_refused(bench, sound):
     with pytest.raises(RuntimeError, match="layers"):
         _vtm.encode([*bench.arguments(False), "-l0", "--QP=30"])
