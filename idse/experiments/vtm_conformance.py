@@ -24,6 +24,8 @@ from idse.media.video import decode_vvc
 
 SHIFT = (3, 1)  # samples that a made sequence moves by, per frame: odd, so that chroma moves by halves
 _UNITS = 7  # random maps have cells of 2^0 .. 2^6
+_GRAIN = 3.0  # standard deviation of a made sequence's noise, in 8 bit: without, all but the first picture is predicted
+_RICH_QP = 12  # or lower: with this grain every picture has coefficients
 _FIRST_TOOLS = (TOOLS, ("sse", "chroma", "satd", "quant", "alf", "sao"), ("qp", "chromaqp"), ("alf", "sao"))
 # Decisions that a plain frame's weights of exactly 1 leave as they are, to the last bit, and that ask for nothing in
 # the whole stream.
@@ -183,10 +185,11 @@ class Bench:
     def _one_frame(self, subject: Subject) -> Outcome:
         """Does each picture get its own frame of the map?
 
-        Of the picture that is coded last no other depends: with weights in its frame alone, the others must come out as
-        without any, and it must not.
+        On the picture that is coded last no other depends: with weights in its frame alone, the others must come out
+        as without any, and it must not. At a low QP, with strong weights: else it may be predicted and nothing more,
+        which weights do not change.
         """
-        settings = EncodeSettings(qp=subject.qp)
+        settings = EncodeSettings(qp=min(subject.qp, _RICH_QP), tau=0.0, exponent=1.0, clip_qp=12.0)
         plain = self._theirs(subject.mode, lmcs=False).encode(subject.frames, None, settings)
         last = plain.provenance["log"]["pictures"][-1]["poc"]
         planes = np.ones_like(self._random_map(subject).planes)
@@ -306,7 +309,7 @@ def subjects(
 
 
 def load_shifted(path: Path, size: tuple[int, int] | None, count: int) -> list[Frame]:
-    """`count` cuts from a picture's middle, each moved by `SHIFT` against the one before.
+    """`count` cuts from a picture's middle, each moved by `SHIFT` against the one before; several have grain.
 
     Args:
         path: A PNG or JPEG file.
@@ -326,10 +329,16 @@ def load_shifted(path: Path, size: tuple[int, int] | None, count: int) -> list[F
     x, y = ((rgb.shape[1 - i] - (width, height)[i] - room[i]) // 2 for i in range(2))
     if min(x, y) < 0 or min(width, height) < 8:
         raise IdseError(f"{path}: too small for {count} cuts of {width}x{height}")
-    return [
-        Frame.from_rgb(rgb[top : top + height, left : left + width])
-        for left, top in ((x + SHIFT[0] * n, y + SHIFT[1] * n) for n in range(count))
-    ]
+    rng = np.random.default_rng(count)
+    made = []
+    for n in range(count):
+        left, top = x + SHIFT[0] * n, y + SHIFT[1] * n
+        cut = rgb[top : top + height, left : left + width]
+        if count > 1:
+            noise = rng.normal(0, _GRAIN, cut.shape)
+            cut = np.clip(np.rint(cut + noise), 0, 255).astype(np.uint8)
+        made.append(Frame.from_rgb(cut))
+    return made
 
 
 def check_version(patched: Path, pristine: Path) -> None:
