@@ -2,14 +2,19 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <cctype>
 #include <chrono>
+#include <cstddef>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <fstream>
 #include <memory>
 #include <new>
 #include <type_traits>
+#include <utility>
 
 // In this order: others of VTM's headers need what the first brings.
 // clang-format off
@@ -51,9 +56,33 @@ void make_tables() {
     (void)made;
 }
 
+// Memory of zeros, made where no compiler sees that a constructor will take it over.
+[[gnu::noinline]] void* zeros(std::size_t size, std::size_t alignment) {
+    void* const memory = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+    if (!memory) throw std::bad_alloc();
+    return std::memset(memory, 0, size);
+}
+
+// VTM leaves members unset, which in a process of its own are zero: here they must be so too, whatever was
+// coded before.
+template <class T>
+struct Zeroed {
+    template <class... Arguments>
+    static T* make(Arguments&&... arguments) {
+        void* const memory = zeros(sizeof(T), std::max(alignof(T), alignof(std::max_align_t)));
+        return new (memory) T(std::forward<Arguments>(arguments)...);
+    }
+    void operator()(T* object) const {
+        object->~T();
+        std::free(object);
+    }
+};
+
 class Encoder {
   public:
-    Encoder() : app_(std::make_unique<EncApp>(bitstream_, &common_)) { app_->create(); }
+    Encoder() : common_(Zeroed<EncLibCommon>::make()), app_(Zeroed<EncApp>::make(bitstream_, common_.get())) {
+        app_->create();
+    }
     Encoder(const Encoder&) = delete;
     Encoder& operator=(const Encoder&) = delete;
 
@@ -94,8 +123,8 @@ class Encoder {
 
   private:
     std::fstream bitstream_;
-    EncLibCommon common_;
-    std::unique_ptr<EncApp> app_;
+    std::unique_ptr<EncLibCommon, Zeroed<EncLibCommon>> common_;
+    std::unique_ptr<EncApp, Zeroed<EncApp>> app_;
     bool created_ = false;
     bool open_ = false;
 };
