@@ -78,6 +78,33 @@ struct Zeroed {
     }
 };
 
+// Private members of EncApp: it takes its library down after a summary only, which fails where an encode of
+// inter pictures was ended half-way. An explicit instantiation may name them.
+template <class Tag, class Type, Type EncApp::*member>
+struct Reveal {
+    friend Type EncApp::*reveal(Tag) { return member; }
+};
+struct TheLibrary {
+    friend EncLib EncApp::*reveal(TheLibrary);
+};
+struct TheOriginal {
+    friend PelStorage* EncApp::*reveal(TheOriginal);
+};
+struct TheTrueOriginal {
+    friend PelStorage* EncApp::*reveal(TheTrueOriginal);
+};
+template struct Reveal<TheLibrary, EncLib, &EncApp::m_cEncLib>;
+template struct Reveal<TheOriginal, PelStorage*, &EncApp::m_orgPic>;
+template struct Reveal<TheTrueOriginal, PelStorage*, &EncApp::m_trueOrgPic>;
+
+void take_down_without_summary(EncApp& app) {
+    EncLib& library = app.*reveal(TheLibrary());
+    library.deletePicBuffer();
+    library.destroy();
+    delete (app.*reveal(TheOriginal()));
+    delete (app.*reveal(TheTrueOriginal()));
+}
+
 class Encoder {
   public:
     Encoder() : common_(Zeroed<EncLibCommon>::make()), app_(Zeroed<EncApp>::make(bitstream_, common_.get())) {
@@ -86,10 +113,10 @@ class Encoder {
     Encoder(const Encoder&) = delete;
     Encoder& operator=(const Encoder&) = delete;
 
-    // After an encode that failed the library is still there; its own summary may then fail as well.
+    // After an encode that failed the library is still there.
     ~Encoder() {
         try {
-            close();
+            if (open_) take_down_without_summary(*app_);
         } catch (const std::exception&) {
         }
         app_->destroy();
