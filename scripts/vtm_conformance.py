@@ -24,6 +24,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+from idse.engines.vtm.patcher import status
 from idse.errors import IdseError
 from idse.experiments.progress import Progress
 from idse.experiments.vtm_conformance import Bench, Outcome, Subject, check_version, subjects
@@ -147,6 +148,7 @@ def run(options: argparse.Namespace) -> int:
             f"VTM {bench.version}: {options.patched} against {options.reference}; "
             f"decoded by {' and '.join(bench.decoders)}; seed {options.seed}"
         )
+        print(f"the patched sources are: {status(options.patched).state.value}")
     if options.pristine is not None:
         check_version(options.patched, options.pristine)
         for kind, problem in check_unpatching(options.pristine, options.patched):
