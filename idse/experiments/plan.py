@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from idse.engines.base import EncodeSettings, WeightScope
 from idse.errors import IdseError
@@ -68,6 +70,8 @@ class Configuration:
         return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
 
 
+C = TypeVar("C", bound=Configuration)
+
 _YX = "yolox_nano"
 _RDO = WeightScope.RDO | WeightScope.QUANT
 
@@ -129,7 +133,16 @@ def configurations(names: list[str]) -> list[Configuration]:
     Raises:
         IdseError: An unknown name.
     """
-    known = {c.name: c for c in CONFIGURATIONS}
+    return chosen(names, CONFIGURATIONS)
+
+
+def chosen(names: list[str], among: Iterable[C]) -> list[C]:
+    """Those of some configurations that have these names, in the names' order, each once.
+
+    Raises:
+        IdseError: An unknown name.
+    """
+    known = {c.name: c for c in among}
     for name in names:
         if name not in known:
             raise IdseError(f"configuration '{name}' is unknown: choose some of {', '.join(known)}")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from idse.engines.vtm.options import TOOLS
-from idse.errors import IdseError
-from idse.experiments.plan import CHROMA_QP, Configuration
+from idse.experiments.plan import CHROMA_QP, Configuration, chosen
 
 QP_TOOLS = ("qp", "chromaqp")
 
@@ -66,8 +65,4 @@ def vtm_configurations(names: list[str]) -> list[VtmConfiguration]:
     Raises:
         IdseError: An unknown name.
     """
-    known = {c.name: c for c in VTM_CONFIGURATIONS}
-    for name in names:
-        if name not in known:
-            raise IdseError(f"configuration '{name}' is unknown: choose some of {', '.join(known)}")
-    return [known[name] for name in dict.fromkeys(names)]
+    return chosen(names, VTM_CONFIGURATIONS)
