@@ -20,6 +20,7 @@ from idse.experiments.vtm_bench import children_cpu
 from idse.importance.api import activity_map
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame
+from idse.pipeline import ImportanceSettings, MapMaker
 
 
 def nearly_uniform(frame: Frame) -> WeightMap:
@@ -39,25 +40,36 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=3)
     parser.add_argument("--qps", type=int, nargs="+", default=[32, 42])
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--detector", help="also with the map of this detector: embedded, or an ONNX file")
     arguments = parser.parse_args()
+    maker = MapMaker(ImportanceSettings(detector=arguments.detector)) if arguments.detector else None
     engine = VtmEngine(arguments.vtm_root, options=VtmOptions(lmcs=False))
     paths = sorted((arguments.data / "data/coco/val").glob("*.jpg"))[: arguments.pictures]
 
-    def seconds(frame: Frame, weights: WeightMap | None, qp: int) -> float:
+    def seconds(frame: Frame, weights: WeightMap | None, raw: bool, qp: int) -> float:
         start = children_cpu()
-        # Without its own exponent the checkerboard would shrink to nothing.
-        engine.encode([frame], weights, EncodeSettings(qp=qp, exponent=1.0, tau=0.0))
+        # Shaped as usual, the checkerboard would shrink to nothing.
+        settings = EncodeSettings(qp=qp, exponent=1.0, tau=0.0) if raw else EncodeSettings(qp=qp)
+        engine.encode([frame], weights, settings)
         return children_cpu() - start
 
-    totals = {"none": 0.0, "equal weights": 0.0, "activity": 0.0}
+    totals: dict[str, float] = {}
     for number in range(arguments.rounds):
         for path in paths:
             frame = load_photograph(path)
-            maps = {"none": None, "equal weights": nearly_uniform(frame), "activity": activity_map([frame])}
+            maps: dict[str, WeightMap | None] = {
+                "none": None,
+                "equal weights": nearly_uniform(frame),
+                "activity": activity_map([frame]),
+            }
+            if maker is not None:
+                maps["detector"] = maker([frame])
             for qp in arguments.qps:
                 names = list(maps) if (number + qp) % 2 == 0 else list(maps)[::-1]
                 for name in names:
-                    totals[name] += seconds(frame, maps[name], qp)
+                    totals[name] = totals.get(name, 0.0) + seconds(
+                        frame, maps[name], name == "equal weights", qp
+                    )
     print(
         f"VTM {engine.version}, {len(paths)} pictures, QP {arguments.qps}, {arguments.rounds} rounds, user CPU seconds"
     )
