@@ -19,7 +19,6 @@ import functools
 import json
 import os
 import shlex
-import signal
 import sys
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from idse.engines.vtm.engine import ROOT_VARIABLE, find_root
 from idse.errors import IdseError
 from idse.experiments.comparison import Row, compare, markdown
 from idse.experiments.pictures import CONVERSION, photographs
+from idse.experiments.script import run_script
 from idse.experiments.store import Store
 from idse.experiments.sweep import fill, missing
 from idse.experiments.vtm_bench import Bench, check, laboratory, measure
@@ -229,16 +229,7 @@ def run(options: argparse.Namespace) -> int:
 def main() -> int:
     """Run the command."""
     options = parse()
-    # As an exception it ends the workers, and their encoders with them.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    try:
-        return run(options)
-    except IdseError as error:
-        print(f"evaluate_vtm.py: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("evaluate_vtm.py: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
+    return run_script("evaluate_vtm.py", lambda: run(options), "stopped; the same command goes on from here")
 
 
 if __name__ == "__main__":

@@ -19,14 +19,13 @@ One line a check, then how many of each kind held and the share of the distortio
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections import defaultdict
 from pathlib import Path
 
 from idse.engines.vtm.patcher import status
-from idse.errors import IdseError
 from idse.experiments.progress import Progress
+from idse.experiments.script import run_script
 from idse.experiments.vtm_conformance import Bench, Outcome, Subject, check_version, subjects
 from idse.experiments.vtm_unpatching import check_unpatching
 from idse.media.raw import parse_size
@@ -162,16 +161,7 @@ def run(options: argparse.Namespace) -> int:
 def main() -> int:
     """Run the command."""
     options = parse()
-    # As an exception it ends the encoder and removes what is temporary.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    try:
-        return run(options)
-    except IdseError as error:
-        print(f"vtm_conformance.py: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("vtm_conformance.py: stopped", file=sys.stderr)
-        return 130
+    return run_script("vtm_conformance.py", lambda: run(options))
 
 
 if __name__ == "__main__":

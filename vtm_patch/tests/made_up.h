@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <random>
 #include <string>
@@ -63,9 +64,8 @@ inline RawMap random_map(int width, int height, int frames, int log2_unit, int p
 class TemporaryFile {
   public:
     explicit TemporaryFile(const std::string& bytes) {
-        char name[] = "/tmp/idse_overlay_XXXXXX";
-        const int descriptor = mkstemp(name);
-        path_ = name;
+        path_ = (std::filesystem::temp_directory_path() / "idse_overlay_XXXXXX").string();
+        const int descriptor = mkstemp(&path_[0]);
         if (descriptor >= 0) ::close(descriptor);
         std::ofstream(path_, std::ios::binary).write(bytes.data(), std::streamsize(bytes.size()));
     }

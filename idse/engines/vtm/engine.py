@@ -206,7 +206,7 @@ def _old_hashes(version: str) -> bool:
 def _patched_by(root: Path) -> str | None:
     try:
         return status(root).patched_by
-    except (IdseError, NotImplementedError):
+    except IdseError:
         return None
 
 
