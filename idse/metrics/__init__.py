@@ -8,9 +8,13 @@ from idse.metrics.bootstrap import half_interval, resamples
 from idse.metrics.detection import (
     Detections,
     MatchedDetections,
+    Rle,
+    Truth,
+    align,
     average_precision,
     match,
     pseudo_ground_truth,
+    pseudo_truth,
 )
 from idse.metrics.features import FeatureError, feature_distance, feature_error
 from idse.metrics.psnr import PEAK_10BIT, plane_sse, psnr_from_sse, psnr_planes
@@ -21,6 +25,9 @@ __all__ = [
     "Detections",
     "FeatureError",
     "MatchedDetections",
+    "Rle",
+    "Truth",
+    "align",
     "average_precision",
     "bd_rate",
     "feature_distance",
@@ -30,6 +37,7 @@ __all__ = [
     "overlap",
     "plane_sse",
     "pseudo_ground_truth",
+    "pseudo_truth",
     "psnr_from_sse",
     "psnr_planes",
     "resamples",

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
@@ -24,13 +25,25 @@ PSEUDO_GROUND_TRUTH_SCORE = 0.3
 MAX_DETECTIONS = 100
 
 
+Rle = dict[str, Any]
+"""A mask as COCO's compressed run lengths: `{"size": [height, width], "counts": bytes}`."""
+
+
 @dataclass(frozen=True)
 class Detections:
-    """Boxes of one picture: `[n, 4]` x0, y0, x1, y1 in its own samples, scores 0..1, class numbers."""
+    """What a detector found in one picture.
+
+    Attributes:
+        boxes: `[n, 4]` x0, y0, x1, y1 in the picture's own samples.
+        scores: `[n]`, 0..1.
+        labels: `[n]` indices into the detector's class names.
+        masks: One for each box, or None from a detector that reports none.
+    """
 
     boxes: npt.NDArray[np.float32]
     scores: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
+    masks: tuple[Rle, ...] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.scores)
@@ -38,13 +51,96 @@ class Detections:
             raise ValueError(
                 f"shapes {self.boxes.shape}, {self.scores.shape}, {self.labels.shape} do not fit"
             )
+        _check_masks(self.masks, n)
 
     def __len__(self) -> int:
         return len(self.scores)
 
     def select(self, index: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Detections:
-        """The boxes that a mask or an index picks."""
-        return Detections(self.boxes[index], self.scores[index], self.labels[index])
+        """The boxes that a mask or an index picks, with their masks."""
+        return Detections(self.boxes[index], self.scores[index], self.labels[index], _pick(self.masks, index))
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is in one picture.
+
+    Attributes:
+        boxes: `[n, 4]` x0, y0, x1, y1 in the picture's own samples.
+        labels: `[n]` indices into the data set's class names.
+        crowd: `[n]` True where the box stands for a group: never to be found, and whatever lies on it is no error.
+        areas: `[n]` of the object in samples (of its outline, where one is known): COCO's small, medium and large.
+        masks: One for each box, or None where the data set has none.
+    """
+
+    boxes: npt.NDArray[np.float64]
+    labels: npt.NDArray[np.int64]
+    crowd: npt.NDArray[np.bool_]
+    areas: npt.NDArray[np.float64]
+    masks: tuple[Rle, ...] | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.labels)
+        if self.boxes.shape != (n, 4) or self.crowd.shape != (n,) or self.areas.shape != (n,):
+            raise ValueError(
+                f"shapes {self.boxes.shape}, {self.labels.shape}, {self.crowd.shape}, {self.areas.shape} do not fit"
+            )
+        _check_masks(self.masks, n)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def select(self, index: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Truth:
+        """The objects that a mask or an index picks, with their masks."""
+        return Truth(
+            self.boxes[index],
+            self.labels[index],
+            self.crowd[index],
+            self.areas[index],
+            _pick(self.masks, index),
+        )
+
+
+def _check_masks(masks: tuple[Rle, ...] | None, n: int) -> None:
+    if masks is not None and len(masks) != n:
+        raise ValueError(f"{len(masks)} masks for {n} boxes")
+
+
+def _pick(
+    masks: tuple[Rle, ...] | None, index: npt.NDArray[np.bool_] | npt.NDArray[np.int64]
+) -> tuple[Rle, ...] | None:
+    return None if masks is None else tuple(masks[i] for i in np.arange(len(masks))[index])
+
+
+def align(detections: Detections, from_classes: Sequence[str], to_classes: Sequence[str]) -> Detections:
+    """The detections with labels of another list of class names.
+
+    Args:
+        detections: Labelled by `from_classes`.
+        from_classes: The detector's names.
+        to_classes: The data set's names. Detections of a class that is not among them are dropped.
+    """
+    if tuple(from_classes) == tuple(to_classes):
+        return detections
+    index = {name: i for i, name in enumerate(to_classes)}
+    table = np.array([index.get(name, -1) for name in from_classes], dtype=np.int64).reshape(-1)
+    if len(detections) and not 0 <= detections.labels.min() <= detections.labels.max() < len(table):
+        raise ValueError(f"a label lies outside the {len(table)} class names")
+    labels = table[detections.labels]
+    kept = detections.select(labels >= 0)
+    return Detections(kept.boxes, kept.scores, labels[labels >= 0], kept.masks)
+
+
+def pseudo_truth(detections: Detections, above: float = 0.3) -> Truth:
+    """The detections that count as truth: those with a score above 0.3. None is a crowd."""
+    kept = detections.select(detections.scores > above)
+    boxes = kept.boxes.astype(np.float64)
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    if kept.masks:
+        from faster_coco_eval.core import mask
+
+        areas = np.asarray(mask.area(list(kept.masks)), dtype=np.float64)
+    return Truth(boxes, kept.labels, np.zeros(len(kept), dtype=bool), areas, kept.masks)
 
 
 @dataclass(frozen=True)
