@@ -9,7 +9,36 @@ from idse.errors import IdseError
 
 ENGINES = ("native", "vtm")
 
-__all__ = ["ENGINES", "EncodeSettings", "EncodedStream", "Engine", "FrameStats", "WeightScope", "get_engine"]
+__all__ = [
+    "ENGINES",
+    "EncodeSettings",
+    "EncodedStream",
+    "Engine",
+    "FrameStats",
+    "WeightScope",
+    "engine_class",
+    "get_engine",
+]
+
+
+def engine_class(name: str) -> type[Any]:
+    """The class of an engine; nothing is loaded or looked for yet.
+
+    Args:
+        name: One of `ENGINES`.
+
+    Raises:
+        IdseError: No such engine.
+    """
+    if name == "native":
+        from idse.engines.native import NativeEngine
+
+        return NativeEngine
+    if name == "vtm":
+        from idse.engines.vtm.engine import VtmEngine
+
+        return VtmEngine
+    raise IdseError(f"engine '{name}' is unknown: this version has {', '.join(ENGINES)}")
 
 
 def get_engine(name: str, **options: Any) -> Engine:
@@ -22,12 +51,5 @@ def get_engine(name: str, **options: Any) -> Engine:
     Raises:
         IdseError: No such engine, or it is not built here.
     """
-    if name == "native":
-        from idse.engines.native import NativeEngine
-
-        return NativeEngine(**options)
-    if name == "vtm":
-        from idse.engines.vtm.engine import VtmEngine
-
-        return VtmEngine(**options)
-    raise IdseError(f"engine '{name}' is unknown: this version has {', '.join(ENGINES)}")
+    engine: Engine = engine_class(name)(**options)
+    return engine
