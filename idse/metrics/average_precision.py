@@ -1,0 +1,192 @@
+"""Average precision of many pictures' matched detections: by class, their mean, pooled, weighted.
+
+Every figure is the mean over the IoU thresholds 0.50, 0.55 ... 0.95 (or stands at one of them) of COCO's 101-point
+interpolated precision: at each recall 0, 0.01 ... 1 the best precision at that recall or a higher one. All take the
+multiplicity of every picture, so that a bootstrap over pictures does not match or sort again.
+
+`mean` is COCO's mAP: AP of each class, averaged over the classes that have something to be found. Tests hold it to
+pycocotools and faster-coco-eval.
+
+`pooled` is AP with all classes in one list, used against the detections on the uncompressed picture. Definition. The
+pseudo ground truth of a picture are the detections on its uncompressed form whose score is above 0.3
+(`idse.metrics.pseudo_truth`). Detections on the decoded picture are matched to it as COCO does (per picture and
+class). A match must therefore agree in class; but precision and recall are then those of *all* classes' detections in
+one list sorted by score, not a mean over classes: with 80 pictures most classes have too few boxes to be averaged.
+This equals COCO's evaluation with one category, where each (picture, class) is a picture of its own.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from idse.metrics.matching import IOU_THRESHOLDS, Matches
+
+# Exactly COCO's numbers, by the same call: its 0.57 is a little above 57/100, and that recall does not reach it.
+RECALLS = np.linspace(0.0, 1.0, 101)
+
+
+class _List(NamedTuple):
+    """Detections as the kernel reads them: by group (class), and there by falling score."""
+
+    starts: npt.NDArray[np.int64]  # [groups + 1]
+    owner: npt.NDArray[np.int64]  # picture
+    hits: npt.NDArray[np.uint16]
+    ignored: npt.NDArray[np.uint16]
+    run: npt.NDArray[np.int64]  # at the first of equal scores of one picture: how many they are; elsewhere 0
+
+
+class PrecisionCurves:
+    """Many pictures' matched detections, prepared for average precision under any multiplicity of pictures.
+
+    In every method `counts[i]` says how often picture i stands in the sample (None: once). The figure is that of the
+    pictures repeated, copies side by side. `threshold` picks one IoU threshold (0.5, 0.55 ... 0.95).
+
+    Args:
+        pictures: Matches of every picture. Of equal scores the earlier picture's comes first, as with COCO's images.
+        classes: How many classes there are.
+    """
+
+    def __init__(self, pictures: Sequence[Matches], classes: int) -> None:
+        for picture in pictures:
+            if len(picture.positives) != classes:
+                raise ValueError(f"matches of {len(picture.positives)} classes, not of {classes}")
+        self._positives = np.array([p.positives for p in pictures], dtype=np.int64).reshape(-1, classes)
+        self._scores = np.concatenate([np.zeros(0, np.float32), *[p.scores for p in pictures]])
+        self._labels = np.concatenate([np.zeros(0, np.int16), *[p.labels for p in pictures]])
+        self._hits = np.concatenate([np.zeros(0, np.uint16), *[p.hits for p in pictures]])
+        self._ignored = np.concatenate([np.zeros(0, np.uint16), *[p.ignored for p in pictures]])
+        self._owner = np.repeat(np.arange(len(pictures)), [len(p) for p in pictures])
+
+    def per_class(
+        self, counts: npt.NDArray[np.integer] | None = None, threshold: float | None = None
+    ) -> npt.NDArray[np.float64]:
+        """`[classes]` AP of each class; NaN where nothing is to be found."""
+        times = self._times(counts)
+        return _reduce(_table(*self._by_class, times, times @ self._positives, RECALLS), threshold)
+
+    def mean(self, counts: npt.NDArray[np.integer] | None = None, threshold: float | None = None) -> float:
+        """COCO's mAP: the mean over the classes with something to be found; NaN if there is none."""
+        known = self.per_class(counts, threshold)
+        known = known[~np.isnan(known)]
+        return float(known.mean()) if len(known) else float("nan")
+
+    def pooled(self, counts: npt.NDArray[np.integer] | None = None, threshold: float | None = None) -> float:
+        """AP of all classes' detections in one list; NaN where nothing is to be found."""
+        times = self._times(counts)
+        positives = (times @ self._positives).sum(keepdims=True)
+        return float(_reduce(_table(*self._in_one, times, positives, RECALLS), threshold)[0])
+
+    def weighted(
+        self, counts: npt.NDArray[np.integer] | None = None, threshold: float | None = None
+    ) -> float:
+        """Weighted AP: the classes' AP weighed by their number of objects; NaN where nothing is to be found.
+
+        As Fischer et al. report on Cityscapes ("wAP"): `sum_c n_c AP_c / sum_c n_c` with n_c the number of objects of
+        class c that are to be found (crowds are not). Cars and persons are most of Cityscapes' objects; in the mean
+        a class with few, whose AP is a matter of chance, counts as much as they do.
+        """
+        wanted = self._times(counts) @ self._positives
+        if wanted.sum() == 0:
+            return float("nan")
+        known = wanted > 0
+        return float(np.average(self.per_class(counts, threshold)[known], weights=wanted[known]))
+
+    def _times(self, counts: npt.NDArray[np.integer] | None) -> npt.NDArray[np.int64]:
+        pictures = len(self._positives)
+        if counts is None:
+            return np.ones(pictures, dtype=np.int64)
+        if len(counts) != pictures:
+            raise ValueError(f"{len(counts)} counts for {pictures} pictures")
+        return np.asarray(counts, dtype=np.int64)
+
+    @functools.cached_property
+    def _by_class(self) -> _List:
+        order = np.lexsort((-self._scores, self._labels))
+        groups = np.arange(self._positives.shape[1] + 1)
+        return self._list(order, np.searchsorted(self._labels[order], groups))
+
+    @functools.cached_property
+    def _in_one(self) -> _List:
+        return self._list(
+            np.argsort(-self._scores, kind="stable"), np.array([0, len(self._scores)], dtype=np.int64)
+        )
+
+    def _list(self, order: npt.NDArray[np.intp], starts: npt.NDArray[np.int64]) -> _List:
+        owner, scores = self._owner[order], self._scores[order]
+        first = np.ones(len(order), dtype=bool)
+        first[1:] = (owner[1:] != owner[:-1]) | (scores[1:] != scores[:-1])
+        first[starts[starts < len(order)]] = True
+        at = np.flatnonzero(first)
+        run = np.zeros(len(order), dtype=np.int64)
+        run[at] = np.diff(np.append(at, len(order)))
+        return _List(starts, owner, self._hits[order], self._ignored[order], run)
+
+
+def _reduce(table: npt.NDArray[np.float64], threshold: float | None) -> npt.NDArray[np.float64]:
+    """Mean over the thresholds, or the column of one of them."""
+    if threshold is None:
+        return np.asarray(table.mean(axis=1))
+    at = np.flatnonzero(np.isclose(IOU_THRESHOLDS, threshold, rtol=0, atol=1e-9))
+    if len(at) == 0:
+        raise ValueError(f"IoU threshold {threshold} is not one of 0.50, 0.55 ... 0.95")
+    return np.asarray(table[:, at[0]])
+
+
+@numba.njit(cache=True, nogil=True)
+def _table(
+    starts: npt.NDArray[np.int64],
+    owner: npt.NDArray[np.int64],
+    hits: npt.NDArray[np.uint16],
+    ignored: npt.NDArray[np.uint16],
+    run: npt.NDArray[np.int64],
+    times: npt.NDArray[np.int64],
+    positives: npt.NDArray[np.int64],
+    recalls: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """`[groups, 10]` interpolated precision of each group at each IoU threshold; NaN without positives."""
+    groups, thresholds = len(starts) - 1, 10
+    result = np.full((groups, thresholds), np.nan)
+    best = np.empty((thresholds, len(recalls)))
+    found = np.empty(thresholds, np.int64)
+    left_out = np.empty(thresholds, np.int64)
+    reached = np.empty(thresholds, np.int64)
+    for group in range(groups):
+        if positives[group] == 0:
+            continue
+        best[:], found[:], left_out[:], reached[:] = 0.0, 0, 0, 0
+        total = 0
+        i = starts[group]
+        while i < starts[group + 1]:
+            # Equal scores of a picture that stands there k times come as a b a b, not as a a b b.
+            rounds = times[owner[i]]
+            weight, rounds = (rounds, min(rounds, 1)) if run[i] == 1 else (1, rounds)
+            for _ in range(rounds):
+                for d in range(i, i + run[i]):
+                    total += weight
+                    if hits[d] == 0 and ignored[d] == 0:
+                        continue
+                    for t in range(thresholds):
+                        if ignored[d] >> t & 1:
+                            left_out[t] += weight
+                        elif hits[d] >> t & 1:
+                            # Only a hit can be a peak of precision: a miss lowers it and leaves recall alone.
+                            found[t] += weight
+                            c = reached[t]
+                            while c < len(recalls) and found[t] / positives[group] >= recalls[c]:
+                                c += 1
+                            reached[t] = c
+                            best[t, c - 1] = max(best[t, c - 1], found[t] / (total - left_out[t]))
+            i += run[i]
+        for t in range(thresholds):
+            peak = area = 0.0
+            for c in range(len(recalls) - 1, -1, -1):
+                peak = max(peak, best[t, c])
+                area += peak
+            result[group, t] = area / len(recalls)
+    return result
