@@ -1,0 +1,48 @@
+"""Data sets: COCO's format, Cityscapes, a folder of pictures, sequences; checked when they are opened."""
+
+from __future__ import annotations
+
+from idse.errors import IdseError
+from idse.experiments.datasets import cityscapes, coco, folder, sequence
+from idse.experiments.datasets.base import Dataset, DatasetSettings, Item
+
+__all__ = ["Dataset", "DatasetSettings", "Item", "open_dataset"]
+
+_KINDS = {
+    "coco": coco.open_coco,
+    "cityscapes": cityscapes.open_cityscapes,
+    "folder": folder.open_folder,
+    "sequence": sequence.open_sequence,
+}
+_SEQUENCE_ONLY = ("size", "bit_depth", "chroma", "matrix", "full_range")
+
+
+def open_dataset(settings: DatasetSettings) -> Dataset:
+    """Open a data set and check it: of pictures only the headers are read, and truths are made when asked for.
+
+    Raises:
+        IdseError: Files are missing, sizes or formats are wrong, annotations are empty or damaged, or a setting does
+            not fit the kind. One line that names the first file and says what to do.
+    """
+    kind = settings.kind
+    if kind not in _KINDS:
+        raise IdseError(f"data set kind '{kind}': must be one of {', '.join(_KINDS)}")
+    if settings.limit is not None and settings.limit < 1:
+        raise IdseError(f"limit {settings.limit}: must be at least 1")
+    if not settings.images.exists():
+        raise IdseError(f"{settings.images}: no such {'file or ' if kind == 'sequence' else ''}folder")
+    if kind != "sequence" and not settings.images.is_dir():
+        raise IdseError(f"{settings.images}: is no folder; the images of kind {kind} are one")
+    if kind == "coco" and settings.annotations is None:
+        raise IdseError("a data set of kind coco needs annotations: the path of its JSON file")
+    if kind in ("folder", "sequence") and settings.annotations is not None:
+        raise IdseError(
+            f"annotations are of no use to a data set of kind {kind}: leave them out, or say kind coco"
+        )
+    if kind != "sequence":
+        given = [key for key in _SEQUENCE_ONLY if getattr(settings, key) is not None]
+        if given or settings.frames != (0, None):
+            raise IdseError(
+                f"{(given or ['frames'])[0]} is only for data sets of kind sequence: leave it out"
+            )
+    return _KINDS[kind](settings)

@@ -1,0 +1,110 @@
+"""What files promise before they are read: sizes of pictures, numbers of frames."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import av
+from av.error import FFmpegError
+from PIL import Image
+
+from idse.errors import IdseError
+from idse.media import raw, y4m
+from idse.media.io import InputOptions
+from idse.media.vvc_stream import parse_stream
+
+VVC_SUFFIXES = frozenset({".266", ".vvc", ".h266"})
+_TURNED = range(5, 9)  # EXIF orientations that exchange width and height
+_ORIENTATION = 0x0112
+
+
+def picture_header(path: Path) -> tuple[int, int, str, int]:
+    """Width, height, Pillow's mode and EXIF orientation (1: none) of a picture, without decoding it.
+
+    Width and height are those after the turn that the orientation asks for, as `read_picture` gives them.
+
+    Raises:
+        IdseError: No picture.
+    """
+    try:
+        with Image.open(path) as opened:
+            # Pillow's own PNG class decodes the whole picture for this, in case it comes last.
+            orientation = Image.Image.getexif(opened).get(_ORIENTATION, 1)
+            width, height = opened.size
+            mode = opened.mode
+    except Image.DecompressionBombError as error:
+        raise IdseError(f"{path}: the picture is too large to decode ({error})") from None
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error):
+        raise IdseError(
+            f"{path}: no picture that can be read, or a damaged one: replace or remove it"
+        ) from None
+    if orientation in _TURNED:
+        width, height = height, width
+    return width, height, mode, orientation
+
+
+def count_frames(path: Path, options: InputOptions) -> int:
+    """How many frames `read_frames` gives, from sizes and headers; a video without a count in its header is decoded.
+
+    Raises:
+        IdseError: The file is damaged, or lacks some of the frames asked for.
+    """
+    first, last = options.frames
+    try:
+        if path.stat().st_size == 0:
+            raise IdseError(f"{path}: the file is empty")
+        total = _total(path, options)
+    except OSError as error:
+        raise IdseError(f"{path}: cannot be read ({error.strerror or error})") from None
+    if total <= first or (last is not None and total < last):
+        raise IdseError(
+            f"{path}: has {total} frames, frames {first}:{'' if last is None else last} asked for: choose others"
+        )
+    return (total if last is None else last) - first
+
+
+def _total(path: Path, options: InputOptions) -> int:
+    suffix = path.suffix.lower()
+    if suffix == ".yuv":
+        size = path.stat().st_size
+        return size // raw.guess_format(path, options.size, options.bit_depth, options.chroma).frame_bytes
+    if suffix == ".y4m":
+        return _y4m_frames(path)
+    if suffix in VVC_SUFFIXES:
+        return parse_stream(path.read_bytes(), str(path)).frames
+    return _video_frames(path, options.frames[1])
+
+
+def _y4m_frames(path: Path) -> int:
+    end = path.stat().st_size
+    count = 0
+    with path.open("rb") as source:
+        fmt, _ = y4m.read_header(source)
+        while source.tell() < end:
+            line = source.readline(4096)
+            if not line.startswith(b"FRAME") or source.tell() + fmt.frame_bytes > end:
+                raise IdseError(f"{path}: damaged or cut short in frame {count}: write the file again")
+            source.seek(fmt.frame_bytes, 1)
+            count += 1
+    return count
+
+
+def _video_frames(path: Path, last: int | None) -> int:
+    """Frames of a video; counts no further than `last` where it must decode."""
+    try:
+        with av.open(str(path)) as container:
+            if (
+                not container.streams.video or container.format.name == "tty"
+            ):  # FFmpeg paints any text as video
+                raise IdseError(f"{path}: no video that can be read")
+            if promised := container.streams.video[0].frames:
+                return int(promised)
+            count = 0
+            for _ in container.decode(video=0):
+                count += 1
+                if count == last:
+                    break
+            return count
+    except FFmpegError as error:
+        raise IdseError(f"{path}: no video that can be read ({error.strerror})") from None
