@@ -141,6 +141,7 @@ class EncodedStream:
         recon: What a decoder gives: frames of 10 bit (of the anchor's own depth for anchors).
         frames: Figures per frame.
         seconds: Wall time of the encode.
+        cpu_seconds: CPU time of the encode, where the engine counts it apart from decoding its own stream.
         provenance: Engine, version, settings: what it takes to make the same bytes again.
     """
 
@@ -149,6 +150,7 @@ class EncodedStream:
     frames: list[FrameStats]
     seconds: float
     provenance: dict[str, Any] = field(default_factory=dict)
+    cpu_seconds: float | None = None
 
     @property
     def bpp(self) -> float:

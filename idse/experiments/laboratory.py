@@ -21,7 +21,7 @@ from idse.experiments.detectors import Detector, Observation
 from idse.experiments.measurement import Measurement
 from idse.experiments.pictures import CONVERSION, load_photograph
 from idse.experiments.plan import Configuration
-from idse.experiments.store import settings_hash
+from idse.experiments.hashing import settings_hash
 from idse.media.frame import Frame, decoded_rgb
 from idse.metrics.features import feature_error
 from idse.metrics.psnr import plane_sse

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sqlite3
 from pathlib import Path
 from types import TracebackType
@@ -15,11 +13,6 @@ _SCHEMA = """CREATE TABLE IF NOT EXISTS measurements (
     key TEXT NOT NULL, picture TEXT NOT NULL, configuration TEXT NOT NULL, qp INTEGER NOT NULL,
     figures TEXT NOT NULL, detections BLOB NOT NULL,
     PRIMARY KEY (key, picture, configuration, qp))"""
-
-
-def settings_hash(settings: dict[str, Any]) -> str:
-    """Twelve hexadecimal digits that change with anything in `settings`."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
 class Store:
