@@ -16,6 +16,7 @@ from idse.cli.doctor import doctor
 from idse.cli.encode import encode
 from idse.cli.info import info
 from idse.cli.map import map_
+from idse.cli.sweep import sweep
 from idse.cli.vtm import vtm
 from idse.errors import IdseError
 
@@ -35,6 +36,7 @@ app.command()(decode)
 app.command("map")(map_)
 app.command()(info)
 app.command()(doctor)
+app.command()(sweep)
 app.add_typer(vtm, name="vtm")
 
 

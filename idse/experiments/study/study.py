@@ -1,0 +1,348 @@
+"""From a sweep's results to figures: curves over a data set, BD-rates with their bootstrap, times, matched costs.
+
+How a point is pooled: its rate is the bytes of all items over their luma samples at the original size; its quality is
+the mean over items of their quality in dB (PSNR, MS-SSIM, feature distance), or the AP of all items' detections
+together. A codec with several scales is read along the Pareto front of its points. The bootstrap draws items with
+replacement, the same ones for every codec, and pools anew.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from idse.errors import IdseError
+from idse.experiments.hashing import settings_hash
+from idse.experiments.study.gallery import Gallery
+from idse.experiments.study.grid import Array, Observed, read_grids
+from idse.experiments.study.measures import FIDELITY, PLANES, Measure, detector_measures
+from idse.experiments.sweeps.store import Store
+from idse.metrics.average_precision import PrecisionCurves
+from idse.metrics.bd_batch import bd_rates
+from idse.metrics.bd_rate import BdRate, bd_rate
+from idse.metrics.bootstrap import half_interval, resamples
+from idse.metrics.matched_cost import MatchedCost, matched_cost
+from idse.metrics.pareto import pareto_front
+
+Counts = npt.NDArray[np.integer]
+Method = Literal["pchip", "akima"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of a curve: bits per luma sample at the original size, and quality."""
+
+    qp: float
+    scale: int
+    bpp: float
+    quality: float
+
+
+@dataclass(frozen=True)
+class Codec:
+    """A row of the tables, and what it takes to make it again."""
+
+    name: str
+    engine: str
+    version: str
+    settings: dict[str, Any]
+    importance: dict[str, Any] | None
+    provenance: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A BD-rate with the half width of its 95 % bootstrap interval, where there is one."""
+
+    value: BdRate
+    half: float | None
+
+    @property
+    def wins(self) -> bool | None:
+        """Whether bytes are saved by more than the interval; None where that cannot be told."""
+        if self.value.percent is None or self.half is None:
+            return None
+        return self.value.percent + self.half < 0
+
+    def __str__(self) -> str:
+        if self.value.percent is None:
+            return "n/a"
+        return f"{self.value.percent:+.1f}" + ("" if self.half is None else f" ±{self.half:.1f}")
+
+
+@dataclass(frozen=True)
+class Times:
+    """CPU seconds over the counted cells (NaN: unknown), and the megapixels they were spent on."""
+
+    encode_cpu: float
+    decode_cpu: float
+    map_cpu: float
+    megapixels: float
+
+
+class Study:
+    """A sweep's results.
+
+    Args:
+        store: Where they lie; it stays open as long as pictures are looked at.
+        name: Of the sweep; the one written last if not given.
+        draws: Resamples of the bootstrap.
+        seed: Of the bootstrap.
+
+    Raises:
+        IdseError: No such sweep, or nothing in it that can be compared.
+    """
+
+    def __init__(self, store: Store, name: str | None = None, draws: int = 200, seed: int = 0) -> None:
+        known = store.sweeps()
+        if not known:
+            raise IdseError(f"{store.path}: no sweep in this store yet: run idse sweep")
+        sweep = store.sweep(name or known[0])
+        grids, counted, self.missing = read_grids(store, sweep)
+        if not grids:
+            raise IdseError(
+                f"{store.path}: sweep '{sweep.name}' has no whole picture yet: let idse sweep go on"
+            )
+        self.name, self.dataset = sweep.name, sweep.about["dataset"]
+        self.items = [sweep.items[i][0] for i in counted]
+        self._truths = [sweep.items[i][3] for i in counted]
+        self.codecs = [_codec(*sweep.codecs[c]) for c in grids]
+        self._grids = {sweep.codecs[c][0]: grid for c, grid in grids.items()}
+        self.detectors = [d for d, _, _ in sweep.detectors]
+        self._classes = {d: tuple(about["classes"]) for d, _, about in sweep.detectors}
+        self._observed = {d: Observed.read(store, sweep, h) for d, h, _ in sweep.detectors}
+        self.provenance = sweep.about | {"plan": sweep.plan, "store": str(store.path)}
+        self.measures = self._measures()
+        self.gallery = Gallery(store, sweep, counted, self._grids)
+        self._draws = resamples(len(counted), draws if len(counted) > 1 else 0, seed)
+        self._pooled = functools.cache(self._pool)
+        self._values = functools.cache(self._values_of)
+        self._resampled = functools.cache(self._resample)
+        self.figure = functools.cache(self._figure)
+
+    @classmethod
+    def load(cls, path: Path, name: str | None = None, draws: int = 200, seed: int = 0) -> Study:
+        """A sweep from the file of a store."""
+        return cls(Store(path, create=False), name, draws, seed)
+
+    def codec(self, name: str) -> Codec:
+        """The codec of that name.
+
+        Raises:
+            IdseError: There is none.
+        """
+        for codec in self.codecs:
+            if codec.name == name:
+                return codec
+        raise IdseError(f"no codec '{name}' here: choose one of {', '.join(c.name for c in self.codecs)}")
+
+    def points(self, codec: str, measure: str) -> list[Point]:
+        """Every scale and QP."""
+        grid = self._grids[codec]
+        bpp = 8 * grid.bytes.sum(axis=1) / grid.samples.sum()
+        return [
+            Point(qp, scale, float(b), float(q))
+            for (scale, qp), b, q in zip(grid.points, bpp, self._values(codec, measure), strict=True)
+        ]
+
+    def curve(self, codec: str, measure: str) -> list[Point]:
+        """By rising rate; along the Pareto front where the codec has several scales."""
+        points = self.points(codec, measure)
+        if self.scales(codec) > 1:
+            front = pareto_front([p.bpp for p in points], [p.quality for p in points])
+            return [points[i] for i in front]
+        return sorted(points, key=lambda p: p.bpp)
+
+    def scales(self, codec: str) -> int:
+        """At how many sizes it codes."""
+        return len({scale for scale, _ in self._grids[codec].points})
+
+    def uncompressed(self, measure: str) -> float | None:
+        """The quality of the uncompressed items, of measures against annotations."""
+        return self.gallery.uncompressed(measure, self._truths)
+
+    def _figure(self, anchor: str, test: str, measure: str, method: Method = "pchip") -> Figure:
+        """BD-rate of `test` against `anchor` with its bootstrap interval; measures of single classes have none."""
+        value = self._bd(*self._curve(anchor, measure), *self._curve(test, measure), method)
+        if value.percent is None or len(self._draws) == 0 or measure.startswith("class_"):
+            return Figure(value, None)
+        rate_a, quality_a = self._resampled(anchor, measure)
+        rate_t, quality_t = self._resampled(test, measure)
+        if self.scales(anchor) == self.scales(test) == 1:
+            found: Sequence[float | None] = bd_rates(rate_a, quality_a, rate_t, quality_t).tolist()
+        else:
+            found = [
+                self._bd(*self._front(anchor, ra, qa), *self._front(test, rt, qt), method).percent
+                for ra, qa, rt, qt in zip(rate_a, quality_a, rate_t, quality_t, strict=True)
+            ]
+        return Figure(value, half_interval(found))
+
+    @staticmethod
+    def _bd(ra: Array, qa: Array, rt: Array, qt: Array, method: Method) -> BdRate:
+        return bd_rate(ra.tolist(), qa.tolist(), rt.tolist(), qt.tolist(), method=method)
+
+    def _curve(self, codec: str, measure: str) -> tuple[Array, Array]:
+        points = self.curve(codec, measure)
+        return np.array([p.bpp for p in points]), np.array([p.quality for p in points])
+
+    def _front(self, codec: str, rate: Array, quality: Array) -> tuple[Array, Array]:
+        if self.scales(codec) == 1:
+            return rate, quality
+        front = list(pareto_front(rate.tolist(), quality.tolist()))
+        return rate[front], quality[front]
+
+    def per_picture(self, anchor: str, test: str, measure: str) -> tuple[float, int]:
+        """Mean of the items' own BD-rates, and how many have one (NaN over none); not of average precision."""
+        a, t = self._per_item(anchor, measure), self._per_item(test, measure)
+        if a is None or t is None:
+            return float("nan"), 0
+        found = [
+            self._bd(
+                *self._front(anchor, self._grids[anchor].bytes[:, i], a[:, i]),
+                *self._front(test, self._grids[test].bytes[:, i], t[:, i]),
+                "pchip",
+            ).percent
+            for i in range(len(self.items))
+        ]
+        known = [f for f in found if f is not None]
+        return (float(np.mean(known)) if known else float("nan")), len(known)
+
+    def matched_cost(self, anchor: str, tests: Sequence[str], gain: str, cost: str, at: float) -> MatchedCost:
+        """The BD-rate on measure `gain` that codecs along a path (of tau) have where that on `cost` is `at` per cent.
+
+        Raises:
+            IdseError: A codec or measure that is not there.
+        """
+        pairs = []
+        for test in tests:
+            c, g = (self.figure(anchor, test, m).value.percent for m in (cost, gain))
+            if c is not None and g is not None:
+                pairs.append((c, g))
+        return matched_cost([c for c, _ in pairs], [g for _, g in pairs], at)
+
+    def times(self, codec: str) -> Times:
+        """CPU seconds of encoding, decoding and making maps, over all counted cells."""
+        grid = self._grids[codec]
+        made = grid.map_cpu[np.isfinite(grid.map_cpu)]
+        # A map serves several points; whoever codes one picture once makes it once.
+        per_map = float(made.mean()) if made.size else float("nan")
+        return Times(
+            float(grid.encode_cpu.sum()),
+            float(grid.decode_cpu.sum()),
+            per_map * grid.encode_cpu.size,
+            float(grid.samples.sum()) * len(grid.points) / 1e6,
+        )
+
+    def time_percent(self, anchor: str, test: str) -> tuple[float, float]:
+        """EncT and DecT as the JCT-VC gives them: 100 times the test's CPU time over the anchor's, per megapixel."""
+        a, t = self.times(anchor), self.times(test)
+        with np.errstate(all="ignore"):
+            return (
+                float(100 * np.float64(t.encode_cpu) / t.megapixels / (a.encode_cpu / a.megapixels)),
+                float(100 * np.float64(t.decode_cpu) / t.megapixels / (a.decode_cpu / a.megapixels)),
+            )
+
+    def verified(self, codec: str) -> bool:
+        """Whether a decoder that is not the codec's own gave every sample of every stream."""
+        return self._grids[codec].verified
+
+    def _measures(self) -> list[Measure]:
+        measures = [m for m in FIDELITY if self._has(m)]
+        names = tuple(self.dataset["classes"])
+        for detector, observed in self._observed.items():
+            there: tuple[str, ...] = ()
+            if "box" in observed.matches:
+                sample = next(iter(self._grids.values())).keys[0]
+                wanted = np.sum([m.positives for m in observed.unpacked("box", sample, self._truths)], axis=0)
+                there = tuple(c for c, n in zip(names, wanted, strict=True) if n)
+            measures += detector_measures(
+                detector,
+                there,
+                boxes="box" in observed.matches,
+                masks="mask" in observed.matches,
+                weighted=self.dataset["kind"] == "cityscapes",
+            )
+        return measures
+
+    def _has(self, measure: Measure) -> bool:
+        values = [self._per_item(codec, measure.key) for codec in self._grids]
+        return all(v is not None and not np.isnan(v).any() for v in values)
+
+    def _per_item(self, codec: str, measure: str) -> Array | None:
+        """`[points, items]` of a measure that is a mean over items; None for the others."""
+        grid = self._grids[codec]
+        if measure in PLANES:
+            return grid.psnr[PLANES[measure]] if PLANES[measure] < len(grid.psnr) else None
+        if measure == "psnr_611":
+            return (6 * grid.psnr[0] + grid.psnr[1] + grid.psnr[2]) / 8 if len(grid.psnr) == 3 else None
+        if measure == "ms_ssim":
+            return grid.ms_ssim
+        if measure.startswith("features:"):
+            features = self._observed[measure.split(":")[1]].features
+            return np.array(
+                [[features[k, t] for k, t in zip(row, self._truths, strict=True)] for row in grid.keys]
+            )
+        return None
+
+    def _values_of(self, codec: str, measure: str) -> Array:
+        values = self._per_item(codec, measure)
+        if values is not None:
+            return np.asarray(values.mean(axis=1))
+        return np.array([self._precision(curves, measure, None) for curves in self._curves(codec, measure)])
+
+    def _curves(self, codec: str, measure: str) -> list[PrecisionCurves]:
+        kind, detector = measure.split(":")[:2]
+        return self._pooled(codec, detector, "pseudo" if kind == "pseudo_ap" else kind.split("_")[1])
+
+    def _pool(self, codec: str, detector: str, kind: str) -> list[PrecisionCurves]:
+        classes = self._classes[detector] if kind == "pseudo" else self.dataset["classes"]
+        observed = self._observed[detector]
+        return [
+            PrecisionCurves(observed.unpacked(kind, row, self._truths), len(classes))
+            for row in self._grids[codec].keys
+        ]
+
+    def _precision(self, curves: PrecisionCurves, measure: str, counts: Counts | None) -> float:
+        kind, *rest = measure.split(":")
+        match kind.split("_")[0]:
+            case "pseudo":
+                return curves.pooled(counts)
+            case "map":
+                return curves.mean(counts)
+            case "ap50":
+                return curves.mean(counts, 0.5)
+            case "wap":
+                return curves.weighted(counts)
+            case _:
+                return float(curves.per_class(counts)[list(self.dataset["classes"]).index(rest[1])])
+
+    def _resample(self, codec: str, measure: str) -> tuple[Array, Array]:
+        """`[draws, points]` rate and quality of the resampled data sets."""
+        grid, draws = self._grids[codec], self._draws
+        rate = 8 * (draws @ grid.bytes.T) / (draws @ grid.samples)[:, None]
+        values = self._per_item(codec, measure)
+        if values is not None:
+            if np.isfinite(values).all():
+                return rate, draws @ values.T / draws.sum(axis=1, keepdims=True)
+            return rate, np.array([[float(np.mean(row.repeat(n))) for row in values] for n in draws])
+        curves = self._curves(codec, measure)
+        return rate, np.array([[self._precision(c, measure, n) for c in curves] for n in draws])
+
+
+def _codec(name: str, description: dict[str, Any]) -> Codec:
+    identity = description["identity"]
+    importance = description["importance"]
+    return Codec(
+        name,
+        description["engine"],
+        str(identity.get("version", "")),
+        {**description["options"], **description["settings"]},
+        None if importance["method"] == "none" else importance,
+        description | {"settings_hash": settings_hash(description)},
+    )

@@ -1,0 +1,101 @@
+"""What decides a result: the parts of the content hash that it is kept under."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from idse.engines import Engine
+from idse.errors import IdseError
+from idse.experiments.datasets import Item
+from idse.experiments.hashing import settings_hash
+from idse.experiments.sweeps.codec import Codec
+from idse.experiments.sweeps.scaling import RESAMPLING
+from idse.experiments.sweeps.store import Store
+
+MEASURING = (
+    "1: stream decoded by FFmpeg and scaled back; PSNR at 10 bit, peak 1020; MS-SSIM of luma; "
+    "detectors see float RGB, features against those of the 8-bit source"
+)
+"""Changes with whatever in this package changes figures."""
+
+
+def engine_identity(engine: Engine) -> dict[str, Any]:
+    """Name, version and what else decides an engine's bytes: the hash of its build."""
+    identity: dict[str, Any] = {"engine": engine.name, "version": engine.version}
+    return identity | getattr(engine, "identity", {})
+
+
+def native_build() -> str:
+    """Hash of the compiled encoder: results of an older build are not this one's. Empty without one."""
+    file = getattr(sys.modules.get("idse._native"), "__file__", None)
+    return "" if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
+
+
+def result_key(
+    digest: str, codec: Codec, engine: dict[str, Any], map_identity: str, scale: int, qp: int
+) -> str:
+    """The content hash of a result.
+
+    Args:
+        digest: Of the item's samples.
+        codec: What codes it.
+        engine: `engine_identity`.
+        map_identity: `Maps.identity`.
+        scale: Per cent of the size.
+        qp: Point of the curve.
+    """
+    described = codec.described()
+    # Where a thing lies does not decide its bytes; what it is does, and stands in the engine's identity.
+    options = {
+        k: v
+        for k, v in described["options"].items()
+        if k not in ("root", "executable", "in_process", "timeout")
+    }
+    return settings_hash(
+        {
+            "item": digest,
+            "engine": engine,
+            "options": options,
+            "settings": described["settings"],
+            "defaults": {k: v for k, v in codec.encode_settings(qp).__dict__.items() if k != "threads"},
+            "map": map_identity,
+            "scale": [scale, RESAMPLING if scale != 100 else ""],
+            "qp": qp,
+            "measuring": MEASURING,
+        },
+        24,
+    )
+
+
+def item_digests(store: Store, items: list[Item], reading: dict[str, Any]) -> list[str]:
+    """Hash of every item's file and of how it is read; files that have not changed are not read again.
+
+    Raises:
+        IdseError: A file cannot be read.
+    """
+    digests, fresh = [], []
+    for item in items:
+        try:
+            stat = item.path.stat()
+            path = item.path.resolve()
+            found = store.digest(path, stat.st_size, stat.st_mtime_ns)
+            if found is None:
+                with path.open("rb") as file:
+                    found = _hash(file)
+                fresh.append((str(path), stat.st_size, stat.st_mtime_ns, found))
+        except OSError as error:
+            raise IdseError(f"{item.path}: cannot be read ({error.strerror})") from None
+        digests.append(settings_hash({"file": found, "reading": reading}, 24))
+    if fresh:
+        store.put_digests(fresh)
+    return digests
+
+
+def _hash(file: Any) -> str:
+    digest = hashlib.sha256()
+    while part := file.read(1 << 20):
+        digest.update(part)
+    return digest.hexdigest()

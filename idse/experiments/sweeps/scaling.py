@@ -1,0 +1,41 @@
+"""Coding at another size: frames scaled down before the encoder and back up after the decoder.
+
+Planes are scaled one by one with Lanczos filters (a = 3, with the low-pass that shrinking needs), as Pillow has them.
+Chroma samples lie in the middle of their luma samples (`Frame`), so planes that are scaled by one ratio stay aligned;
+sizes are rounded to even numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from idse.media.frame import Frame, plane_shapes
+
+RESAMPLING = "Lanczos3 per plane, sizes rounded to even"
+
+
+def coded_size(width: int, height: int, percent: int) -> tuple[int, int]:
+    """Width and height that a picture is coded at."""
+    if percent == 100:
+        return width, height
+    return max(2, round(width * percent / 200) * 2), max(2, round(height * percent / 200) * 2)
+
+
+def scaled(frame: Frame, width: int, height: int) -> Frame:
+    """The frame at another size, at its own bit depth."""
+    if (frame.width, frame.height) == (width, height):
+        return frame
+    peak = (1 << frame.bit_depth) - 1
+    shapes = plane_shapes(width, height, frame.chroma_format)
+    planes = tuple(_resize(p, shape, peak) for p, shape in zip(frame.planes, shapes, strict=True))
+    return Frame(planes, frame.bit_depth, frame.chroma_format, frame.matrix, frame.full_range)
+
+
+def _resize(plane: NDArray[Any], shape: tuple[int, int], peak: int) -> NDArray[Any]:
+    picture = Image.fromarray(plane.astype(np.float32))
+    resized = np.asarray(picture.resize((shape[1], shape[0]), Image.Resampling.LANCZOS))
+    return np.asarray(np.clip(np.floor(resized + 0.5), 0, peak).astype(plane.dtype))
