@@ -17,9 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from idse.experiments.measurement import Measurement
+from idse.metrics.average_precision import PrecisionCurves
 from idse.metrics.bd_rate import BdRate, bd_rate
 from idse.metrics.bootstrap import half_interval, resamples
-from idse.metrics.detection import Detections, PooledCurve, match, pseudo_ground_truth
+from idse.metrics.detection import Detections, Truth, pseudo_truth
+from idse.metrics.matching import match
 
 Curve = tuple[list[float], list[float]]
 
@@ -84,8 +86,8 @@ class Evaluation:
         self._cpu: dict[str, float] = {}
         self._bytes: dict[str, npt.NDArray[np.float64]] = {}
         self._quality: dict[tuple[str, str], npt.NDArray[np.float64]] = {}
-        self._pooled: dict[tuple[str, str], list[PooledCurve]] = {}
-        wanted = {p: {d: pseudo_ground_truth(f) for d, f in found.items()} for p, found in truths.items()}
+        self._pooled: dict[tuple[str, str], list[PrecisionCurves]] = {}
+        wanted = {p: {d: pseudo_truth(f) for d, f in found.items()} for p, found in truths.items()}
         for name, cells in measurements.items():
             self._add(name, cells, wanted)
         self._resampled = functools.cache(self._resampled_curves)
@@ -95,7 +97,7 @@ class Evaluation:
         self,
         name: str,
         cells: Mapping[tuple[str, int], Measurement],
-        wanted: Mapping[str, Mapping[str, Detections]],
+        wanted: Mapping[str, Mapping[str, Truth]],
     ) -> None:
         grid = [[cells[p, q] for p in self.pictures] for q in self.qps]
         self._bytes[name] = np.array([[m.size for m in row] for row in grid], dtype=np.float64)
@@ -109,12 +111,18 @@ class Evaluation:
             )
         for detector in self._judged:
             short = SHORT.get(detector, detector)
+            found = [m.detections[detector].labels for row in grid for m in row]
+            classes = 1 + max(
+                int(labels.max(initial=0))
+                for labels in [*found, *(w[detector].labels for w in wanted.values())]
+            )
             self._pooled[name, f"p{short}"] = [
-                PooledCurve(
+                PrecisionCurves(
                     [
-                        match(m.detections[detector], wanted[p][detector])
+                        match(m.detections[detector], wanted[p][detector], classes)
                         for p, m in zip(self.pictures, row, strict=True)
-                    ]
+                    ],
+                    classes,
                 )
                 for row in grid
             ]
@@ -124,7 +132,7 @@ class Evaluation:
         times = np.ones(len(self.pictures)) if counts is None else counts
         rate = self._bytes[name] @ times
         if (name, measure) in self._pooled:
-            quality = [pool.average_precision(counts) for pool in self._pooled[name, measure]]
+            quality = [pool.pooled(counts) for pool in self._pooled[name, measure]]
         else:
             with np.errstate(invalid="ignore"):
                 quality = list(self._quality[name, measure][:, times > 0] @ times[times > 0] / times.sum())

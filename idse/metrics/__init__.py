@@ -1,43 +1,47 @@
-"""What a coded picture is worth: PSNR, feature distance, average precision, BD-rate and its uncertainty.
+"""What a coded picture is worth: PSNR, MS-SSIM, feature distance, average precision, BD-rate and its uncertainty.
 
-Nothing here knows how a stream was made, and nothing here imports torch.
+Nothing here knows how a stream was made, and nothing here imports torch before MS-SSIM is asked for.
 """
 
-from idse.metrics.bd_rate import BdRate, bd_rate, overlap
+from idse.metrics.average_precision import PrecisionCurves
+from idse.metrics.bd_rate import BdQuality, BdRate, bd_quality, bd_rate, overlap
 from idse.metrics.bootstrap import half_interval, resamples
-from idse.metrics.detection import (
-    Detections,
-    MatchedDetections,
-    Rle,
-    Truth,
-    align,
-    average_precision,
-    match,
-    pseudo_ground_truth,
-    pseudo_truth,
-)
+from idse.metrics.coco import coco_evaluate
+from idse.metrics.detection import Detections, Rle, Truth, align, pseudo_truth
 from idse.metrics.features import FeatureError, feature_distance, feature_error
-from idse.metrics.psnr import PEAK_10BIT, plane_sse, psnr_from_sse, psnr_planes
+from idse.metrics.matched_cost import MatchedCost, matched_cost
+from idse.metrics.matching import Matches, match
+from idse.metrics.ms_ssim import ms_ssim_db, ms_ssim_planes
+from idse.metrics.pareto import pareto_front
+from idse.metrics.psnr import PEAK_10BIT, plane_sse, psnr_611, psnr_from_sse, psnr_planes
 
 __all__ = [
     "PEAK_10BIT",
+    "BdQuality",
     "BdRate",
     "Detections",
     "FeatureError",
-    "MatchedDetections",
+    "MatchedCost",
+    "Matches",
+    "PrecisionCurves",
     "Rle",
     "Truth",
     "align",
-    "average_precision",
+    "bd_quality",
     "bd_rate",
+    "coco_evaluate",
     "feature_distance",
     "feature_error",
     "half_interval",
     "match",
+    "matched_cost",
+    "ms_ssim_db",
+    "ms_ssim_planes",
     "overlap",
+    "pareto_front",
     "plane_sse",
-    "pseudo_ground_truth",
     "pseudo_truth",
+    "psnr_611",
     "psnr_from_sse",
     "psnr_planes",
     "resamples",

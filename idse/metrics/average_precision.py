@@ -87,9 +87,15 @@ class PrecisionCurves:
     ) -> float:
         """Weighted AP: the classes' AP weighed by their number of objects; NaN where nothing is to be found.
 
-        As Fischer et al. report on Cityscapes ("wAP"): `sum_c n_c AP_c / sum_c n_c` with n_c the number of objects of
-        class c that are to be found (crowds are not). Cars and persons are most of Cityscapes' objects; in the mean
-        a class with few, whose AP is a matter of chance, counts as much as they do.
+        The "wAP" of Fischer et al. on Cityscapes: `sum_c n_c AP_c / sum_c n_c`, with n_c the number of objects of
+        class c to be found (crowds are not counted). Most of Cityscapes' objects are cars and persons; in the mean,
+        classes with few objects, whose AP is a matter of chance, count as much as these.
+
+        AP_c is COCO's AP here. That of Cityscapes' own evaluation (evalInstanceLevelSemanticLabeling.py, masks only)
+        differs: IoU must be above the threshold, not reach it; every detection above it finds the object, and all but
+        the best of them are errors; detections are not limited to 100; objects below 100 samples are left out, and
+        errors are forgiven by the share of the detection on these, on groups and on void (COCO forgives by groups
+        alone); the precision-recall curve is summed step by step, without interpolation.
         """
         wanted = self._times(counts) @ self._positives
         if wanted.sum() == 0:

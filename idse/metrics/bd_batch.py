@@ -15,7 +15,11 @@ Array = npt.NDArray[np.float64]
 
 
 def bd_rates(
-    anchor_rate: Array, anchor_quality: Array, test_rate: Array, test_quality: Array, min_overlap: float = 0.05
+    anchor_rate: Array,
+    anchor_quality: Array,
+    test_rate: Array,
+    test_quality: Array,
+    min_overlap: float = 0.05,
 ) -> Array:
     """BD-rate in per cent of each row's curves; NaN where `bd_rate` has none.
 
@@ -59,7 +63,9 @@ class _Curves:
         self.h = np.diff(self.x, axis=1)
         self.slope = np.diff(self.y, axis=1) / self.h
         self.d = _derivatives(self.h, self.slope)
-        pieces = self.h * (self.y[:, :-1] + self.y[:, 1:]) / 2 + self.h**2 * (self.d[:, :-1] - self.d[:, 1:]) / 12
+        pieces = (
+            self.h * (self.y[:, :-1] + self.y[:, 1:]) / 2 + self.h**2 * (self.d[:, :-1] - self.d[:, 1:]) / 12
+        )
         self.sums = np.concatenate([np.zeros((len(pieces), 1)), np.cumsum(pieces, axis=1)], axis=1)
 
     def integral(self, low: Array, high: Array) -> Array:

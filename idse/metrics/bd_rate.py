@@ -1,7 +1,8 @@
 """BD-rate: the mean difference in bytes between two rate-quality curves at equal quality, in per cent.
 
-The arithmetic is the `bjontegaard` package's (piecewise cubic, `pchip`); what is added is a reason where no
-number can be given, instead of a NaN or of a number from curves that fold back.
+The arithmetic is the `bjontegaard` package's: piecewise cubic (`pchip`, as in the JCT-VC's and JVET's spreadsheets) or
+`akima` (Herglotz et al. 2022: nearer to the points between). What is added is a reason where no number can be given,
+instead of a NaN or of a number from curves that fold back.
 """
 
 from __future__ import annotations
@@ -9,8 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
+
+Method = Literal["pchip", "akima"]
 
 MIN_POINTS = 3
 
@@ -47,14 +52,34 @@ def _defect(name: str, rate: Sequence[float], quality: Sequence[float]) -> str:
     return ""
 
 
+def _sorted(
+    anchor_rate: Sequence[float],
+    anchor_quality: Sequence[float],
+    test_rate: Sequence[float],
+    test_quality: Sequence[float],
+) -> list[npt.NDArray[np.float64]] | str:
+    """Both curves' rates and qualities by rising rate, or why there is no figure."""
+    curves: list[npt.NDArray[np.float64]] = []
+    for name, rate, quality in (("anchor", anchor_rate, anchor_quality), ("test", test_rate, test_quality)):
+        if len(rate) != len(quality):
+            return f"{name}: {len(rate)} rates for {len(quality)} qualities"
+        points = sorted((float(r), float(q)) for r, q in zip(rate, quality, strict=True))
+        rates, qualities = [r for r, _ in points], [q for _, q in points]
+        if reason := _defect(name, rates, qualities):
+            return reason
+        curves += [np.array(rates), np.array(qualities)]
+    return curves
+
+
 def bd_rate(
     anchor_rate: Sequence[float],
     anchor_quality: Sequence[float],
     test_rate: Sequence[float],
     test_quality: Sequence[float],
     min_overlap: float = 0.05,
+    method: Method = "pchip",
 ) -> BdRate:
-    """BD-rate of the test curve against the anchor (pchip over log rate).
+    """BD-rate of the test curve against the anchor (over log rate).
 
     Args:
         anchor_rate: Bytes (or any unit of rate) of the anchor's points, in any order.
@@ -62,31 +87,54 @@ def bd_rate(
         test_rate: The same of the curve under test.
         test_quality: The same of the curve under test.
         min_overlap: Least share of the joint quality range that both curves must cover.
+        method: How the curves go between their points.
     """
-    curves = []
-    for name, rate, quality in (("anchor", anchor_rate, anchor_quality), ("test", test_rate, test_quality)):
-        if len(rate) != len(quality):
-            return BdRate(None, f"{name}: {len(rate)} rates for {len(quality)} qualities")
-        points = sorted((float(r), float(q)) for r, q in zip(rate, quality, strict=True))
-        rates, qualities = [r for r, _ in points], [q for _, q in points]
-        if reason := _defect(name, rates, qualities):
-            return BdRate(None, reason)
-        curves.append((rates, qualities))
-    (rate_a, quality_a), (rate_t, quality_t) = curves
-    share = overlap(quality_a, quality_t)
-    if share < min_overlap:
+    _check(method)
+    curves = _sorted(anchor_rate, anchor_quality, test_rate, test_quality)
+    if isinstance(curves, str):
+        return BdRate(None, curves)
+    share = overlap(curves[1].tolist(), curves[3].tolist())
+    if share < min_overlap or share == 0:
         return BdRate(None, f"the curves overlap in only {100 * share:.0f} % of their quality range", share)
     import bjontegaard
 
-    percent = float(
-        bjontegaard.bd_rate(
-            np.array(rate_a),
-            np.array(quality_a),
-            np.array(rate_t),
-            np.array(quality_t),
-            method="pchip",
-            require_matching_points=False,
-            min_overlap=0,
-        )
-    )
+    percent = float(bjontegaard.bd_rate(*curves, method=method, require_matching_points=False, min_overlap=0))
     return BdRate(percent, "", share) if math.isfinite(percent) else BdRate(None, "not finite", share)
+
+
+@dataclass(frozen=True)
+class BdQuality:
+    """A mean difference in quality, in its own unit (positive: the test is better), or the reason why there is none."""
+
+    difference: float | None
+    reason: str = ""
+    overlap: float = 0.0
+
+
+def bd_quality(
+    anchor_rate: Sequence[float],
+    anchor_quality: Sequence[float],
+    test_rate: Sequence[float],
+    test_quality: Sequence[float],
+    min_overlap: float = 0.05,
+    method: Method = "pchip",
+) -> BdQuality:
+    """Mean difference in quality at equal rate ("BD-PSNR"): arguments as in `bd_rate`, overlap in log rate."""
+    _check(method)
+    curves = _sorted(anchor_rate, anchor_quality, test_rate, test_quality)
+    if isinstance(curves, str):
+        return BdQuality(None, curves)
+    share = overlap(np.log(curves[0]).tolist(), np.log(curves[2]).tolist())
+    if share < min_overlap or share == 0:
+        return BdQuality(
+            None, f"the curves overlap in only {100 * share:.0f} % of their range of rates", share
+        )
+    import bjontegaard
+
+    found = float(bjontegaard.bd_psnr(*curves, method=method, require_matching_points=False, min_overlap=0))
+    return BdQuality(found, "", share) if math.isfinite(found) else BdQuality(None, "not finite", share)
+
+
+def _check(method: str) -> None:
+    if method not in get_args(Method):
+        raise ValueError(f"method {method!r} is not one of {', '.join(get_args(Method))}")

@@ -17,7 +17,8 @@ Plane = npt.NDArray[np.integer]
 PEAK_10BIT = 255 << 2
 
 
-def _at_10_bit(plane: Plane, bit_depth: int) -> npt.NDArray[np.int64]:
+def at_10_bit(plane: Plane, bit_depth: int) -> npt.NDArray[np.int64]:
+    """A plane of up to 10 bits shifted up to 10."""
     if not 1 <= bit_depth <= 10:
         raise ValueError(f"bit depth {bit_depth} is not in 1..10")
     return np.left_shift(plane.astype(np.int64), 10 - bit_depth)
@@ -27,7 +28,7 @@ def plane_sse(source: Plane, source_depth: int, decoded: Plane, decoded_depth: i
     """Sum of squared differences, both planes brought to 10 bit by shifting."""
     if source.shape != decoded.shape:
         raise ValueError(f"planes differ in shape: {source.shape} and {decoded.shape}")
-    difference = _at_10_bit(source, source_depth) - _at_10_bit(decoded, decoded_depth)
+    difference = at_10_bit(source, source_depth) - at_10_bit(decoded, decoded_depth)
     return int(np.dot(difference.ravel(), difference.ravel()))
 
 
@@ -48,3 +49,9 @@ def psnr_planes(
         psnr_from_sse(plane_sse(a, source_depth, b, decoded_depth), a.size)
         for a, b in zip(source, decoded, strict=True)
     ]
+
+
+def psnr_611(planes: Sequence[float]) -> float:
+    """The mean `(6 Y + U + V) / 8` of PSNRs in dB, as JCT-VC's documents weigh 4:2:0 pictures."""
+    y, u, v = planes
+    return (6 * y + u + v) / 8
