@@ -23,10 +23,10 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from idse.detectors import load_detectors
 from idse.engines import EncodeSettings, get_engine
 from idse.errors import IdseError
 from idse.experiments import tables
-from idse.experiments.detectors import load_detectors
 from idse.experiments.evaluation import Evaluation
 from idse.experiments.laboratory import Laboratory
 from idse.experiments.measurement import Measurement

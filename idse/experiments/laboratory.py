@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from idse.detectors import Detector, Observation
 from idse.engines.base import EncodeSettings, Engine
 from idse.errors import IdseError
-from idse.experiments.detectors import Detector, Observation
+from idse.experiments.hashing import settings_hash
 from idse.experiments.measurement import Measurement
 from idse.experiments.pictures import CONVERSION, load_photograph
 from idse.experiments.plan import Configuration
-from idse.experiments.hashing import settings_hash
 from idse.media.frame import Frame, decoded_rgb
 from idse.metrics.features import feature_error
 from idse.metrics.psnr import plane_sse
@@ -112,7 +112,7 @@ class Laboratory:
             "settings": settings,
             "engine": [engine.name, engine.version, self._identity(configuration)],
             **self._map_provenance(configuration),
-            "detectors": {d.name: d.sha256 for d in self.detectors},
+            "detectors": {d.name: d.identity["weights_sha256"] for d in self.detectors},
             "seed": self.seed,
             "conversion": CONVERSION,
             "measuring": MEASURING,
@@ -148,7 +148,7 @@ class Laboratory:
             encode_cpu = self._clock() - began
             recon = stream.recon[0]
             rgb = decoded_rgb(recon, frame.bit_depth, as_float=True)
-            seen = [d.observe(rgb) for d in self.detectors]
+            seen = [d.observe([rgb])[0] for d in self.detectors]
             stats = stream.frames[0]
             measured = Measurement(
                 size=len(stream.data),
@@ -256,4 +256,4 @@ class Laboratory:
     def _observe_source(self, picture: Path) -> tuple[Frame, list[Observation]]:
         frame = load_photograph(picture)
         rgb = frame.to_rgb(as_float=True)
-        return frame, [d.observe(rgb) for d in self.detectors]
+        return frame, [d.observe([rgb])[0] for d in self.detectors]

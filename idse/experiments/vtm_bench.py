@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from idse.detectors import load_detectors
 from idse.engines.base import EncodeSettings
 from idse.engines.vtm.command import Files, arguments, without_paths
 from idse.engines.vtm.engine import VtmEngine
 from idse.engines.vtm.options import VtmOptions
 from idse.engines.vtm.tree import VtmTree
 from idse.errors import IdseError
-from idse.experiments.detectors import load_detectors
 from idse.experiments.laboratory import Laboratory
 from idse.experiments.measurement import Measurement
 from idse.experiments.plan import Configuration

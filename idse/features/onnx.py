@@ -6,8 +6,6 @@ model may declare what the structure cannot tell: the fields of `preprocess.Prep
 
 from __future__ import annotations
 
-import hashlib
-import json
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,15 +14,23 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from idse.errors import IdseError
+from idse.features.onnx_file import (
+    INSTALL,
+    first_line,
+    fix_input_size,
+    infer_shapes,
+    picture_input,
+    read_model,
+    read_sidecar,
+    sidecar_of,
+)
 from idse.features.preprocess import Preprocess, preprocess_from_dict
 
 if TYPE_CHECKING:
     import onnx
 
-_DEFAULT_SIZE = 640
 # onnx2torch's Slice indexes in a way newer torch warns of; its result is tested against onnx's reference.
 warnings.filterwarnings("ignore", message="Using a non-tuple sequence", module=r"onnx2torch\.")
-_INSTALL = "ONNX detectors need onnx and onnx2torch: pip install 'idse[detectors]'"
 
 
 class OnnxExtractor:
@@ -53,11 +59,15 @@ class OnnxExtractor:
         self.path = Path(path)
         self.name = self.path.stem
         self.device = device or torch.device("cpu")
-        model, digest = _read_model(self.path)
-        sidecar = _read_sidecar(self.path)
-        self._input = _picture_input(model, self.path)
-        size = _fix_input_size(model, self._input, sidecar.get("size"))
-        model = _infer_shapes(model, self.path)
+        try:
+            import onnx2torch  # noqa: F401
+        except ImportError:
+            raise IdseError(INSTALL) from None
+        model, digest = read_model(self.path)
+        sidecar = read_sidecar(self.path)
+        self._input = picture_input(model, self.path)
+        size = fix_input_size(model, self._input, sidecar.get("size"))
+        model = infer_shapes(model, self.path)
 
         from idse.features.onnx_graph import Graph
 
@@ -67,7 +77,7 @@ class OnnxExtractor:
         try:
             self.preprocess = preprocess_from_dict(declared, default_preprocess(self.layout, size))
         except IdseError as error:
-            raise IdseError(f"{_sidecar_of(self.path)}: {error}") from None
+            raise IdseError(f"{sidecar_of(self.path)}: {error}") from None
         self.nodes = list(nodes or sidecar.get("nodes") or graph.find_features())
         if not self.nodes:
             raise IdseError(f"{self.path}: found no feature maps in the graph; name them (nodes)")
@@ -107,7 +117,7 @@ class OnnxExtractor:
         except (RuntimeError, TypeError, IndexError) as error:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
-            raise IdseError(f"{self.path}: the model fails on its input: {_first_line(error)}") from None
+            raise IdseError(f"{self.path}: the model fails on its input: {first_line(error)}") from None
         if rgb.requires_grad and torch.is_grad_enabled() and not all(f.requires_grad for f in out):
             raise IdseError(f"{self.path}: no gradient flows from the features to the picture")
         return out
@@ -151,85 +161,6 @@ def default_preprocess(layout: str, size: tuple[int, int]) -> Preprocess:
         mean, std = (103.53, 116.28, 123.675), (57.375, 57.12, 58.395)
         return Preprocess(size, order="bgr", fit="center", pad=0.0, scale=255.0, mean=mean, std=std)
     return Preprocess(size)
-
-
-def _read_model(path: Path) -> tuple[onnx.ModelProto, str]:
-    try:
-        import onnx
-        import onnx2torch  # noqa: F401
-    except ImportError:
-        raise IdseError(_INSTALL) from None
-    from google.protobuf.message import DecodeError
-
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise IdseError(f"cannot read the detector {path}: {error.strerror or error}") from None
-    try:
-        model = onnx.load_model_from_string(data)
-    except DecodeError:
-        raise IdseError(f"{path}: no ONNX model, or a corrupt one") from None
-    if not model.graph.node:
-        raise IdseError(f"{path}: no ONNX model, or a corrupt one")
-    try:
-        onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
-    except (OSError, ValueError, onnx.checker.ValidationError) as error:
-        raise IdseError(f"{path}: its external weights cannot be read: {_first_line(error)}") from None
-    return model, hashlib.sha256(data).hexdigest()
-
-
-def _sidecar_of(path: Path) -> Path:
-    return path.with_suffix(path.suffix + ".json")
-
-
-def _read_sidecar(path: Path) -> dict[str, Any]:
-    sidecar = next((p for p in (_sidecar_of(path), path.with_suffix(".json")) if p.is_file()), None)
-    if sidecar is None:
-        return {}
-    try:
-        values = json.loads(sidecar.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise IdseError(f"{sidecar}: no JSON: {_first_line(error)}") from None
-    if not isinstance(values, dict):
-        raise IdseError(f"{sidecar}: must be a JSON object")
-    return values
-
-
-def _picture_input(model: onnx.ModelProto, path: Path) -> str:
-    """Name of the one `[N, 3, H, W]` input; initialisers listed among the inputs are dropped."""
-    weights = {i.name for i in model.graph.initializer}
-    inputs = [i for i in model.graph.input if i.name not in weights]
-    del model.graph.input[:]
-    model.graph.input.extend(inputs)
-    if len(inputs) != 1:
-        raise IdseError(f"{path}: has {len(inputs)} inputs, a detector of pictures has one")
-    dims = inputs[0].type.tensor_type.shape.dim
-    if len(dims) != 4 or dims[1].dim_value not in (0, 3):
-        raise IdseError(f"{path}: its input is no picture of [N, 3, H, W]")
-    return inputs[0].name
-
-
-def _fix_input_size(model: onnx.ModelProto, name: str, declared: Any) -> tuple[int, int]:
-    """Make the input's shape static: its own, else the sidecar's, else 640x640."""
-    tensor = next(i for i in model.graph.input if i.name == name).type.tensor_type
-    dims = tensor.shape.dim
-    if isinstance(declared, int):
-        declared = [declared, declared]
-    wanted = list(declared) if declared else [_DEFAULT_SIZE, _DEFAULT_SIZE]
-    size = [int(dim.dim_value or side) for dim, side in zip(dims[2:], wanted, strict=True)]
-    for dim, side in zip(dims, (1, 3, *size), strict=True):
-        dim.dim_value = side
-    return size[0], size[1]
-
-
-def _infer_shapes(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
-    import onnx
-
-    del model.graph.value_info[:]
-    try:
-        return onnx.shape_inference.infer_shapes(model, data_prop=True)
-    except Exception as error:  # onnx raises its own C++ error types, RuntimeError and ValueError
-        raise IdseError(f"{path}: the graph's shapes cannot be inferred: {_first_line(error)}") from None
 
 
 def _free_batch(model: onnx.ModelProto, shapes: dict[str, tuple[int, ...]]) -> None:
@@ -292,13 +223,9 @@ def _convert(model: onnx.ModelProto, path: Path) -> torch.nn.Module:
             warnings.simplefilter("ignore")
             module = onnx2torch.convert(model)
     except Exception as error:  # NotImplementedError for operators, and whatever a malformed graph provokes
-        raise IdseError(f"{path}: cannot be made differentiable: {_first_line(error)}") from None
+        raise IdseError(f"{path}: cannot be made differentiable: {first_line(error)}") from None
     return module.eval().requires_grad_(False)
 
 
 def _as_list(out: Any) -> list[torch.Tensor]:
     return [out] if isinstance(out, torch.Tensor) else list(out)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

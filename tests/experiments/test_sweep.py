@@ -5,16 +5,18 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from idse.detectors import Observation
 from idse.engines.base import EncodeSettings
 from idse.errors import IdseError
 from idse.experiments.comparison import compare, markdown
-from idse.experiments.detectors import Observation
 from idse.experiments.laboratory import Laboratory
 from idse.experiments.measurement import Measurement
 from idse.experiments.plan import configurations
@@ -44,11 +46,11 @@ class Edges:
     """A detector whose features are differences of neighbours, and that finds nothing."""
 
     name = "yolox_nano"
-    sha256 = "0"
+    identity: ClassVar = {"weights_sha256": "0"}
 
-    def observe(self, rgb: np.ndarray) -> Observation:
+    def observe(self, pictures: Sequence[np.ndarray]) -> list[Observation]:
         nothing = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
-        return Observation([np.diff(rgb, axis=0), np.diff(rgb, axis=1)], nothing)
+        return [Observation([np.diff(rgb, axis=0), np.diff(rgb, axis=1)], nothing) for rgb in pictures]
 
 
 @pytest.fixture

@@ -1,18 +1,19 @@
 import dataclasses
 import importlib.util
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from idse.detectors import Observation
 from idse.engines.base import EncodedStream, EncodeSettings, FrameStats
 from idse.engines.vtm.options import TOOLS
 from idse.errors import IdseError
 from idse.experiments import vtm_bench
-from idse.experiments.detectors import Observation
 from idse.experiments.laboratory import Laboratory
 from idse.experiments.sweep import Cell
 from idse.experiments.vtm_bench import Bench
@@ -50,11 +51,11 @@ class FakeVtm:
 
 class Edges:
     name = "yolox_nano"
-    sha256 = "0"
+    identity: ClassVar = {"weights_sha256": "0"}
 
-    def observe(self, rgb: np.ndarray) -> Observation:
+    def observe(self, pictures: Sequence[np.ndarray]) -> list[Observation]:
         nothing = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
-        return Observation([np.diff(rgb, axis=0), np.diff(rgb, axis=1)], nothing)
+        return [Observation([np.diff(rgb, axis=0), np.diff(rgb, axis=1)], nothing) for rgb in pictures]
 
 
 @pytest.fixture

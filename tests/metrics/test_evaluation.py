@@ -1,17 +1,18 @@
 import dataclasses
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from idse.detectors import Observation
 from idse.engines.base import EncodeSettings
 from idse.errors import IdseError
 from idse.experiments import tables
-from idse.experiments.detectors import Observation
 from idse.experiments.evaluation import Evaluation
 from idse.experiments.laboratory import Laboratory
 from idse.experiments.measurement import Measurement
@@ -39,9 +40,12 @@ class Corners:
     """A detector: features are differences of neighbours, detections the brightest block."""
 
     name = "corners"
-    sha256 = "0"
+    identity: ClassVar = {"weights_sha256": "0"}
 
-    def observe(self, rgb: np.ndarray) -> Observation:
+    def observe(self, pictures: Sequence[np.ndarray]) -> list[Observation]:
+        return [self._look(rgb) for rgb in pictures]
+
+    def _look(self, rgb: np.ndarray) -> Observation:
         features = [np.diff(rgb, axis=0), np.diff(rgb, axis=1)]
         height, width = rgb.shape[:2]
         blocks = (

@@ -1,0 +1,17 @@
+"""Detectors that report boxes and masks: measuring instruments, behind one protocol (`base.Detector`).
+
+Nothing here knows of codecs. Importing this package imports neither torch nor onnxruntime; loading a detector does.
+"""
+
+from idse.detectors.base import Detector, DetectorSettings, Observation
+from idse.detectors.classes import COCO_CLASSES
+from idse.detectors.loading import load_detector, load_detectors
+
+__all__ = [
+    "COCO_CLASSES",
+    "Detector",
+    "DetectorSettings",
+    "Observation",
+    "load_detector",
+    "load_detectors",
+]

@@ -1,0 +1,256 @@
+"""Output layouts of ONNX detectors: how a family wants its picture, and what its output tensors mean.
+
+A layout knows no sizes: input side, strides, number of classes and bins are read from the model's own shapes. To add
+one: a class with `Layout`'s members, and an instance in `LAYOUTS`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from idse.detectors.base import FloatArray
+from idse.features.onnx_graph import Graph
+from idse.features.preprocess import Preprocess
+
+Shape = tuple[int, ...]
+_STRIDES = (4, 8, 16, 32, 64, 128)
+_MAX_LOG_SIZE = 20.0  # beyond any picture, and finite
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the shapes of a model's outputs say.
+
+    Attributes:
+        size: Height and width of the input.
+        strides: Of the levels, in the order of their cells.
+        classes: How many the model tells apart.
+        bins: Of a distance's distribution (NanoDet), else 0.
+        swapped: NanoDet: a level's distributions come before its scores.
+    """
+
+    size: tuple[int, int]
+    strides: tuple[int, ...]
+    classes: int
+    bins: int = 0
+    swapped: bool = False
+
+
+class Layout(Protocol):
+    """How a family of detectors takes pictures and gives boxes.
+
+    Attributes:
+        name: In settings.
+        outputs: What its output tensors look like, for messages.
+        score_threshold: The family's own.
+        nms_iou: The family's own.
+    """
+
+    name: str
+    outputs: str
+    score_threshold: float
+    nms_iou: float
+
+    def preprocess(self, size: tuple[int, int]) -> Preprocess:
+        """What the input wants, of this height and width."""
+        ...
+
+    def recognises(self, graph: Graph, head: Head) -> bool:
+        """Whether a model whose outputs fit is one of this family; for `auto`."""
+        ...
+
+    def head(self, size: tuple[int, int], shapes: Sequence[Shape], classes: int) -> Head | None:
+        """Read the output shapes (without the batch); None where they are not this layout's.
+
+        Args:
+            size: Height and width of the input.
+            shapes: Of the outputs, in the model's order.
+            classes: How many are expected; decides where shapes leave a choice.
+        """
+        ...
+
+    def decode(self, head: Head, outputs: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
+        """Boxes `[cells, 4]` x0, y0, x1, y1 in samples of the input, and scores `[cells, classes]`."""
+        ...
+
+
+def cell_grid(head: Head) -> tuple[FloatArray, FloatArray]:
+    """`[cells, 2]` column and row of every output cell, and `[cells, 1]` its stride, row-major."""
+    positions, strides = [], []
+    for stride in head.strides:
+        height, width = (-(-side // stride) for side in head.size)
+        rows, columns = np.mgrid[0:height, 0:width]
+        positions.append(np.stack([columns.ravel(), rows.ravel()], axis=1))
+        strides.append(np.full((height * width, 1), stride))
+    return np.concatenate(positions).astype(np.float32), np.concatenate(strides).astype(np.float32)
+
+
+class Yolox:
+    """YOLOX as its `export_onnx.py` writes it: one output `[cells, 5 + classes]` for strides 8, 16, 32 (and 64).
+
+    A cell holds centre and logarithm of the size relative to cell and stride, objectness and class scores, the last
+    two already through the sigmoid; score = objectness times class score.
+    """
+
+    name = "yolox"
+    outputs = "one output [cells, 5 + classes]: centre, log of size, objectness, class scores"
+    score_threshold = 0.01
+    nms_iou = 0.65
+
+    def preprocess(self, size: tuple[int, int]) -> Preprocess:
+        """BGR in 0..255, placed top left, padded with 114."""
+        return Preprocess(size, order="bgr", fit="top_left", pad=114.0, scale=255.0)
+
+    def recognises(self, graph: Graph, head: Head) -> bool:
+        """By its stem and its heads, and no exponential in the graph."""
+        return graph.is_yolox() and not _has_exponential(graph)
+
+    def head(self, size: tuple[int, int], shapes: Sequence[Shape], classes: int) -> Head | None:
+        """See `Layout.head`."""
+        if len(shapes) != 1 or len(shapes[0]) != 2 or shapes[0][1] < 6:
+            return None
+        strides = _strides_together(size, shapes[0][0])
+        return None if strides is None else Head(size, strides, shapes[0][1] - 5)
+
+    def decode(self, head: Head, outputs: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
+        """See `Layout.decode`."""
+        output = outputs[0]
+        grid, stride = cell_grid(head)
+        centre = (output[:, :2] + grid) * stride
+        half = np.exp(np.minimum(output[:, 2:4], _MAX_LOG_SIZE)) * stride / 2
+        return np.concatenate([centre - half, centre + half], axis=1), output[:, 4:5] * output[:, 5:]
+
+
+class YoloxDecoded(Yolox):
+    """YOLOX exported with `--decode_in_inference`: centre and size already in samples of the input."""
+
+    name = "yolox_decoded"
+    outputs = "one output [cells, 5 + classes]: centre and size in samples, objectness, class scores"
+
+    def recognises(self, graph: Graph, head: Head) -> bool:
+        """By its stem, its heads and their exponential."""
+        return graph.is_yolox() and _has_exponential(graph)
+
+    def decode(self, head: Head, outputs: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
+        """See `Layout.decode`."""
+        output = outputs[0]
+        return _corners(output[:, :2], output[:, 2:4]), output[:, 4:5] * output[:, 5:]
+
+
+class NanoDet:
+    """NanoDet: per level scores `[cells, classes]` and distributions `[cells, 4 * bins]`, levels finest first.
+
+    A distance (left, top, right, bottom, in strides) is the expectation of the softmax over its bins; scores are
+    already through the sigmoid.
+    """
+
+    name = "nanodet"
+    outputs = "per level scores [cells, classes] and distributions [cells, 4 * bins]"
+    score_threshold = 0.05
+    nms_iou = 0.6
+
+    def preprocess(self, size: tuple[int, int]) -> Preprocess:
+        """BGR, placed centrally, padded with 0 before normalising."""
+        mean, std = (103.53, 116.28, 123.675), (57.375, 57.12, 58.395)
+        return Preprocess(size, order="bgr", fit="center", pad=0.0, scale=255.0, mean=mean, std=std)
+
+    def recognises(self, graph: Graph, head: Head) -> bool:
+        """By its outputs."""
+        return graph.is_nanodet()
+
+    def head(self, size: tuple[int, int], shapes: Sequence[Shape], classes: int) -> Head | None:
+        """See `Layout.head`."""
+        levels: dict[int, list[int]] = {}
+        for shape in shapes:
+            if len(shape) != 2:
+                return None
+            levels.setdefault(shape[0], []).append(shape[1])
+        pairs = {tuple(channels) for channels in levels.values()}
+        strides = tuple(_stride(size, cells) for cells in levels)
+        if len(pairs) != 1 or 0 in strides or len(next(iter(pairs))) != 2:
+            return None
+        first, second = next(iter(pairs))
+        readings = [(first, second, False), (second, first, True)]
+        possible = [(c, d // 4, s) for c, d, s in readings if d % 4 == 0 and d >= 8]
+        if not possible:
+            return None
+        # Scores come first in NanoDet's exports; the number of classes decides where both orders are possible.
+        count, bins, swapped = next((p for p in possible if p[0] == classes), possible[0])
+        return Head(size, strides, count, bins, swapped)
+
+    def decode(self, head: Head, outputs: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
+        """See `Layout.decode`."""
+        pairs = [[o for o in outputs if len(o) == _cells(head.size, stride)] for stride in head.strides]
+        scores, logits = (
+            np.concatenate([pair[i] for pair in pairs]) for i in (head.swapped, not head.swapped)
+        )
+        grid, stride = cell_grid(head)
+        logits = logits.reshape(len(logits), 4, head.bins)
+        weights = np.exp(logits - logits.max(axis=2, keepdims=True))
+        weights /= weights.sum(axis=2, keepdims=True)
+        distance = (weights @ np.arange(head.bins, dtype=np.float32)) * stride
+        centre = (grid + np.float32(0.5)) * stride - np.float32(0.5)
+        return np.concatenate([centre - distance[:, :2], centre + distance[:, 2:]], axis=1), scores
+
+
+class Yolov8:
+    """Ultralytics' exports since YOLOv8: one output `[4 + classes, cells]`: centre and size in samples, scores."""
+
+    name = "yolov8"
+    outputs = "one output [4 + classes, cells]: centre and size in samples, class scores"
+    score_threshold = 0.001
+    nms_iou = 0.7
+
+    def preprocess(self, size: tuple[int, int]) -> Preprocess:
+        """RGB in 0..1, placed centrally, padded with 114."""
+        return Preprocess(size, order="rgb", fit="center", pad=114.0, scale=1.0)
+
+    def recognises(self, graph: Graph, head: Head) -> bool:
+        """Its outputs are like no other's."""
+        return True
+
+    def head(self, size: tuple[int, int], shapes: Sequence[Shape], classes: int) -> Head | None:
+        """See `Layout.head`."""
+        if len(shapes) != 1 or len(shapes[0]) != 2 or shapes[0][0] < 5:
+            return None
+        strides = _strides_together(size, shapes[0][1])
+        return None if strides is None else Head(size, strides, shapes[0][0] - 4)
+
+    def decode(self, head: Head, outputs: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
+        """See `Layout.decode`."""
+        cells = np.ascontiguousarray(outputs[0].T)
+        return _corners(cells[:, :2], cells[:, 2:4]), cells[:, 4:]
+
+
+LAYOUTS: dict[str, Layout] = {
+    layout.name: layout for layout in (Yolox(), YoloxDecoded(), NanoDet(), Yolov8())
+}
+"""By name."""
+
+
+def _corners(centre: FloatArray, size: FloatArray) -> FloatArray:
+    return np.concatenate([centre - size / 2, centre + size / 2], axis=1)
+
+
+def _cells(size: tuple[int, int], stride: int) -> int:
+    return math.prod(-(-side // stride) for side in size)
+
+
+def _stride(size: tuple[int, int], cells: int) -> int:
+    """The stride of a level of so many cells; 0 where there is none."""
+    return next((s for s in _STRIDES if _cells(size, s) == cells), 0)
+
+
+def _strides_together(size: tuple[int, int], cells: int) -> tuple[int, ...] | None:
+    """Neighbouring strides whose levels have so many cells together."""
+    runs = [_STRIDES[i:j] for i in range(len(_STRIDES)) for j in range(i + 2, len(_STRIDES) + 1)]
+    return next((run for run in runs if sum(_cells(size, s) for s in run) == cells), None)
+
+
+def _has_exponential(graph: Graph) -> bool:
+    return any(node.op == "Exp" for node in graph.nodes)

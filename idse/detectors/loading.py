@@ -1,0 +1,38 @@
+"""`load_detector`: from settings to a detector."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from idse.detectors.base import Detector, DetectorSettings
+from idse.errors import IdseError
+
+
+def load_detector(settings: DetectorSettings) -> Detector:
+    """Load a detector.
+
+    Raises:
+        IdseError: No such model, missing or corrupt files, classes or a layout that do not fit, impossible settings,
+            a missing package, an absent device.
+    """
+    _check(settings)
+    if settings.model.lower().endswith(".onnx"):
+        from idse.detectors.onnx import OnnxDetector
+
+        return OnnxDetector(settings)
+    raise IdseError(f"unknown detector '{settings.model}': must be an .onnx file")
+
+
+def load_detectors(folder: Path) -> list[Detector]:
+    """YOLOX-nano and NanoDet from a folder with `yolox_nano.onnx` and `nanodet_m.onnx`, on the CPU."""
+    files = (folder / "yolox_nano.onnx", folder / "nanodet_m.onnx")
+    return [load_detector(DetectorSettings(str(file), device="cpu")) for file in files]
+
+
+def _check(settings: DetectorSettings) -> None:
+    for name in ("score_threshold", "nms_iou"):
+        value = getattr(settings, name)
+        if value is not None and not 0 <= value <= 1:
+            raise IdseError(f"detector {settings.model}: {name} is {value}, but must be 0 to 1")
+    if settings.batch < 1:
+        raise IdseError(f"detector {settings.model}: batch is {settings.batch}, but must be 1 or more")

@@ -1,0 +1,220 @@
+"""Detectors in ONNX files, in onnxruntime.
+
+Several times faster on a CPU than a conversion to torch, and no gradient is needed here. One thread, so that figures
+do not depend on the machine's load; sweeps run many pictures at once anyway. A file `FILE.onnx.json` beside the model
+may declare what the layout does not know (see `idse.features.onnx`): fields of `Preprocess`, and `nodes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from idse.detectors.base import DetectorSettings, FloatArray, Observation, batches
+from idse.detectors.classes import COCO_CLASSES, class_names
+from idse.detectors.layouts import LAYOUTS, Head, Layout
+from idse.detectors.letterbox import Placement, letterbox
+from idse.detectors.session import open_session, package_versions
+from idse.errors import IdseError
+from idse.features.onnx_file import (
+    first_line,
+    fix_input_size,
+    infer_shapes,
+    picture_input,
+    read_model,
+    read_sidecar,
+    sidecar_of,
+)
+from idse.features.onnx_graph import Graph
+from idse.features.preprocess import preprocess_from_dict
+from idse.metrics.detection import Detections
+
+if TYPE_CHECKING:
+    import onnx
+
+
+class OnnxDetector:
+    """An ONNX file; see `base.Detector`.
+
+    Attributes:
+        layout: The declared or recognised layout.
+        head: What the model's shapes say.
+        preprocess: What its input wants.
+        nodes: Names of its feature tensors; empty where none are known.
+    """
+
+    has_masks = False
+
+    def __init__(self, settings: DetectorSettings) -> None:
+        """Load a model.
+
+        Raises:
+            IdseError: As `load_detector`.
+        """
+        self.path = Path(settings.model)
+        self.name = settings.name or self.path.stem
+        self._batch = settings.batch
+        if settings.weights is not None:
+            raise IdseError(f"{self.path}: an ONNX file holds its weights; leave out weights")
+        if settings.layout not in ("auto", *LAYOUTS):
+            raise IdseError(f"unknown layout '{settings.layout}': must be auto, {', '.join(LAYOUTS)}")
+        model, digest = read_model(self.path)
+        sidecar = read_sidecar(self.path)
+        self._input = picture_input(model, self.path)
+        self._free_batch, size = _fix_size(model, self._input, sidecar.get("size"), self.path)
+        graph = _graph(model, self._input, size, self.path)
+        self.nodes = _feature_nodes(graph, sidecar.get("nodes"), self.path)
+        self._outputs = [o.name for o in model.graph.output]
+        self._session, provider = open_session(model, self._extra(), settings.device, self.path)
+
+        blank = np.zeros((1, 3, *size), dtype=np.float32)
+        shapes = [output.shape[1:] for output in self._run(blank)[: len(self._outputs)]]
+        expected = len(settings.classes or COCO_CLASSES)
+        self.layout, self.head = _choose(settings.layout, graph, size, shapes, expected, self.path)
+        self.classes = class_names(settings.classes, self.head.classes, str(self.path))
+        declared = {k: v for k, v in sidecar.items() if k not in ("nodes", "size")}
+        try:
+            self.preprocess = preprocess_from_dict(declared, self.layout.preprocess(size))
+        except IdseError as error:
+            raise IdseError(f"{sidecar_of(self.path)}: {error}") from None
+        self._threshold = _given(settings.score_threshold, self.layout.score_threshold)
+        self._nms_iou = _given(settings.nms_iou, self.layout.nms_iou)
+        self.identity: dict[str, Any] = {
+            "kind": "onnx",
+            "model": self.path.name,
+            "weights_sha256": digest,
+            "layout": self.layout.name,
+            "preprocess": {
+                k: list(v) if isinstance(v, tuple) else v for k, v in self.preprocess.to_dict().items()
+            },
+            "nodes": self.nodes,
+            "score_threshold": self._threshold,
+            "nms_iou": self._nms_iou,
+            "classes": list(self.classes),
+            "device": provider,
+            "packages": package_versions("onnxruntime", "torch", "torchvision"),
+        }
+
+    def observe(self, pictures: Sequence[FloatArray]) -> list[Observation]:
+        """See `base.Detector.observe`."""
+        if pictures and not self.nodes:
+            raise IdseError(
+                f"{self.path}: found no feature maps in its graph; name them: "
+                f'{{"nodes": ["...", ...]}} in {sidecar_of(self.path)}'
+            )
+        return self._look(pictures)
+
+    def detect(self, pictures: Sequence[FloatArray]) -> list[Detections]:
+        """See `base.Detector.detect`."""
+        return [o.detections for o in self._look(pictures)]
+
+    def _look(self, pictures: Sequence[FloatArray]) -> list[Observation]:
+        seen: dict[int, Observation] = {}
+        for group in batches(pictures, self._batch if self._free_batch else 1):
+            height, width = pictures[group[0]].shape[:2]
+            placement = Placement.fit(width, height, self.preprocess)
+            tensor = np.stack([letterbox(pictures[i], placement, self.preprocess) for i in group])
+            results = self._run(tensor)
+            for place, index in enumerate(group):
+                values = [result[place] for result in results]
+                found = self._decode(values[: len(self._outputs)])
+                boxes = placement.to_picture(found.boxes, width, height)
+                # Copies: a view would keep the whole batch in memory.
+                features = [self._feature(values, node).copy() for node in self.nodes]
+                seen[index] = Observation(features, Detections(boxes, found.scores, found.labels))
+        return [seen[i] for i in range(len(pictures))]
+
+    def _decode(self, outputs: list[FloatArray]) -> Detections:
+        boxes, scores = self.layout.decode(self.head, outputs)
+        if not (scores.min() >= 0 and scores.max() <= 1):
+            raise IdseError(
+                f"{self.path}: scores outside 0..1: layout '{self.layout.name}' is not this model's, or it was "
+                "exported without the sigmoid"
+            )
+        return suppress(boxes, scores, self._threshold, self._nms_iou)
+
+    def _extra(self) -> list[str]:
+        return [node for node in self.nodes if node not in self._outputs]
+
+    def _feature(self, values: list[FloatArray], node: str) -> FloatArray:
+        return values[[*self._outputs, *self._extra()].index(node)]
+
+    def _run(self, tensor: FloatArray) -> list[FloatArray]:
+        try:
+            return list(self._session.run(None, {self._input: tensor}))
+        except Exception as error:  # onnxruntime raises its own C++ error types
+            raise IdseError(f"{self.path}: the model fails on its input: {first_line(error)}") from None
+
+
+def suppress(boxes: FloatArray, scores: FloatArray, threshold: float, nms_iou: float) -> Detections:
+    """Detections of `[cells, 4]` boxes and `[cells, classes]` scores: threshold, then NMS class by class."""
+    import torch
+    from torchvision.ops import batched_nms
+
+    cells, labels = np.nonzero(scores > threshold)
+    kept_boxes, kept_scores = boxes[cells], scores[cells, labels]
+    keep = batched_nms(
+        torch.from_numpy(kept_boxes), torch.from_numpy(kept_scores), torch.from_numpy(labels), nms_iou
+    ).numpy()
+    return Detections(kept_boxes[keep], kept_scores[keep], labels[keep].astype(np.int64))
+
+
+def _given(value: float | None, default: float) -> float:
+    return default if value is None else float(value)
+
+
+def _fix_size(model: onnx.ModelProto, name: str, declared: Any, path: Path) -> tuple[bool, tuple[int, int]]:
+    """Make the input's height and width static; whether it takes any number of pictures, and the size."""
+    dims = next(i for i in model.graph.input if i.name == name).type.tensor_type.shape.dim
+    batch = dims[0].dim_value
+    if batch > 1:
+        raise IdseError(f"{path}: takes {batch} pictures at a time; export it for one, or for any number")
+    size = fix_input_size(model, name, declared)
+    if not batch:
+        dims[0].dim_param = "batch"
+    return not batch, size
+
+
+def _graph(model: onnx.ModelProto, name: str, size: tuple[int, int], path: Path) -> Graph:
+    """The graph's structure, for one picture."""
+    import onnx
+
+    single = onnx.ModelProto()
+    single.CopyFrom(model)
+    fix_input_size(single, name, None)
+    del model.graph.value_info[:]
+    return Graph(infer_shapes(single, path), name, size)
+
+
+def _feature_nodes(graph: Graph, declared: Any, path: Path) -> list[str]:
+    nodes = [str(node) for node in declared or graph.find_features()]
+    unknown = [node for node in nodes if node not in graph.producer]
+    if unknown:
+        raise IdseError(f"{sidecar_of(path)}: no tensor '{unknown[0]}' of {path.name} depends on the picture")
+    return nodes
+
+
+def _choose(
+    wanted: str, graph: Graph, size: tuple[int, int], shapes: list[tuple[int, ...]], classes: int, path: Path
+) -> tuple[Layout, Head]:
+    """The layout asked for or, for `auto`, the one recognised, and how it reads the outputs."""
+    heads = {name: layout.head(size, shapes, classes) for name, layout in LAYOUTS.items()}
+    fitting = {name: head for name, head in heads.items() if head is not None}
+    outputs = ", ".join(str(list(shape)) for shape in shapes)
+    if wanted == "auto":
+        for name, head in fitting.items():
+            if LAYOUTS[name].recognises(graph, head):
+                return LAYOUTS[name], head
+        known = "; ".join(f"{layout.name}: {layout.outputs}" for layout in LAYOUTS.values())
+        raise IdseError(
+            f"{path}: outputs {outputs} are of no layout known; declare one (layout), known are {known}"
+        )
+    if wanted not in fitting:
+        raise IdseError(
+            f"{path}: outputs {outputs} for an input of {list(size)} are not those of layout '{wanted}' "
+            f"({LAYOUTS[wanted].outputs})"
+        )
+    return LAYOUTS[wanted], fitting[wanted]

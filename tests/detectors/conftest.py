@@ -1,0 +1,11 @@
+"""Makes this folder's models and those of the extractors' tests importable; one thread."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("torchvision")
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "features")]
+torch.set_num_threads(1)
