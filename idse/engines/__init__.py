@@ -7,7 +7,7 @@ from typing import Any
 from idse.engines.base import EncodedStream, EncodeSettings, Engine, FrameStats, WeightScope
 from idse.errors import IdseError
 
-ENGINES = ("native", "vtm")
+ENGINES = ("native", "vtm", "x265", "svtav1", "x264", "jpeg")
 
 __all__ = [
     "ENGINES",
@@ -38,6 +38,22 @@ def engine_class(name: str) -> type[Any]:
         from idse.engines.vtm.engine import VtmEngine
 
         return VtmEngine
+    if name == "x265":
+        from idse.engines.ffmpeg.x265 import X265Engine
+
+        return X265Engine
+    if name == "svtav1":
+        from idse.engines.ffmpeg.svtav1 import SvtAv1Engine
+
+        return SvtAv1Engine
+    if name == "x264":
+        from idse.engines.ffmpeg.x264 import X264Engine
+
+        return X264Engine
+    if name == "jpeg":
+        from idse.engines.ffmpeg.jpeg import JpegEngine
+
+        return JpegEngine
     raise IdseError(f"engine '{name}' is unknown: this version has {', '.join(ENGINES)}")
 
 
@@ -46,7 +62,8 @@ def get_engine(name: str, **options: Any) -> Engine:
 
     Args:
         name: One of `ENGINES`.
-        options: The engine's own: `root` and `options` of `VtmEngine`; none for native.
+        options: The engine's own: `root` and `options` of `VtmEngine`; `preset`, `bit_depth` and `params` of
+            the anchors (`idse.engines.ffmpeg`); none for native.
 
     Raises:
         IdseError: No such engine, or it is not built here.

@@ -52,7 +52,8 @@ class EncodeSettings:
     """Everything but the picture and its weights that decides a stream's bytes (and `threads`, which does not).
 
     Attributes:
-        qp: Luma QP of the slice, 0..63. With a target it is only where the search begins.
+        qp: Luma QP of the slice, or what the engine has in its place, within its `qp_range` (0..63 of VVC). With a
+            target it is only where the search begins.
         target_bytes: One-picture rate control: bytes of each frame. Excludes `target_bpp`.
         target_bpp: The same as bits per luma sample.
         preset: 0 (fastest) .. 4 (slowest); see `PRESETS`.
@@ -91,7 +92,7 @@ class EncodeSettings:
     clip_qp: float = 6.0
 
     def __post_init__(self) -> None:
-        _need(0 <= self.qp <= 63, f"qp {self.qp}: must be 0..63")
+        _need(0 <= self.qp <= 100, f"qp {self.qp}: must be 0..63 (for jpeg: quality 1..100)")
         if self.target_bytes is not None:
             _need(self.target_bpp is None, "target bytes and target bpp: give one of them")
             _need(self.target_bytes >= 1, f"target bytes {self.target_bytes}: must be at least 1")
@@ -169,11 +170,21 @@ class EncodedStream:
 class Engine(Protocol):
     """Something that codes pictures.
 
+    Attributes:
+        name: As `get_engine` knows it.
+        version: Of the encoder.
+        stream_format: "vvc", "hevc", "h264", "av1" or "jpeg": see `idse.media.coded`.
+        takes_weights: Whether a weight map does anything; an engine that takes none refuses it.
+        qp_range: Least and greatest `EncodeSettings.qp`.
+
     An engine whose streams FFmpeg cannot decode has a `verify_refusal`: one line that says why.
     """
 
     name: str
     version: str
+    stream_format: str
+    takes_weights: bool
+    qp_range: tuple[int, int]
 
     def encode(
         self,
@@ -203,6 +214,12 @@ def check_frames(frames: Sequence[Frame]) -> None:
             )
         if (f.bit_depth, f.chroma_format) != (first.bit_depth, first.chroma_format):
             raise IdseError(f"frame {i} has another bit depth or chroma format than frame 0")
+
+
+def check_qp(qp: int, qp_range: tuple[int, int], word: str = "qp") -> None:
+    """Raise an `IdseError` unless `qp`, called `word`, lies in an engine's range."""
+    low, high = qp_range
+    _need(low <= qp <= high, f"{word} {qp}: must be {low}..{high}")
 
 
 def _need(condition: bool, message: str) -> None:

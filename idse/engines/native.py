@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import hashlib
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +20,7 @@ from idse.engines.base import (
     Progress,
     WeightScope,
     check_frames,
+    check_qp,
 )
 from idse.errors import IdseError
 from idse.media.frame import Frame
@@ -33,15 +37,22 @@ _PLAIN = (  # settings that the encoder knows by the same name
 class NativeEngine:
     """Our own encoder: all intra, Main 10; 8- and 10-bit input of 4:2:0 or 4:0:0, coded in 10 bit.
 
+    Attributes:
+        identity: Hash of the compiled module: results of another build are not this one's.
+
     Raises:
         IdseError: The compiled module is missing.
     """
 
     name = "native"
+    stream_format = "vvc"
+    takes_weights = True
+    qp_range = (0, 63)
 
     def __init__(self) -> None:
         self._native: ModuleType = _load()
         self.version: str = self._native.encoder_version()
+        self.identity = {"build": _build(self._native.__file__)}
 
     def encode(
         self,
@@ -55,6 +66,7 @@ class NativeEngine:
         Without weights, or with `WeightScope.NONE`, distortion is plain squared error.
         """
         check_frames(frames)
+        check_qp(settings.qp, self.qp_range)
         first = frames[0]
         if first.bit_depth > 10:
             raise IdseError(f"bit depth {first.bit_depth}: the native engine takes 8..10; convert the input")
@@ -104,6 +116,11 @@ class NativeEngine:
                 "settings": dataclasses.asdict(settings) | {"weight_scope": scope.value},
             },
         )
+
+
+@functools.cache
+def _build(file: str | None) -> str:
+    return "" if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
 
 
 def _load() -> ModuleType:

@@ -48,7 +48,7 @@ def read_video(
             if container.format.name in _NO_PICTURES or not container.streams.video:
                 raise IdseError(f"{path}: neither a picture nor a video that can be read (no video in it)")
             for picture in container.decode(video=0):
-                yield _to_frame(picture, matrix, full_range, False)
+                yield to_frame(picture, matrix, full_range, False)
     except (FileNotFoundError, PermissionError, IsADirectoryError):
         raise
     except FFmpegError as error:
@@ -83,7 +83,7 @@ def decode_vvc(
     frames = []
     try:
         for packet in [*decoder.parse(data), *decoder.parse(None), None]:
-            frames += [_to_frame(picture, matrix, full_range, True) for picture in decoder.decode(packet)]
+            frames += [to_frame(picture, matrix, full_range, True) for picture in decoder.decode(packet)]
     except FFmpegError as error:
         raise IdseError(f"{name}: no VVC stream, or a damaged one ({error.strerror})") from None
     if not frames:
@@ -110,7 +110,15 @@ def has_vvc_decoder() -> bool:
     return True
 
 
-def _to_frame(picture: Any, matrix: Matrix | None, full_range: bool | None, default_full: bool) -> Frame:
+def to_frame(picture: Any, matrix: Matrix | None, full_range: bool | None, default_full: bool) -> Frame:
+    """A picture of PyAV as a frame; formats other than 4:2:0 and grey are converted to 4:2:0 of 8 or 10 bit.
+
+    Args:
+        picture: An `av.VideoFrame`.
+        matrix: Instead of what the picture says (which, where it says nothing, is taken as BT.601).
+        full_range: Instead of what it says.
+        default_full: Full range where it says nothing.
+    """
     if picture.format.name not in _FORMATS:
         deep = any(c.bits > 8 for c in picture.format.components)
         picture = picture.reformat(format="yuv420p10le" if deep else "yuv420p")

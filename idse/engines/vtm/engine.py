@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idse.engines.base import EncodedStream, EncodeSettings, Progress, WeightScope, check_frames
+from idse.engines.base import EncodedStream, EncodeSettings, Progress, WeightScope, check_frames, check_qp
 from idse.engines.vtm.command import Files, arguments, check_frame, input_depth, without_paths
 from idse.engines.vtm.executable import Executable
 from idse.engines.vtm.in_process import InProcess
@@ -44,6 +44,7 @@ class VtmEngine:
     Attributes:
         tree: The checkout.
         patched: Whether weights can be used.
+        identity: Hash of the encoder that runs, and of what patched it.
         verify_refusal: Why FFmpeg cannot confirm its streams; None where it can.
 
     Raises:
@@ -51,6 +52,9 @@ class VtmEngine:
     """
 
     name = "vtm"
+    stream_format = "vvc"
+    takes_weights = True
+    qp_range = (0, 63)
 
     def __init__(self, root: Path | None = None, *, options: VtmOptions | None = None) -> None:
         self.options = options or VtmOptions()
@@ -82,6 +86,7 @@ class VtmEngine:
             self.patched = self._runner.patched
         self.version = self.tree.version
         self._patched_by = _patched_by(self.tree.root) if self.patched else None
+        self.identity = {"build": self._runner.sha256, "patched_by": self._patched_by}
         self.verify_refusal = (
             f"VTM {self.version} predates the final text of the standard, FFmpeg cannot confirm its streams: "
             "leave out --verify, or take VTM 10.0 or later"
@@ -145,6 +150,7 @@ class VtmEngine:
         Raises:
             IdseError: What does not go, and what to do instead.
         """
+        check_qp(settings.qp, self.qp_range)
         if settings.target_bytes is not None or settings.target_bpp is not None:
             raise IdseError("the vtm engine codes at a fixed QP: give --qp instead of a target")
         if settings.md5_sei and _old_hashes(self.version):

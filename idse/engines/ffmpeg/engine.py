@@ -1,0 +1,197 @@
+"""What the anchors have in common: the checks, the way back through a decoder, the figures, the provenance."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from idse.engines.base import (
+    EncodedStream,
+    EncodeSettings,
+    FrameStats,
+    Progress,
+    WeightScope,
+    check_frames,
+    check_qp,
+)
+from idse.errors import IdseError
+from idse.media.coded import decode_coded
+from idse.media.frame import Frame
+
+if TYPE_CHECKING:
+    from idse.importance.weight_map import WeightMap
+
+Parameters = Mapping[str, object] | Iterable[str]
+"""A library's own parameters: a mapping, or "key=value" each ("key" alone means 1)."""
+
+
+class AnchorEngine(ABC):
+    """An encoder of FFmpeg's world: all intra at a constant QP, one thread, no weights.
+
+    `EncodeSettings.threads` and what only other encoders have (preset, CTU size, tools, shaping of weights) change
+    nothing. `EncodedStream.recon` is what FFmpeg's decoder gives, at `bit_depth`.
+
+    Attributes:
+        bit_depth: Of the coded samples.
+        params: The library's own parameters from the user, over the engine's.
+    """
+
+    name: ClassVar[str]
+    stream_format: ClassVar[str]
+    takes_weights: ClassVar[bool] = False
+    qp_range: ClassVar[tuple[int, int]]
+    qp_word: ClassVar[str] = "qp"
+    takes_md5: ClassVar[bool] = False
+    depths: ClassVar[tuple[int, ...]]
+    version: str
+
+    def __init__(self, *, bit_depth: int, params: Parameters) -> None:
+        if bit_depth not in self.depths:
+            raise IdseError(
+                f"bit depth {bit_depth}: the {self.name} engine codes in {' or '.join(map(str, self.depths))} bit"
+            )
+        self.bit_depth = bit_depth
+        self.params = parse_parameters(params)
+
+    def encode(
+        self,
+        frames: Sequence[Frame],
+        weights: WeightMap | None,
+        settings: EncodeSettings,
+        progress: Progress | None = None,
+    ) -> EncodedStream:
+        """Code frames of one size; see `Engine.encode`. Safe to call from several threads at once.
+
+        A frame's `bytes` are those of its packet without parameter sets that are written once; its `qp` is the
+        engine's own scale. `cpu_seconds` is of the whole process.
+
+        Raises:
+            IdseError: What the encoder cannot do, or its own complaint in one line.
+        """
+        check_frames(frames)
+        if settings.weight_scope is WeightScope.NONE:
+            weights = None
+        self.check(settings, weighted=weights is not None)
+        first = frames[0]
+        if first.bit_depth > 10:
+            raise IdseError(
+                f"bit depth {first.bit_depth}: the {self.name} engine takes 8..10; convert the input"
+            )
+        if first.chroma_format == "420" and (first.width % 2 or first.height % 2):
+            raise IdseError(
+                f"4:2:0 needs an even width and height, not {first.width}x{first.height}; crop or pad the input"
+            )
+        coded = [frame.with_bit_depth(self.bit_depth) for frame in frames]
+        began, cpu = time.perf_counter(), time.process_time()
+        header, packets, options = self._code(coded, settings, progress)
+        seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu
+        data = header + b"".join(packets)
+        recon = decode_coded(data, self.stream_format, first, name=f"the stream of {self.name}")
+        if [(r.width, r.height, r.bit_depth) for r in recon] != [
+            (first.width, first.height, self.bit_depth) for _ in frames
+        ]:
+            raise IdseError(
+                f"{self.name} made a stream that does not decode to its input's frames: please report it"
+            )
+        return EncodedStream(
+            data=data,
+            recon=recon,
+            frames=[
+                FrameStats(len(packet), settings.qp, _psnr(frame, decoded), *self._chroma_offsets(settings))
+                for packet, frame, decoded in zip(packets, frames, recon, strict=True)
+            ],
+            seconds=seconds,
+            provenance={
+                "engine": self.name,
+                "version": self.version,
+                "settings": dataclasses.asdict(settings) | {"weight_scope": settings.weight_scope.value},
+                "bit_depth": self.bit_depth,
+                "params": self.params,
+                "options": options,
+                "libraries": self._libraries(),
+            },
+            cpu_seconds=cpu_seconds,
+        )
+
+    def check(self, settings: EncodeSettings, *, weighted: bool, tiles: bool = False) -> None:
+        """Refuse settings that this encoder cannot code with; `encode` does so too.
+
+        Args:
+            settings: Of an encode.
+            weighted: Whether there will be a map.
+            tiles: Whether it will have tiles.
+
+        Raises:
+            IdseError: What does not go, and what to do instead.
+        """
+        if weighted or tiles:
+            raise IdseError(
+                f"the {self.name} engine takes no weights: use --importance none, or the native or vtm engine"
+            )
+        if settings.target_bytes is not None or settings.target_bpp is not None:
+            raise IdseError(
+                f"the {self.name} engine codes at a fixed {self.qp_word}: give --qp instead of a target"
+            )
+        check_qp(settings.qp, self.qp_range, self.qp_word)
+        if settings.md5_sei and not self.takes_md5:
+            raise IdseError(f"the {self.name} engine writes no MD5 of pictures: leave out --md5")
+        self._check_chroma_offsets(settings)
+
+    def _check_chroma_offsets(self, settings: EncodeSettings) -> None:
+        if settings.cb_qp_offset or settings.cr_qp_offset:
+            raise IdseError(f"the {self.name} engine takes no chroma QP offsets: leave them at 0")
+
+    def _chroma_offsets(self, settings: EncodeSettings) -> tuple[int, int]:
+        return settings.cb_qp_offset, settings.cr_qp_offset
+
+    @abstractmethod
+    def _code(
+        self, frames: Sequence[Frame], settings: EncodeSettings, progress: Progress | None
+    ) -> tuple[bytes, list[bytes], dict[str, Any]]:
+        """What stands once at the head, a packet a frame, and every option used."""
+
+    @abstractmethod
+    def _libraries(self) -> dict[str, str]:
+        """Versions of all that took part."""
+
+
+def parse_parameters(params: Parameters) -> dict[str, str]:
+    """Parameters as text; True is "1", False "0".
+
+    Raises:
+        IdseError: A name that is none, or given twice.
+    """
+    if isinstance(params, str):
+        raise IdseError(f"parameters '{params}': give a mapping, or a list of key=value")
+    pairs: list[tuple[str, object]] = []
+    if isinstance(params, Mapping):
+        pairs = [(str(key), value) for key, value in params.items()]
+    else:
+        for text in params:
+            name, equals, given = str(text).partition("=")
+            pairs.append((name, given if equals else "1"))
+    parsed: dict[str, str] = {}
+    for key, value in pairs:
+        key = key.strip().removeprefix("--")
+        if not key or not all(c.isalnum() or c in "-_" for c in key):
+            raise IdseError(f"parameter '{key}': must look like name=value")
+        if key in parsed:
+            raise IdseError(f"parameter '{key}' is given twice")
+        parsed[key] = str(int(value)) if isinstance(value, bool) else str(value).strip()
+    return parsed
+
+
+def _psnr(source: Frame, decoded: Frame) -> tuple[float, ...]:
+    """`FrameStats.psnr` (as `idse.metrics.psnr`, which is not imported: its room needs numba)."""
+    figures = []
+    for a, b in zip(source.with_bit_depth(10).planes, decoded.with_bit_depth(10).planes, strict=True):
+        error = (a.astype(np.int64) - b.astype(np.int64)).ravel()
+        sse = int(np.dot(error, error))
+        figures.append(math.inf if sse == 0 else 10 * math.log10((255 << 2) ** 2 * error.size / sse))
+    return tuple(figures)

@@ -1,0 +1,80 @@
+"""JPEG through Pillow's libjpeg-turbo as an engine."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import PIL
+from PIL import Image, features
+
+from idse.engines.base import EncodeSettings, Progress
+from idse.engines.ffmpeg.engine import AnchorEngine, Parameters
+from idse.engines.ffmpeg.video import ffmpeg_versions
+from idse.errors import IdseError
+from idse.media.frame import Frame
+
+_PARAMETERS = ("optimize", "progressive")
+
+
+class JpegEngine(AnchorEngine):
+    """Baseline JPEG with optimal Huffman tables, 8 bit, 4:2:0 or grey; `EncodeSettings.qp` is the quality 1..100.
+
+    The quality grows where a QP falls. Chroma is coded as it is given. Several frames are files one after another
+    (Motion JPEG). JPEG decoders may differ by a grey level: `recon` is FFmpeg's.
+
+    Args:
+        params: "optimize" (1) and "progressive" (0): 0 or 1.
+
+    Raises:
+        IdseError: No such parameter, or a Pillow without JPEG.
+    """
+
+    name = "jpeg"
+    stream_format = "jpeg"
+    qp_range = (1, 100)
+    qp_word = "quality"
+    depths: ClassVar[tuple[int, ...]] = (8,)
+
+    def __init__(self, *, bit_depth: int = 8, params: Parameters = ()) -> None:
+        super().__init__(bit_depth=bit_depth, params=params)
+        for key, value in self.params.items():
+            if key not in _PARAMETERS or value not in ("0", "1"):
+                raise IdseError(
+                    f"parameter {key}={value}: the jpeg engine has {', '.join(_PARAMETERS)}, 0 or 1"
+                )
+        if not features.check("jpg"):
+            raise IdseError("this Pillow has no JPEG: install pillow from PyPI ('pip install pillow')")
+        turbo = features.version("libjpeg_turbo")
+        self._library = f"libjpeg-turbo {turbo}" if turbo else f"libjpeg {features.version('jpg')}"
+        self.version = self._library
+
+    def _libraries(self) -> dict[str, str]:
+        return {"jpeg": self._library, "pillow": PIL.__version__} | ffmpeg_versions()
+
+    def _code(
+        self, frames: Sequence[Frame], settings: EncodeSettings, progress: Progress | None
+    ) -> tuple[bytes, list[bytes], dict[str, Any]]:
+        options = {"quality": settings.qp, "optimize": True, "progressive": False}
+        options |= {key: value == "1" for key, value in self.params.items()}
+        packets = []
+        for number, frame in enumerate(frames, 1):
+            file = io.BytesIO()
+            try:
+                _image(frame).save(file, "JPEG", subsampling="4:2:0", **options)
+            except (OSError, ValueError) as error:
+                raise IdseError(f"JPEG cannot code {frame.width}x{frame.height} ({error})") from None
+            packets.append(file.getvalue())
+            if progress is not None:
+                progress(number / len(frames))
+        return b"", packets, options
+
+
+def _image(frame: Frame) -> Image.Image:
+    """As Pillow wants it: chroma samples are repeated, libjpeg's mean over 2x2 gives just those back."""
+    if frame.chroma_format == "400":
+        return Image.fromarray(frame.planes[0])
+    chroma = (np.repeat(np.repeat(plane, 2, 0), 2, 1) for plane in frame.planes[1:])
+    return Image.fromarray(np.stack([frame.planes[0], *chroma], axis=2), "YCbCr")

@@ -1,0 +1,90 @@
+"""Coded streams of every format that idse writes: their files' suffixes, and FFmpeg's decoders for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import av
+from av.error import FFmpegError
+
+from idse.errors import IdseError
+from idse.media.frame import Frame, Matrix
+from idse.media.video import decode_vvc, to_frame
+
+SUFFIXES: dict[str, tuple[str, ...]] = {
+    "vvc": (".266", ".vvc", ".h266"),
+    "hevc": (".hevc", ".h265", ".265"),
+    "h264": (".h264", ".264", ".avc"),
+    "av1": (".obu",),
+    "jpeg": (".jpg", ".jpeg", ".mjpeg", ".mjpg"),
+}
+"""Per stream format: suffixes of its files, the usual one first."""
+
+_DECODERS = {"hevc": "hevc", "h264": "h264", "av1": "libdav1d", "jpeg": "mjpeg"}
+
+
+def decode_coded(
+    data: bytes,
+    stream_format: str,
+    like: Frame | None = None,
+    *,
+    name: str = "stream",
+    matrix: Matrix | None = None,
+    full_range: bool | None = None,
+) -> list[Frame]:
+    """Decode a whole stream with FFmpeg's decoder; hashes of pictures in it (SEI of VVC, HEVC) are compared.
+
+    Args:
+        data: Annex B (vvc, hevc, h264), temporal units of OBUs (av1), or JPEG files one after another (jpeg).
+        stream_format: One of `SUFFIXES`.
+        like: The source: the frames get its matrix and range, and luma alone where it is 4:0:0 (some decoders
+            give grey chroma to such streams, some encoders need it).
+        name: For messages.
+        matrix: Without `like`: instead of what the stream says; BT.601 where it says nothing.
+        full_range: Without `like`: instead of what the stream says; full where it says nothing.
+
+    Raises:
+        IdseError: An unknown format, no such stream, a damaged one, or an FFmpeg without the decoder.
+    """
+    if stream_format not in SUFFIXES:
+        raise IdseError(f"stream format '{stream_format}': must be one of {', '.join(SUFFIXES)}")
+    if like is not None:
+        matrix, full_range = like.matrix, like.full_range
+    if stream_format == "vvc":
+        frames = decode_vvc(data, name=name, matrix=matrix, full_range=full_range)
+    else:
+        frames = _decode(data, stream_format, name, matrix, full_range)
+    if like is not None and like.chroma_format == "400":
+        frames = [Frame(f.planes[:1], f.bit_depth, "400", f.matrix, f.full_range) for f in frames]
+    return frames
+
+
+def stream_format_of(path: Path) -> str | None:
+    """The stream format that a file's suffix means; None: none of ours."""
+    suffix = path.suffix.lower()
+    return next((key for key, suffixes in SUFFIXES.items() if suffix in suffixes), None)
+
+
+def _decode(
+    data: bytes, stream_format: str, name: str, matrix: Matrix | None, full_range: bool | None
+) -> list[Frame]:
+    what = stream_format.upper()
+    codec = _DECODERS[stream_format]
+    try:
+        decoder: Any = av.CodecContext.create(codec, "r")
+    except (FFmpegError, ValueError):
+        raise IdseError(f"this PyAV has no {what} decoder ({codec}): install av 15 or later") from None
+    decoder.options = {"err_detect": "crccheck+explode"}
+    decoder.thread_count = 1
+    frames: list[Frame] = []
+    try:
+        # FFmpeg's AV1 parser splits nothing; dav1d takes any number of temporal units at once.
+        units = [av.Packet(data)] if stream_format == "av1" else [*decoder.parse(data), *decoder.parse(None)]
+        for unit in [*units, None]:
+            frames += [to_frame(picture, matrix, full_range, True) for picture in decoder.decode(unit)]
+    except FFmpegError as error:
+        raise IdseError(f"{name}: no {what} stream, or a damaged one ({error.strerror})") from None
+    if not frames:
+        raise IdseError(f"{name}: no {what} stream, or a damaged one (no picture in it)")
+    return frames
