@@ -32,13 +32,19 @@ RECALLS = np.linspace(0.0, 1.0, 101)
 
 
 class _List(NamedTuple):
-    """Detections as the kernel reads them: by group (class), and there by falling score."""
+    """Detections as the kernel reads them: by group (class), and there by falling score.
 
-    starts: npt.NDArray[np.int64]  # [groups + 1]
-    owner: npt.NDArray[np.int64]  # picture
+    Most detections are misses at every threshold and only count. An event is a detection that is not, together with
+    those of equal score from the same picture: `begins` and `ends` are places in the list.
+    """
+
+    starts: npt.NDArray[np.int64]  # [groups + 1] places in the list
+    events: npt.NDArray[np.int64]  # [groups + 1] places among the events
+    begins: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+    owner: npt.NDArray[np.int32]  # picture
     hits: npt.NDArray[np.uint16]
     ignored: npt.NDArray[np.uint16]
-    run: npt.NDArray[np.int64]  # at the first of equal scores of one picture: how many they are; elsewhere 0
 
 
 class PrecisionCurves:
@@ -124,14 +130,17 @@ class PrecisionCurves:
         )
 
     def _list(self, order: npt.NDArray[np.intp], starts: npt.NDArray[np.int64]) -> _List:
-        owner, scores = self._owner[order], self._scores[order]
+        owner, scores = self._owner[order].astype(np.int32), self._scores[order]
+        hits, ignored = self._hits[order], self._ignored[order]
         first = np.ones(len(order), dtype=bool)
         first[1:] = (owner[1:] != owner[:-1]) | (scores[1:] != scores[:-1])
         first[starts[starts < len(order)]] = True
-        at = np.flatnonzero(first)
-        run = np.zeros(len(order), dtype=np.int64)
-        run[at] = np.diff(np.append(at, len(order)))
-        return _List(starts, owner, self._hits[order], self._ignored[order], run)
+        begins = np.flatnonzero(first)
+        ends = np.append(begins[1:], len(order))[: len(begins)]
+        counts = np.concatenate([[0], np.cumsum((hits | ignored) != 0)])
+        event = counts[ends] > counts[begins]
+        begins, ends = begins[event], ends[event]
+        return _List(starts, np.searchsorted(begins, starts), begins, ends, owner, hits, ignored)
 
 
 def _reduce(table: npt.NDArray[np.float64], threshold: float | None) -> npt.NDArray[np.float64]:
@@ -147,10 +156,12 @@ def _reduce(table: npt.NDArray[np.float64], threshold: float | None) -> npt.NDAr
 @numba.njit(cache=True, nogil=True)
 def _table(
     starts: npt.NDArray[np.int64],
-    owner: npt.NDArray[np.int64],
+    events: npt.NDArray[np.int64],
+    begins: npt.NDArray[np.int64],
+    ends: npt.NDArray[np.int64],
+    owner: npt.NDArray[np.int32],
     hits: npt.NDArray[np.uint16],
     ignored: npt.NDArray[np.uint16],
-    run: npt.NDArray[np.int64],
     times: npt.NDArray[np.int64],
     positives: npt.NDArray[np.int64],
     recalls: npt.NDArray[np.float64],
@@ -158,22 +169,28 @@ def _table(
     """`[groups, 10]` interpolated precision of each group at each IoU threshold; NaN without positives."""
     groups, thresholds = len(starts) - 1, 10
     result = np.full((groups, thresholds), np.nan)
-    best = np.empty((thresholds, len(recalls)))
+    best = np.zeros((thresholds, len(recalls)))
     found = np.empty(thresholds, np.int64)
     left_out = np.empty(thresholds, np.int64)
     reached = np.empty(thresholds, np.int64)
     for group in range(groups):
         if positives[group] == 0:
             continue
-        best[:], found[:], left_out[:], reached[:] = 0.0, 0, 0, 0
-        total = 0
-        i = starts[group]
-        while i < starts[group + 1]:
+        found[:], left_out[:], reached[:] = 0, 0, 0
+        total, at = 0, starts[group]
+        for e in range(events[group], events[group + 1]):
+            begin, end = begins[e], ends[e]
+            for d in range(at, begin):
+                total += times[owner[d]]
+            at = end
             # Equal scores of a picture that stands there k times come as a b a b, not as a a b b.
-            rounds = times[owner[i]]
-            weight, rounds = (rounds, min(rounds, 1)) if run[i] == 1 else (1, rounds)
+            rounds, weight = 1, times[owner[begin]]
+            if end - begin > 1:
+                rounds, weight = weight, 1
+            if weight == 0:
+                continue
             for _ in range(rounds):
-                for d in range(i, i + run[i]):
+                for d in range(begin, end):
                     total += weight
                     if hits[d] == 0 and ignored[d] == 0:
                         continue
@@ -188,11 +205,11 @@ def _table(
                                 c += 1
                             reached[t] = c
                             best[t, c - 1] = max(best[t, c - 1], found[t] / (total - left_out[t]))
-            i += run[i]
         for t in range(thresholds):
             peak = area = 0.0
-            for c in range(len(recalls) - 1, -1, -1):
+            for c in range(reached[t] - 1, -1, -1):
                 peak = max(peak, best[t, c])
                 area += peak
+                best[t, c] = 0.0
             result[group, t] = area / len(recalls)
     return result

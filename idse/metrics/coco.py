@@ -87,7 +87,7 @@ def coco_dataset(truths: Sequence[Truth], classes: Sequence[str], masks: bool = 
             )
     return {
         "info": {},
-        "images": [{"id": i + 1} for i in range(len(truths))],
+        "images": [{"id": i + 1, "height": h, "width": w} for i, (h, w) in enumerate(map(_size, truths))],
         "annotations": annotations,
         "categories": [{"id": k + 1, "name": name} for k, name in enumerate(classes)],
     }
@@ -114,6 +114,12 @@ def coco_results(detections: Sequence[Detections], masks: bool = False) -> list[
                 | shape
             )
     return results
+
+
+def _size(truth: Truth) -> tuple[int, int]:
+    """Height and width where masks tell them: COCO's readers want them, and use them for polygons alone."""
+    height, width = truth.masks[0]["size"] if truth.masks else (0, 0)
+    return int(height), int(width)
 
 
 def _width_height(box: list[float]) -> list[float]:
