@@ -8,19 +8,24 @@ from idse.detectors.base import Detector, DetectorSettings
 from idse.errors import IdseError
 
 
-def load_detector(settings: DetectorSettings) -> Detector:
+def load_detector(settings: DetectorSettings, *, cache: Path | None = None) -> Detector:
     """Load a detector.
+
+    Args:
+        settings: Which, and how it is used.
+        cache: Folder where its detections are kept for other runs; by default nowhere.
 
     Raises:
         IdseError: No such model, missing or corrupt files, classes or a layout that do not fit, impossible settings,
             a missing package, an absent device.
     """
     _check(settings)
-    if settings.model.lower().endswith(".onnx"):
-        from idse.detectors.onnx import OnnxDetector
+    detector = _load(settings)
+    if cache is None:
+        return detector
+    from idse.detectors.cache import CachedDetector
 
-        return OnnxDetector(settings)
-    raise IdseError(f"unknown detector '{settings.model}': must be an .onnx file")
+    return CachedDetector(detector, cache)
 
 
 def load_detectors(folder: Path) -> list[Detector]:
@@ -36,3 +41,13 @@ def _check(settings: DetectorSettings) -> None:
             raise IdseError(f"detector {settings.model}: {name} is {value}, but must be 0 to 1")
     if settings.batch < 1:
         raise IdseError(f"detector {settings.model}: batch is {settings.batch}, but must be 1 or more")
+
+
+def _load(settings: DetectorSettings) -> Detector:
+    if settings.model.lower().endswith(".onnx"):
+        from idse.detectors.onnx import OnnxDetector
+
+        return OnnxDetector(settings)
+    from idse.detectors.torchvision_models import TorchvisionDetector
+
+    return TorchvisionDetector(settings)

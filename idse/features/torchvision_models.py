@@ -60,14 +60,8 @@ class TorchvisionExtractor:
             digest = _load_backbone(model, weights)
             source = weights.name
         else:
-            try:
-                model = get_model(name, weights="DEFAULT", progress=False)
-            except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-                raise IdseError(
-                    f"the weights of {name} are neither in torchvision's cache nor to be downloaded "
-                    f"({_first_line(error)}); give a file with --weights FILE"
-                ) from None
-            digest, source = _digest(model), "torchvision DEFAULT"
+            model = model_with_own_weights(name)
+            digest, source = weights_digest(model), "torchvision DEFAULT"
         self._transform: Any = model.transform
         self._backbone: Any = model.backbone
         for module in (self._transform, self._backbone):
@@ -89,17 +83,44 @@ class TorchvisionExtractor:
         """
         images, _ = self._transform(list(rgb.to(torch.float32)))
         out = self._backbone(images.tensors)
-        levels = {"0": out} if isinstance(out, torch.Tensor) else {str(k): v for k, v in out.items()}
         if self.nodes is None:
-            return [v for k, v in levels.items() if k.isdigit()] or list(levels.values())
+            return pyramid_levels(out)
+        levels = _by_name(out)
         missing = [n for n in self.nodes if n not in levels]
         if missing:
             raise IdseError(f"{self.name} has no feature node '{missing[0]}'; it has {', '.join(levels)}")
         return [levels[n] for n in self.nodes]
 
 
-def _load_backbone(model: torch.nn.Module, path: Path) -> str:
-    """Load the backbone's part of a state dict; returns the file's SHA-256."""
+def pyramid_levels(out: Any) -> list[torch.Tensor]:
+    """What a backbone gives, without the extra levels pooled from the coarsest."""
+    levels = _by_name(out)
+    return [v for k, v in levels.items() if k.isdigit()] or list(levels.values())
+
+
+def model_with_own_weights(name: str) -> Any:
+    """A model with torchvision's default weights.
+
+    Raises:
+        IdseError: They are neither in its cache nor to be downloaded.
+    """
+    from torchvision.models import get_model
+
+    try:
+        return get_model(name, weights="DEFAULT", progress=False)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise IdseError(
+            f"the weights of {name} are neither in torchvision's cache nor to be downloaded "
+            f"({first_line(error)}); give a file with --weights FILE"
+        ) from None
+
+
+def read_state_dict(path: Path) -> tuple[dict[str, torch.Tensor], str]:
+    """A state dict and its file's SHA-256.
+
+    Raises:
+        IdseError: The file cannot be read, or holds none.
+    """
     try:
         data = path.read_bytes()
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -112,15 +133,25 @@ def _load_backbone(model: torch.nn.Module, path: Path) -> str:
             state = state[key]
     if not isinstance(state, dict):
         raise IdseError(f"{path}: no state dict")
+    return state, hashlib.sha256(data).hexdigest()
+
+
+def _by_name(out: Any) -> dict[str, torch.Tensor]:
+    return {"0": out} if isinstance(out, torch.Tensor) else {str(k): v for k, v in out.items()}
+
+
+def _load_backbone(model: torch.nn.Module, path: Path) -> str:
+    """Load the backbone's part of a state dict; returns the file's SHA-256."""
+    state, digest = read_state_dict(path)
     part = {k.removeprefix(_PREFIX): v for k, v in state.items() if str(k).startswith(_PREFIX)}
     try:
         model.backbone.load_state_dict(part, strict=True)  # type: ignore[union-attr]
     except (RuntimeError, TypeError, AttributeError) as error:
-        raise IdseError(f"{path}: does not fit this model: {_first_line(error)}") from None
-    return hashlib.sha256(data).hexdigest()
+        raise IdseError(f"{path}: does not fit this model: {first_line(error)}") from None
+    return digest
 
 
-def _digest(model: torch.nn.Module) -> str:
+def weights_digest(model: torch.nn.Module) -> str:
     """SHA-256 over names and values of the weights, in order of names."""
     digest = hashlib.sha256()
     for key, value in sorted(model.state_dict().items()):
@@ -129,6 +160,7 @@ def _digest(model: torch.nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """An error of a foreign package in one line."""
     lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
     return " ".join(lines[:2])[:200] or type(error).__name__

@@ -1,0 +1,129 @@
+"""A cache of detections on disk: what was found once in a picture is not looked for again.
+
+One file a picture, named by the SHA-256 of its samples, in a folder named by the hash of the detector's identity.
+Files appear whole, so that any number of processes (on one machine or a cluster's shared disk) may use a folder; a
+damaged one is made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import uuid
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from idse.detectors.base import Detector, FloatArray, Observation
+from idse.errors import IdseError
+from idse.metrics.detection import Detections, Rle
+
+_FORMAT = 1
+
+
+class CachedDetector:
+    """A detector whose detections are kept; see `base.Detector`.
+
+    Features are not kept: `observe` always computes (and keeps the detections).
+    """
+
+    def __init__(self, detector: Detector, folder: Path) -> None:
+        """Prepare the folder.
+
+        Raises:
+            IdseError: It cannot be made.
+        """
+        self.name, self.classes = detector.name, detector.classes
+        self.identity, self.has_masks = detector.identity, detector.has_masks
+        self._detector = detector
+        key = json.dumps([_FORMAT, detector.identity], sort_keys=True)
+        model = Path(str(detector.identity.get("model", "detector"))).stem
+        self.folder = folder / f"{model}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise IdseError(
+                f"{self.folder}: cannot make the cache of detections ({error.strerror})"
+            ) from None
+
+    def observe(self, pictures: Sequence[FloatArray]) -> list[Observation]:
+        """See `base.Detector.observe`."""
+        seen = self._detector.observe(pictures)
+        for picture, observation in zip(pictures, seen, strict=True):
+            self._keep(self._file(picture), observation.detections)
+        return seen
+
+    def detect(self, pictures: Sequence[FloatArray]) -> list[Detections]:
+        """See `base.Detector.detect`."""
+        files = [self._file(picture) for picture in pictures]
+        known = {file: read(file) for file in files}
+        missing = {file: i for i, file in enumerate(files) if known[file] is None}
+        found = self._detector.detect([pictures[i] for i in missing.values()])
+        for file, detections in zip(missing, found, strict=True):
+            self._keep(file, detections)
+            known[file] = detections
+        return [entry for file in files if (entry := known[file]) is not None]
+
+    def _file(self, picture: FloatArray) -> Path:
+        digest = hashlib.sha256(f"{picture.shape} {picture.dtype}".encode())
+        digest.update(picture.tobytes())
+        return self.folder / f"{digest.hexdigest()}.npz"
+
+    def _keep(self, file: Path, detections: Detections) -> None:
+        """Write under another name first: no process may find half a file.
+
+        Raises:
+            IdseError: The disk is full, or the folder not writable.
+        """
+        partial = file.with_suffix(f".{uuid.uuid4().hex}")
+        try:
+            partial.write_bytes(pack(detections))
+            partial.replace(file)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise IdseError(f"{file}: cannot write the cache of detections ({error.strerror})") from None
+
+
+def pack(detections: Detections) -> bytes:
+    """Detections as the contents of an NPZ file."""
+    arrays: dict[str, Any] = {
+        "boxes": detections.boxes,
+        "scores": detections.scores,
+        "labels": detections.labels,
+    }
+    if detections.masks is not None:
+        counts = [mask["counts"] for mask in detections.masks]
+        arrays["sizes"] = np.array([mask["size"] for mask in detections.masks], dtype=np.int32).reshape(-1, 2)
+        arrays["lengths"] = np.array([len(c) for c in counts], dtype=np.int64)
+        arrays["counts"] = np.frombuffer(b"".join(counts), dtype=np.uint8)
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)
+    return stream.getvalue()
+
+
+def read(file: Path) -> Detections | None:
+    """The detections of a file; None where it is missing or damaged."""
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        masks = _masks(arrays) if "counts" in arrays else None
+        return Detections(arrays["boxes"], arrays["scores"], arrays["labels"], masks)
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        return None
+
+
+def _masks(arrays: dict[str, Any]) -> tuple[Rle, ...]:
+    ends = np.cumsum(arrays["lengths"])
+    data = arrays["counts"].tobytes()
+    parts = [data[end - length : end] for end, length in zip(ends, arrays["lengths"], strict=True)]
+    return tuple(
+        {"size": [int(side) for side in size], "counts": part}
+        for size, part in zip(arrays["sizes"], parts, strict=True)
+    )

@@ -1,0 +1,242 @@
+"""torchvision's detection models by name, with its weights or a state dict of the same model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from idse.detectors.base import DetectorSettings, FloatArray, Observation, batches
+from idse.detectors.classes import COCO_CLASSES, class_names, real_classes
+from idse.detectors.session import package_versions
+from idse.errors import IdseError
+from idse.features.api import pick_device
+from idse.features.torchvision_models import (
+    detection_models,
+    first_line,
+    model_with_own_weights,
+    pyramid_levels,
+    read_state_dict,
+    weights_digest,
+)
+from idse.metrics.detection import Detections, Rle
+
+_MASK_THRESHOLD = 0.5
+# torchvision runs these weights without the epsilon of batch normalisation: they were trained that way.
+_NO_EPSILON = (
+    "fasterrcnn_resnet50_fpn",
+    "maskrcnn_resnet50_fpn",
+    "retinanet_resnet50_fpn",
+    "keypointrcnn_resnet50_fpn",
+)
+
+
+class TorchvisionDetector:
+    """A torchvision model; see `base.Detector`.
+
+    Resizing and normalisation are the model's own. Features are what `idse.features` takes of its backbone, from the
+    same pass: the levels of the pyramid without those pooled from the coarsest.
+    """
+
+    def __init__(self, settings: DetectorSettings) -> None:
+        """Build a model and load its weights.
+
+        Raises:
+            IdseError: As `load_detector`.
+        """
+        from torchvision.models import get_model_weights
+
+        model_name = settings.model
+        if model_name not in detection_models():
+            known = ", ".join(detection_models())
+            raise IdseError(f"unknown detector '{model_name}': must be an .onnx file or one of {known}")
+        if settings.layout != "auto":
+            raise IdseError(f"{model_name}: layout '{settings.layout}' is for ONNX files; leave it out")
+        self.name = settings.name or model_name
+        self.device = pick_device(settings.device)
+        self._batch = settings.batch
+        categories = tuple(get_model_weights(model_name).DEFAULT.meta["categories"])
+        if settings.weights is None:
+            model = model_with_own_weights(model_name)
+            source, digest, count = "torchvision DEFAULT", weights_digest(model), len(categories)
+        else:
+            model, digest, count = _load(model_name, settings.weights)
+            source = settings.weights.name
+        self.classes, self._table = class_table(settings, categories, count, _has_background(model))
+        # Faster and Mask R-CNN suppress in their second stage, the others at their end.
+        last: Any = getattr(model, "roi_heads", model)
+        if settings.score_threshold is not None:
+            last.score_thresh = settings.score_threshold
+        if settings.nms_iou is not None:
+            last.nms_thresh = settings.nms_iou
+        self.has_masks = bool(getattr(last, "has_mask", bool)())
+        self._model: Any = model.eval().requires_grad_(False).to(self.device)
+        self._levels: list[torch.Tensor] = []
+        self._model.backbone.register_forward_hook(self._keep_levels)
+        self.identity: dict[str, Any] = {
+            "kind": "torchvision",
+            "model": model_name,
+            "weights": source,
+            "weights_sha256": digest,
+            "score_threshold": last.score_thresh,
+            "nms_iou": last.nms_thresh,
+            "classes": list(self.classes),
+            "device": self.device.type,
+            "packages": package_versions("torch", "torchvision"),
+        }
+
+    def observe(self, pictures: Sequence[FloatArray]) -> list[Observation]:
+        """See `base.Detector.observe`."""
+        return self._look(pictures, with_features=True)
+
+    def detect(self, pictures: Sequence[FloatArray]) -> list[Detections]:
+        """See `base.Detector.detect`."""
+        return [o.detections for o in self._look(pictures, with_features=False)]
+
+    def _look(self, pictures: Sequence[FloatArray], with_features: bool) -> list[Observation]:
+        seen: dict[int, Observation] = {}
+        for group in batches(pictures, self._batch):
+            found = self._run([pictures[i] for i in group])
+            levels = [level.cpu().numpy() for level in self._levels] if with_features else []
+            self._levels = []
+            for place, index in enumerate(group):
+                features = [level[place].copy() for level in levels]
+                seen[index] = Observation(features, self._detections(found[place]))
+        return [seen[i] for i in range(len(pictures))]
+
+    def _run(self, pictures: Sequence[FloatArray]) -> list[dict[str, torch.Tensor]]:
+        planes = [np.ascontiguousarray(p.transpose(2, 0, 1), dtype=np.float32) for p in pictures]
+        try:
+            with torch.inference_mode(), _exact():
+                return list(self._model([torch.from_numpy(p).to(self.device) for p in planes]))
+        except torch.OutOfMemoryError:
+            raise IdseError(
+                f"{self.name}: {len(pictures)} pictures at a time need more memory than {self.device} has; "
+                "lower batch, or use device cpu"
+            ) from None
+
+    def _keep_levels(self, module: Any, inputs: Any, out: Any) -> None:
+        self._levels = pyramid_levels(out)
+
+    def _detections(self, found: dict[str, torch.Tensor]) -> Detections:
+        labels = self._table[found["labels"].cpu().numpy()]
+        named = np.flatnonzero(labels >= 0)
+        boxes, scores = (found[key].cpu().numpy().astype(np.float32) for key in ("boxes", "scores"))
+        masks = None
+        if self.has_masks:
+            pasted = (found["masks"][:, 0] > _MASK_THRESHOLD).cpu().numpy()
+            masks = run_lengths(pasted[named])
+        return Detections(boxes[named], scores[named], labels[named], masks)
+
+
+def run_lengths(masks: npt.NDArray[np.bool_]) -> tuple[Rle, ...]:
+    """`[n, H, W]` masks as COCO's run lengths.
+
+    Raises:
+        IdseError: faster-coco-eval is not installed.
+    """
+    if not len(masks):
+        return ()
+    try:
+        from faster_coco_eval.core import mask
+    except ImportError:
+        raise IdseError(
+            "faster_coco_eval is not installed: masks need pip install 'idse[evaluate]'"
+        ) from None
+    return tuple(mask.encode(np.asfortranarray(masks.transpose(1, 2, 0), dtype=np.uint8)))
+
+
+def class_table(
+    settings: DetectorSettings, categories: Sequence[str], count: int, background: bool
+) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    """Names of a model's classes, and from its labels to places among them (-1: no object).
+
+    Args:
+        settings: Its `classes` are taken, if given.
+        categories: Of torchvision's own weights, where some name no object.
+        count: Labels that the model tells apart.
+        background: Whether label 0 is the background; else it may be a class (RetinaNet, FCOS).
+
+    Raises:
+        IdseError: The names given are not as many as the model's classes, or none are given and it is none of COCO's.
+    """
+    own = len(categories) == count
+    readings = [real_classes(categories)] if own else []
+    if settings.weights is not None:
+        readings += [list(range(1, count))] if background else [list(range(1, count)), list(range(count))]
+    if own and not settings.classes:
+        labels, names = readings[0], tuple(categories[i] for i in readings[0])
+    else:
+        wanted = len(settings.classes or COCO_CLASSES)
+        labels = next((r for r in readings if len(r) == wanted), readings[0])
+        names = class_names(settings.classes, len(labels), settings.model)
+    table = np.full(count, -1, dtype=np.int64)
+    table[labels] = np.arange(len(labels))
+    return names, table
+
+
+def count_classes(name: str, state: dict[str, torch.Tensor], path: Path) -> int:
+    """How many labels the model of a state dict tells apart, from the shapes that depend on it.
+
+    Raises:
+        IdseError: It is no state dict of a whole model of this name.
+    """
+    from torchvision.models import get_model
+
+    def shapes(classes: int) -> dict[str, int]:
+        with torch.device("meta"):
+            model = get_model(name, weights=None, weights_backbone=None, num_classes=classes)
+        return {key: value.shape[0] for key, value in model.state_dict().items() if value.ndim}
+
+    two, three = shapes(2), shapes(3)
+    counts = set()
+    for key in (k for k in two if two[k] != three[k]):
+        if key not in state:
+            raise IdseError(f"{path}: holds no '{key}': must be a state dict of the whole {name}")
+        extra, remainder = divmod(state[key].shape[0] - two[key], three[key] - two[key])
+        counts.add(2 + extra if remainder == 0 else 0)
+    if len(counts) != 1 or min(counts) < 1:
+        raise IdseError(f"{path}: does not fit {name}: its heads differ in their number of classes")
+    return int(counts.pop())
+
+
+def _load(name: str, path: Path) -> tuple[Any, str, int]:
+    """A model with a file's weights, the file's SHA-256, and the number of its labels."""
+    from torchvision.models import get_model, get_model_weights
+
+    state, digest = read_state_dict(path)
+    count = count_classes(name, state, path)
+    model = get_model(name, weights=None, weights_backbone=None, num_classes=count)
+    try:
+        model.load_state_dict(state)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise IdseError(f"{path}: does not fit {name}: {first_line(error)}") from None
+    published = [weights.url for weights in get_model_weights(name)]
+    if name in _NO_EPSILON and any(url.endswith(f"-{digest[:8]}.pth") for url in published):
+        drop_epsilon(model)
+    return model, digest, count
+
+
+def drop_epsilon(model: Any) -> None:
+    """What torchvision does to the backbone with weights of `_NO_EPSILON`."""
+    for module in model.backbone.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eps = 0.0
+
+
+def _has_background(model: Any) -> bool:
+    from torchvision.models.detection import FCOS, RetinaNet
+
+    return not isinstance(model, (FCOS, RetinaNet))
+
+
+@contextmanager
+def _exact() -> Iterator[None]:
+    """On CUDA: full precision, and algorithms that give the same figures every time."""
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        yield
