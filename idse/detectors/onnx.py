@@ -68,10 +68,11 @@ class OnnxDetector:
         graph = _graph(model, self._input, size, self.path)
         self.nodes = _feature_nodes(graph, sidecar.get("nodes"), self.path)
         self._outputs = [o.name for o in model.graph.output]
-        self._session, provider = open_session(model, self._extra(), settings.device, self.path)
+        further = [node for node in self.nodes if node not in self._outputs]
+        self._session, provider = open_session(model, further, settings.device, self.path)
 
         blank = np.zeros((1, 3, *size), dtype=np.float32)
-        shapes = [output.shape[1:] for output in self._run(blank)[: len(self._outputs)]]
+        shapes = [output.shape[1:] for output in self._run(blank, self._outputs)]
         expected = len(settings.classes or COCO_CLASSES)
         self.layout, self.head = _choose(settings.layout, graph, size, shapes, expected, self.path)
         self.classes = class_names(settings.classes, self.head.classes, str(self.path))
@@ -105,25 +106,26 @@ class OnnxDetector:
                 f"{self.path}: found no feature maps in its graph; name them: "
                 f'{{"nodes": ["...", ...]}} in {sidecar_of(self.path)}'
             )
-        return self._look(pictures)
+        return self._look(pictures, self.nodes)
 
     def detect(self, pictures: Sequence[FloatArray]) -> list[Detections]:
         """See `base.Detector.detect`."""
-        return [o.detections for o in self._look(pictures)]
+        return [o.detections for o in self._look(pictures, [])]
 
-    def _look(self, pictures: Sequence[FloatArray]) -> list[Observation]:
+    def _look(self, pictures: Sequence[FloatArray], nodes: Sequence[str]) -> list[Observation]:
+        names = list(dict.fromkeys([*self._outputs, *nodes]))
         seen: dict[int, Observation] = {}
         for group in batches(pictures, self._batch if self._free_batch else 1):
             height, width = pictures[group[0]].shape[:2]
             placement = Placement.fit(width, height, self.preprocess)
             tensor = np.stack([letterbox(pictures[i], placement, self.preprocess) for i in group])
-            results = self._run(tensor)
+            results = self._run(tensor, names)
             for place, index in enumerate(group):
-                values = [result[place] for result in results]
-                found = self._decode(values[: len(self._outputs)])
+                values = {name: result[place] for name, result in zip(names, results, strict=True)}
+                found = self._decode([values[name] for name in self._outputs])
                 boxes = placement.to_picture(found.boxes, width, height)
                 # Copies: a view would keep the whole batch in memory.
-                features = [self._feature(values, node).copy() for node in self.nodes]
+                features = [values[node].copy() for node in nodes]
                 seen[index] = Observation(features, Detections(boxes, found.scores, found.labels))
         return [seen[i] for i in range(len(pictures))]
 
@@ -136,15 +138,9 @@ class OnnxDetector:
             )
         return suppress(boxes, scores, self._threshold, self._nms_iou)
 
-    def _extra(self) -> list[str]:
-        return [node for node in self.nodes if node not in self._outputs]
-
-    def _feature(self, values: list[FloatArray], node: str) -> FloatArray:
-        return values[[*self._outputs, *self._extra()].index(node)]
-
-    def _run(self, tensor: FloatArray) -> list[FloatArray]:
+    def _run(self, tensor: FloatArray, names: Sequence[str]) -> list[FloatArray]:
         try:
-            return list(self._session.run(None, {self._input: tensor}))
+            return list(self._session.run(names, {self._input: tensor}))
         except Exception as error:  # onnxruntime raises its own C++ error types
             raise IdseError(f"{self.path}: the model fails on its input: {first_line(error)}") from None
 

@@ -3,9 +3,7 @@
 import sys
 from pathlib import Path
 
-import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("torchvision")
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "features")]
 torch.set_num_threads(1)

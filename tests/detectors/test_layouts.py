@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("onnx")
+pytest.importorskip("torchvision")
 
 from idse.detectors.layouts import LAYOUTS, Head, cell_grid
 from idse.detectors.letterbox import Placement, letterbox

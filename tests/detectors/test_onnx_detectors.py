@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
+pytest.importorskip("torchvision")
 
 import onnx_models
 import toys
@@ -66,7 +67,9 @@ def test_a_batch_gives_what_single_pictures_give(tmp_path: Path, monkeypatch: py
     detector = load(toys.yolox(tmp_path / "toy.onnx", batch="n"), batch=2)
     sizes = []
     run = detector._run
-    monkeypatch.setattr(detector, "_run", lambda tensor: sizes.append(len(tensor)) or run(tensor))
+    monkeypatch.setattr(
+        detector, "_run", lambda tensor, names: sizes.append(len(tensor)) or run(tensor, names)
+    )
     several = pictures((48, 80), (40, 40), (48, 80), (48, 80))
     together = detector.observe(several)
     assert sizes == [2, 1, 1]
@@ -150,6 +153,7 @@ def test_the_development_detectors_see_a_photograph(shared: Path) -> None:
         assert detector.classes == COCO_CLASSES
         (seen,) = detector.observe([frame.to_rgb(as_float=True)])
         found = seen.detections
+        assert np.array_equal(detector.detect([frame.to_rgb(as_float=True)])[0].boxes, found.boxes)
         best = found.select(np.argsort(-found.scores)[:1])
         assert [detector.classes[i] for i in best.labels] == ["kite"]
         assert best.scores[0] > 0.6

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torchvision.models import get_model, get_model_weights
 
-from idse.detectors import COCO_CLASSES, DetectorSettings, load_detector
-from idse.detectors.base import Detector
-from idse.detectors.torchvision_models import TorchvisionDetector, class_table
-from idse.errors import IdseError
+models = pytest.importorskip("torchvision.models")
+
+from idse.detectors import COCO_CLASSES, DetectorSettings, load_detector  # noqa: E402
+from idse.detectors.base import Detector  # noqa: E402
+from idse.detectors.torchvision_models import TorchvisionDetector, class_table  # noqa: E402
+from idse.errors import IdseError  # noqa: E402
 
 FASTER, SSD = "fasterrcnn_mobilenet_v3_large_320_fpn", "ssdlite320_mobilenet_v3_large"
 NAMES = ("cat", "dog", "hen")
@@ -22,7 +23,7 @@ NAMES = ("cat", "dog", "hen")
 
 def saved(folder: Path, name: str, labels: int) -> Path:
     torch.manual_seed(0)
-    model = get_model(name, weights=None, weights_backbone=None, num_classes=labels)
+    model = models.get_model(name, weights=None, weights_backbone=None, num_classes=labels)
     path = folder / f"{name}.pth"
     torch.save(model.state_dict(), path)
     return path
@@ -125,7 +126,7 @@ def test_torchvisions_own_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         load(SSD)
     cache = tmp_path / "hub" / "checkpoints"
     cache.mkdir(parents=True, exist_ok=True)
-    saved(tmp_path, SSD, 91).rename(cache / Path(get_model_weights(SSD).DEFAULT.url).name)
+    saved(tmp_path, SSD, 91).rename(cache / Path(models.get_model_weights(SSD).DEFAULT.url).name)
     detector = load(SSD, score_threshold=0.005, name="light")
     assert detector.classes == COCO_CLASSES
     assert detector.name == "light"
@@ -133,7 +134,7 @@ def test_torchvisions_own_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert [f.shape[1:] for f in seen.features] == [(s, s) for s in (20, 10, 5, 3, 2, 1)]
     assert len(seen.detections) > 0
     raw = detector._run(pictures((60, 90)))[0]
-    names = get_model_weights(SSD).DEFAULT.meta["categories"]
+    names = models.get_model_weights(SSD).DEFAULT.meta["categories"]
     named = [names[i] for i in raw["labels"] if names[i] != "N/A"]
     assert [COCO_CLASSES[i] for i in seen.detections.labels] == named
     with pytest.raises(IdseError, match="knows 80 classes, but 3 are named"):
@@ -141,7 +142,7 @@ def test_torchvisions_own_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_names_of_labels() -> None:
-    coco = get_model_weights(SSD).DEFAULT.meta["categories"]
+    coco = models.get_model_weights(SSD).DEFAULT.meta["categories"]
     file = Path("w.pth")
 
     def table(classes: tuple[str, ...], count: int, background: bool) -> tuple[tuple[str, ...], list[int]]:
@@ -184,13 +185,13 @@ def test_published_files_run_without_the_epsilon(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     cache = tmp_path / "hub" / "checkpoints"
     cache.mkdir(parents=True)
-    kept = cache / Path(get_model_weights(name).DEFAULT.url).name
+    kept = cache / Path(models.get_model_weights(name).DEFAULT.url).name
     kept.symlink_to(path)
     own = load(name)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     plain = load(name, weights=path)
     url = f"https://nowhere/retinanet-{digest[:8]}.pth"
-    monkeypatch.setattr(type(get_model_weights(name).DEFAULT), "url", url)
+    monkeypatch.setattr(type(models.get_model_weights(name).DEFAULT), "url", url)
     published = load(name, weights=path)
     picture = pictures((32, 40))
     for detector in (own, plain, published):
