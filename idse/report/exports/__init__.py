@@ -1,0 +1,1 @@
+"""The same figures for other programs: CSV, Markdown, LaTeX, CompressAI's JSON."""

@@ -1,0 +1,88 @@
+"""CSV: the points of the curves (what `idse compare` reads), and the tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from pathlib import Path
+
+from idse.errors import IdseError
+from idse.report.results import CodecResults, Position, Results
+from idse.report.tables import Table
+
+_FIXED = ("codec", "engine", "version", "settings_hash", "qp", "scale", "bpp")
+
+
+def points_csv(results: Results) -> str:
+    """One row a point, one column a measure; every digit, so that nothing is lost on the way back."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([*_FIXED, *results.titles])
+    for codec in results.codecs:
+        for i, p in enumerate(codec.positions):
+            qualities = [codec.qualities[key][i] for key in results.titles]
+            writer.writerow(
+                [
+                    codec.name, codec.engine, codec.version, codec.settings_hash, f"{p.qp:g}", p.scale, repr(p.bpp),
+                    *["" if math.isnan(q) else repr(q) for q in qualities],
+                ]
+            )  # fmt: skip
+    return file.getvalue()
+
+
+def read_points_csv(path: Path) -> Results:
+    """The inverse of `points_csv`; settings are not in it.
+
+    Raises:
+        IdseError: Not such a file.
+    """
+    try:
+        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise IdseError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    if not rows or tuple(rows[0][: len(_FIXED)]) != _FIXED:
+        raise IdseError(f"{path}: no CSV of results: its first line must begin with {','.join(_FIXED)}")
+    measures = rows[0][len(_FIXED) :]
+    found: dict[str, list[list[str]]] = {}
+    for number, row in enumerate(rows[1:], 2):
+        if len(row) != len(rows[0]):
+            raise IdseError(f"{path}: line {number} has {len(row)} fields, the first line {len(rows[0])}")
+        found.setdefault(row[0], []).append(row)
+    codecs = []
+    for name, own in found.items():
+        try:
+            positions = tuple(Position(float(r[4]), int(r[5]), float(r[6])) for r in own)
+            qualities = {
+                key: tuple(float(r[len(_FIXED) + k] or "nan") for r in own) for k, key in enumerate(measures)
+            }
+        except ValueError as error:
+            raise IdseError(f"{path}: codec '{name}': {error}") from None
+        codecs.append(CodecResults(name, own[0][1], own[0][2], own[0][3], positions, qualities))
+    return Results(path.name, {key: key for key in measures}, tuple(codecs))
+
+
+def table_csv(table: Table) -> str:
+    """A table as it is shown, with intervals and remarks in columns of their own where there are any."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    halves = [any(cells[k].half is not None for _, cells in table.rows) for k in range(len(table.columns))]
+    head = [table.corner]
+    for column, has_half in zip(table.columns, halves, strict=True):
+        group = "" if column.group in ("", "BD-rate %", "point") else f"{column.group} "
+        name = f"{group}{column.title}" + (f" [{column.unit}]" if column.unit else "")
+        head += [name, f"{name} ±"] if has_half else [name]
+    writer.writerow([*head, "remarks"])
+    for name, cells in table.rows:
+        row = [name]
+        for cell, has_half in zip(cells, halves, strict=True):
+            row.append("" if cell.value is None else f"{cell.value:.6g}")
+            if has_half:
+                row.append("" if cell.half is None else f"{cell.half:.4g}")
+        remarks = [
+            f"{column.group} {column.title}: {cell.note}".strip()
+            for column, cell in zip(table.columns, cells, strict=True)
+            if cell.note
+        ]
+        writer.writerow([*row, "; ".join(remarks)])
+    return file.getvalue()

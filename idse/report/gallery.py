@@ -1,0 +1,213 @@
+"""Pictures for the page: original, decoded, map and boxes, as data URIs within a budget of bytes."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from idse.importance.heatmap import colours
+
+if TYPE_CHECKING:
+    from idse.experiments.study import Cell, Study
+    from idse.metrics.detection import Detections
+
+MAX_CODECS = 6
+_STEPS = ((1280, 92), (1280, 85), (960, 82), (768, 78), (640, 74), (512, 70))
+"""Longest side and WebP quality, tried in this order until the budget holds."""
+_THUMBNAIL = 112
+_OCTAVES = 3.0
+_LOWEST_SCORE = 0.05
+
+Rgb = npt.NDArray[np.uint8]
+
+
+@dataclass
+class _Side:
+    """One picture as one codec (or nobody) left it; the fields of the page's JSON, but with samples for the picture."""
+
+    rgb: Rgb
+    about: dict[str, Any]
+    importance: npt.NDArray[np.float32] | None = None
+
+
+@dataclass
+class _Picture:
+    item: str
+    source: _Side
+    sides: list[_Side] = field(default_factory=list)
+    truth: list[list[float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class GalleryData:
+    """What the page shows.
+
+    Attributes:
+        data: JSON-able, with the images as data URIs.
+        notes: What was left out, and how the images were made; sentences.
+    """
+
+    data: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+def gallery(study: Study, anchor: str, count: int, budget: int, first: Sequence[str] = ()) -> GalleryData | None:
+    """Pictures of a study near the rates of its anchor's coarser half.
+
+    Args:
+        study: Where they come from.
+        anchor: The codec whose rate the others are chosen by.
+        count: Of the pictures; evenly spread over those of the study, not picked.
+        budget: Most bytes of all images as text.
+        first: Codecs to show before others, beside the anchor.
+
+    Returns:
+        None where no picture can be shown any more.
+    """
+    names = list(dict.fromkeys([anchor, *first, *[c.name for c in study.codecs]]))
+    shown, notes = names[:MAX_CODECS], []
+    pictures = []
+    at = np.unique(np.linspace(0, len(study.items) - 1, min(count, len(study.items))).round().astype(int))
+    for i in at if count > 0 else []:
+        picture = _picture(study, study.items[i], anchor, shown)
+        if picture is not None:
+            pictures.append(picture)
+    if not pictures:
+        return None
+    if len(names) > len(shown):
+        notes.append(f"{len(shown)} of {len(names)} codecs are shown here, so that the page stays small.")
+    if len(pictures) < len(at):
+        notes.append(f"{len(at) - len(pictures)} pictures cannot be shown: files moved, or streams not kept.")
+    side, quality, encoded = _fitting(pictures, budget)
+    while sum(map(len, encoded)) > budget and len(pictures) > 1:
+        pictures.pop()
+        side, quality, encoded = _fitting(pictures, budget)
+        notes.append("A picture was left out, so that the page stays small.")
+    notes.append(
+        f"{len(pictures)} of {len(study.items)} pictures, evenly spread, not picked. To fit on this page they are stored "
+        f"as WebP of quality {quality}, at most {side} samples wide or high; the figures are those of the streams."
+    )
+    supply = iter(encoded)
+    return GalleryData(
+        {
+            "detectors": {d: list(study.gallery.classes(d)) for d in study.detectors},
+            "classes": list(study.gallery.classes(None)) if study.dataset.get("classes") else [],
+            "pictures": [
+                {
+                    "name": p.item,
+                    "width": p.source.rgb.shape[1],
+                    "height": p.source.rgb.shape[0],
+                    "thumbnail": _webp(_shrunk(p.source.rgb, _THUMBNAIL), 70),
+                    "truth": p.truth,
+                    "sides": [s.about | {"image": next(supply), "map": _map_uri(s)} for s in (p.source, *p.sides)],
+                }
+                for p in pictures
+            ],
+        },
+        tuple(dict.fromkeys(notes)),
+    )
+
+
+def _picture(study: Study, item: str, anchor: str, shown: Sequence[str]) -> _Picture | None:
+    source = study.gallery.source(item)
+    if source is None:
+        return None
+    rates = sorted(p.bpp for p in study.points(anchor, study.measures[0].key))
+    pooled = {c.codec: c for c in study.gallery.cells(item, rates[len(rates) // 4])}
+    near = {c.codec: c for c in study.gallery.cells(item, pooled[anchor].bpp)}
+    picture = _Picture(item, _Side(source, {"codec": None, "found": _boxes(study, item, None)}))
+    truth = study.gallery.truth(item)
+    if truth is not None:
+        picture.truth = [
+            [*_rounded(box), int(label), int(crowd)]
+            for box, label, crowd in zip(truth.boxes, truth.labels, truth.crowd, strict=True)
+        ]
+    for name in shown:
+        cell = near[name]
+        decoded = study.gallery.decoded(cell)
+        if decoded is not None:
+            about = {
+                "codec": name, "qp": cell.qp, "scale": cell.scale, "bytes": cell.bytes, "bpp": float(f"{cell.bpp:.4g}"),
+                "figures": {k: round(v, 3) for k, v in cell.figures.items()}, "found": _boxes(study, item, cell),
+            }  # fmt: skip
+            picture.sides.append(_Side(decoded, about, study.gallery.importance(cell)))
+    return picture if picture.sides else None
+
+
+def _boxes(study: Study, item: str, cell: Cell | None) -> dict[str, list[list[float]]]:
+    """Detections by detector: x0, y0, x1, y1, class, score."""
+    found: dict[str, list[list[float]]] = {}
+    for detector in study.detectors:
+        seen: Detections | None = study.gallery.detections(item, cell, detector)
+        if seen is not None:
+            seen = seen.select(seen.scores > _LOWEST_SCORE)
+            found[detector] = [
+                [*_rounded(box), int(label), round(float(score), 3)]
+                for box, label, score in zip(seen.boxes, seen.labels, seen.scores, strict=True)
+            ]
+    return found
+
+
+def _rounded(box: npt.NDArray[np.floating]) -> list[float]:
+    return [round(float(v), 1) for v in box]
+
+
+def _fitting(pictures: Sequence[_Picture], budget: int) -> tuple[int, int, list[str]]:
+    """The images in the first size and quality that the budget allows, else in the last; two pictures tell beforehand."""
+    for step, (side, quality) in enumerate(_STEPS):
+        last = step == len(_STEPS) - 1
+        encoded: list[str] = []
+        total = 0
+        for n, picture in enumerate(pictures, 1):
+            for rgb in _all_rgb(picture):
+                encoded.append(_webp(_shrunk(rgb, side), quality))
+                total += len(encoded[-1])
+            if not last and total * len(pictures) / n > (1.6 if n < len(pictures) else 1.0) * budget:
+                break
+        else:
+            return side, quality, encoded
+    raise AssertionError("the last step always ends")
+
+
+def _all_rgb(picture: _Picture) -> Iterator[Rgb]:
+    yield picture.source.rgb
+    for side in picture.sides:
+        yield side.rgb
+
+
+def _shrunk(rgb: Rgb, side: int) -> Rgb:
+    from PIL import Image
+
+    height, width = rgb.shape[:2]
+    factor = side / max(height, width)
+    if factor >= 1:
+        return rgb
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS))
+
+
+def _webp(rgb: Rgb, quality: int) -> str:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, "WEBP", quality=quality, method=2)
+    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def _map_uri(side: _Side) -> str | None:
+    """The map as a small picture, a sample a cell: weights over their geometric mean, 1/8 to 8."""
+    from PIL import Image
+
+    if side.importance is None:
+        return None
+    logarithm = np.log2(np.maximum(side.importance.astype(np.float64), 1e-12))
+    heat = colours((logarithm - logarithm.mean() + _OCTAVES) / (2 * _OCTAVES))
+    file = io.BytesIO()
+    Image.fromarray(heat.round().astype(np.uint8)).save(file, "WEBP", quality=90, method=2)
+    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -1,0 +1,127 @@
+"""Codecs that differ in tau alone: what each family gains for detectors at one cost in luma PSNR."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from idse.report import text
+from idse.report.tables import Cell, Column, Table
+
+if TYPE_CHECKING:
+    from idse.experiments.study import Codec, Measure, Study
+
+COST = "psnr_y"
+_COSTS = (0.5, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0)
+_READINGS = 3
+
+
+@dataclass(frozen=True)
+class Family:
+    """Codecs by rising tau."""
+
+    name: str
+    taus: tuple[float, ...]
+    codecs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Families:
+    """Families with their BD-rates against an anchor.
+
+    Attributes:
+        anchor: What the BD-rates are against.
+        families: Two values of tau or more each.
+        gains: Measures that something is gained on.
+        percents: BD-rate by measure and codec, None where there is none.
+        table: The gains read at a few costs.
+    """
+
+    anchor: str
+    families: tuple[Family, ...]
+    gains: tuple[Measure, ...]
+    percents: dict[str, dict[str, float | None]]
+    table: Table
+
+    def plot_data(self) -> dict[str, Any]:
+        """For the page's plot."""
+        return {
+            "anchor": self.anchor,
+            "cost": COST,
+            "gains": [{"key": m.key, "title": m.title} for m in self.gains],
+            "families": [
+                {"name": f.name, "taus": list(f.taus), "codecs": list(f.codecs)} for f in self.families
+            ],
+            "percents": self.percents,
+        }
+
+
+def find_families(codecs: Sequence[Codec]) -> list[Family]:
+    """Groups of codecs whose settings differ in tau alone, those with two values of tau or more."""
+    groups: dict[str, list[tuple[float, str]]] = {}
+    for codec in codecs:
+        tau = codec.settings.get("tau")
+        if not isinstance(tau, (int, float)) or codec.importance is None:
+            continue
+        rest = {k: v for k, v in codec.settings.items() if k != "tau"}
+        same = json.dumps([codec.engine, codec.version, rest, codec.importance], sort_keys=True, default=str)
+        groups.setdefault(same, []).append((float(tau), codec.name))
+    families = []
+    for members in groups.values():
+        members.sort()
+        if len({tau for tau, _ in members}) > 1:
+            name = re.sub(r"\s*\btau=\S+", "", members[0][1]).strip() or members[0][1]
+            families.append(Family(name, tuple(t for t, _ in members), tuple(n for _, n in members)))
+    return families
+
+
+def matched_families(study: Study, anchor: str) -> Families | None:
+    """The families of a study with their readings; None without families, or without anything to gain."""
+    families = [
+        Family(f.name, f.taus, f.codecs) for f in find_families(study.codecs) if anchor not in f.codecs
+    ]
+    gains = tuple(m for m in study.measures if m.group in ("features", "detections"))
+    if not families or not gains or all(m.key != COST for m in study.measures):
+        return None
+    percents = {
+        m.key: {c: study.figure(anchor, c, m.key).value.percent for f in families for c in f.codecs}
+        for m in study.measures
+        if m.key == COST or m in gains
+    }
+    return Families(anchor, tuple(families), gains, percents, _table(study, anchor, families, gains, percents[COST]))
+
+
+def _table(
+    study: Study, anchor: str, families: Sequence[Family], gains: Sequence[Measure], costs: dict[str, float | None]
+) -> Table:
+    rows = []
+    for family in families:
+        for at in _readings([c for name in family.codecs if (c := costs[name]) is not None]):
+            cells = []
+            for measure in gains:
+                found = study.matched_cost(anchor, family.codecs, measure.key, COST, at)
+                cells.append(
+                    Cell("n/a", note=found.reason) if found.gain is None else Cell(text.percent(found.gain), found.gain)
+                )
+            rows.append((f"{family.name}, BD-Y {at:+g} %", tuple(cells)))
+    return Table(
+        "matched-cost",
+        f"BD-rate against {anchor} read along tau where luma PSNR costs as much, in per cent",
+        "family and cost",
+        tuple(
+            Column(text.heading(m.key, m.title), m.detector or "", "%") for m in gains
+        ),
+        tuple(rows),
+        codec_rows=False,
+    )
+
+
+def _readings(costs: Sequence[float]) -> list[float]:
+    """A few round costs between the least and the most."""
+    inside = [c for c in _COSTS if costs and min(costs) <= c <= max(costs)]
+    if len(inside) <= _READINGS:
+        return inside
+    return [inside[round(i * (len(inside) - 1) / (_READINGS - 1))] for i in range(_READINGS)]

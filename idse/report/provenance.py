@@ -1,0 +1,97 @@
+"""What it takes to make the numbers again, in the order people ask for it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from idse.report import text
+
+if TYPE_CHECKING:
+    from idse.experiments.study import Study
+
+
+@dataclass(frozen=True)
+class CodecEntry:
+    """A codec's origin; `settings` is everything that was asked for, as indented JSON."""
+
+    name: str
+    engine: str
+    version: str
+    settings_hash: str
+    verified: bool
+    settings: str
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Attributes: terms with their descriptions; the codecs; packages with versions; the plan's own words."""
+
+    terms: tuple[tuple[str, str], ...]
+    codecs: tuple[CodecEntry, ...]
+    packages: str
+    plan: str
+
+
+def provenance(study: Study, anchor: str, method: str, draws: int) -> Provenance:
+    """Where the figures of a study come from."""
+    about: dict[str, Any] = study.provenance
+    identity: dict[str, Any] = study.dataset.get("identity", {})
+    first = (
+        ("Sweep", study.name),
+        ("Store", about.get("store")),
+        ("Data set", f"{study.dataset['name']} ({study.dataset['kind']})"),
+        ("Pictures", _counted(study)),
+        ("Annotations", identity.get("annotations") or identity.get("annotation_sha256")),
+        ("Colour conversion", identity.get("conversion") or about.get("conversion")),
+        ("Detectors", text.listed(study.detectors) or "none"),
+        ("How it is measured", about.get("measuring")),
+        ("BD-rate", f"{method} over log rate, against {anchor}"),
+        ("Intervals", _intervals(study, draws)),
+        ("Pseudo ground truth", f"detections on the uncompressed picture with a score above {about.get('pseudo_score')}"),
+        ("Seed of the maps", about.get("seed")),
+        ("idse", about.get("idse")),
+        ("Python", about.get("python")),
+        ("Host", " · ".join(str(about[k]) for k in ("host", "machine") if about.get(k))),
+        ("Planned", about.get("created")),
+    )
+    packages = " · ".join(f"{name} {version}" for name, version in about.get("packages", {}).items())
+    return Provenance(
+        tuple((term, str(words)) for term, words in first if words not in (None, "", {})),
+        tuple(
+            CodecEntry(
+                c.name,
+                c.engine,
+                c.version,
+                str(c.provenance.get("settings_hash", "")),
+                study.verified(c.name),
+                json.dumps(c.provenance, indent=2, default=str),
+            )
+            for c in study.codecs
+        ),
+        packages,
+        str(about.get("plan", "")),
+    )
+
+
+def _counted(study: Study) -> str:
+    total = study.dataset.get("items", len(study.items))
+    return f"{len(study.items)}" if total == len(study.items) else f"{len(study.items)} of {total} (the others are not done)"
+
+
+def _intervals(study: Study, draws: int) -> str:
+    if draws < 2 or len(study.items) < 2:
+        return "none"
+    return f"± half of the 95 % bootstrap interval over pictures, {draws} draws, seed 0; single classes have none"
+
+
+def short(study: Study) -> str:
+    """One line for under a table: data, versions, hashes, conversion, seed."""
+    about = study.provenance
+    codecs = "; ".join(f"{c.name}: {c.version} [{c.provenance.get('settings_hash', '')}]" for c in study.codecs)
+    conversion = study.dataset.get("identity", {}).get("conversion", "")
+    return (
+        f"{text.plural(len(study.items), 'picture')} of {study.dataset['name']}; {conversion}; seed {about.get('seed')}; "
+        f"idse {about.get('idse')}; {codecs}"
+    )

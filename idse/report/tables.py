@@ -1,0 +1,253 @@
+"""The tables of the report as plain values; the page and the exports set them in their own type."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from idse.report import text
+
+if TYPE_CHECKING:
+    from idse.experiments.study import Figure, Measure, Study
+
+LOW_OVERLAP = 0.5
+"""Curves that share less of their quality range than this get a remark beside their BD-rate."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure.
+
+    Attributes:
+        value: None shows as `text`.
+        half: Half of its interval.
+        text: As it is shown.
+        tone: "win" or "loss": bytes saved or lost by more than the interval.
+        note: Why there is no figure, or what to mind about it.
+    """
+
+    text: str
+    value: float | None = None
+    half: float | None = None
+    tone: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's heading, the group it stands under, and its unit."""
+
+    title: str
+    group: str = ""
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of figures.
+
+    Attributes:
+        key: Names the table in links and files.
+        caption: What it shows.
+        corner: Heading of the rows' names.
+        columns: Headings.
+        rows: Name and cells.
+        codec_rows: Whether the rows' names are codecs (else the columns are).
+    """
+
+    key: str
+    caption: str
+    corner: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+    codec_rows: bool = True
+
+    @property
+    def notes(self) -> dict[str, int]:
+        """Every cell's note once, with its number."""
+        found = dict.fromkeys(cell.note for _, cells in self.rows for cell in cells if cell.note)
+        return {note: i for i, note in enumerate(found, 1)}
+
+    @property
+    def groups(self) -> list[tuple[str, int]]:
+        """Neighbouring columns of one group: its name and how many."""
+        found: list[tuple[str, int]] = []
+        for column in self.columns:
+            if found and found[-1][0] == column.group:
+                found[-1] = (column.group, found[-1][1] + 1)
+            else:
+                found.append((column.group, 1))
+        return found
+
+    @property
+    def starts(self) -> set[int]:
+        """Columns that begin a group, but the first."""
+        return {i for i in range(1, len(self.columns)) if self.columns[i].group != self.columns[i - 1].group}
+
+
+def bd_cell(figure: Figure) -> Cell:
+    """A BD-rate as a cell."""
+    value, half = figure.value.percent, figure.half
+    if value is None:
+        return Cell("n/a", note=figure.value.reason)
+    tone = "" if half is None or abs(value) <= half else "win" if value < 0 else "loss"
+    low = figure.value.overlap < LOW_OVERLAP
+    note = f"the curves share only {100 * figure.value.overlap:.0f} % of their quality range" if low else ""
+    return Cell(text.percent(value, half), value, half, tone, note)
+
+
+def bd_tables(study: Study, anchor: str, method: str = "pchip") -> list[Table]:
+    """BD-rates against an anchor: fidelity and time, then what detectors see."""
+    tests = [c.name for c in study.codecs if c.name != anchor]
+    fidelity = [m for m in study.measures if m.group == "fidelity"]
+    machine = [m for m in study.measures if m.group in ("features", "detections")]
+    machine.sort(key=lambda m: study.detectors.index(text.split_key(m.key)[1]))
+    tables = [
+        Table(
+            "fidelity",
+            f"BD-rate against {anchor} at equal fidelity, in per cent, and times",
+            "codec",
+            (*[_column(m, "BD-rate %") for m in fidelity], *_TIME_COLUMNS),
+            tuple(
+                (test, (*[bd_cell(study.figure(anchor, test, m.key, method)) for m in fidelity], *_times(study, anchor, test)))
+                for test in tests
+            ),
+        )
+    ]  # fmt: skip
+    if machine:
+        tables.append(
+            Table(
+                "machine",
+                f"BD-rate against {anchor} at equal worth to detectors, in per cent",
+                "codec",
+                tuple(_column(m, text.split_key(m.key)[1]) for m in machine),
+                tuple(
+                    (test, tuple(bd_cell(study.figure(anchor, test, m.key, method)) for m in machine))
+                    for test in tests
+                ),
+            )
+        )
+    return tables
+
+
+_TIME_COLUMNS = (
+    Column("EncT", "CPU time", "%"),
+    Column("DecT", "CPU time", "%"),
+    Column("map", "CPU time", "s/MP"),
+)
+
+
+def _column(measure: Measure, group: str) -> Column:
+    return Column(text.heading(measure.key, measure.title), group, "%")
+
+
+def _times(study: Study, anchor: str, test: str) -> tuple[Cell, ...]:
+    """Encode and decode time over the anchor's, and the map's own in seconds per megapixel."""
+    shown = [_number(v, "0f", "no time was measured") for v in study.time_percent(anchor, test)]
+    times = study.times(test)
+    if times.map_cpu <= 0 or times.megapixels <= 0:
+        return (*shown, Cell("–"))
+    return (*shown, _number(times.map_cpu / times.megapixels, "2f", ""))
+
+
+def _number(value: float | None, digits: str, reason: str) -> Cell:
+    if value is None or not math.isfinite(value):
+        return Cell("n/a", note=reason)
+    return Cell(f"{value:.{digits}}", value)
+
+
+def per_picture_table(study: Study, anchor: str) -> Table:
+    """Means of the pictures' own BD-rates with the number of pictures that have one."""
+    measures = [m for m in study.measures if m.group in ("fidelity", "features")]
+    rows = []
+    for codec in study.codecs:
+        if codec.name == anchor:
+            continue
+        cells = []
+        for measure in measures:
+            mean, count = study.per_picture(anchor, codec.name, measure.key)
+            if count == 0 or not math.isfinite(mean):
+                cells.append(Cell("n/a", note="no picture's own curve has a BD-rate"))
+            else:
+                cells.append(Cell(f"{text.percent(mean)} ({count})", mean))
+        rows.append((codec.name, tuple(cells)))
+    return Table(
+        "per-picture",
+        f"Mean of the pictures' own BD-rates against {anchor}, in per cent (pictures that have one)",
+        "codec",
+        tuple(_column(m, text.split_key(m.key)[1] or "BD-rate %") for m in measures),
+        tuple(rows),
+    )
+
+
+def class_tables(study: Study, anchor: str, method: str = "pchip") -> list[Table]:
+    """BD-rates per class, a table for each detector and for boxes and masks; classes that nobody has one of are left out."""
+    tests = [c.name for c in study.codecs if c.name != anchor]
+    by_kind: dict[tuple[str, str], list[tuple[str, Measure]]] = {}
+    for measure in study.measures:
+        if measure.group == "classes":
+            kind, detector, name = text.split_key(measure.key)
+            by_kind.setdefault((detector, kind), []).append((name, measure))
+    tables = []
+    for (detector, kind), classes in by_kind.items():
+        word = "masks" if kind.endswith("mask") else "boxes"
+        rows = []
+        for name, measure in classes:
+            cells = tuple(bd_cell(study.figure(anchor, test, measure.key, method)) for test in tests)
+            if any(cell.value is not None for cell in cells):
+                rows.append((name, cells))
+        without = len(classes) - len(rows)
+        mean = next((m for m in study.measures if m.key == f"map_{kind.removeprefix('class_')}:{detector}"), None)
+        if mean is not None and rows:
+            rows.insert(0, ("all classes", tuple(bd_cell(study.figure(anchor, t, mean.key, method)) for t in tests)))
+        remark = f"; {text.plural(without, 'class', 'classes')} without any BD-rate left out" if without else ""
+        tables.append(
+            Table(
+                f"class-{text.slug(detector)}-{word}",
+                f"BD-rate against {anchor} by class, AP of {detector}'s {word}, in per cent{remark}",
+                "class",
+                tuple(Column(test, "", "%") for test in tests),
+                tuple(rows),
+                codec_rows=False,
+            )
+        )
+    return [table for table in tables if table.rows]
+
+
+def points_table(study: Study, codecs: Sequence[str] | None = None) -> Table:
+    """The points behind the curves; measures of single classes are left to the CSV."""
+    measures = [m for m in study.measures if m.group != "classes"]
+    rows = []
+    for codec in study.codecs:
+        if codecs is not None and codec.name not in codecs:
+            continue
+        columns = [study.points(codec.name, m.key) for m in measures]
+        for i, point in enumerate(columns[0] if columns else []):
+            rows.append(
+                (
+                    codec.name,
+                    (
+                        Cell(f"{point.qp:g}", point.qp),
+                        Cell(f"{point.scale}", point.scale),
+                        Cell(f"{point.bpp:.4f}", point.bpp),
+                        *[_quality(m, column[i].quality) for m, column in zip(measures, columns, strict=True)],
+                    ),
+                )
+            )
+    return Table(
+        "points",
+        "The points of the curves: bits per sample of the original luma, all pictures pooled",
+        "codec",
+        (
+            Column("QP", "point"), Column("scale", "point", "%"), Column("bpp", "point"),
+            *[Column(text.heading(m.key, m.title).replace("BD-", "PSNR "), text.split_key(m.key)[1] or "fidelity", m.unit)
+              for m in measures],
+        ),
+        tuple(rows),
+    )  # fmt: skip
+
+
+def _quality(measure: Measure, value: float) -> Cell:
+    return _number(value, "2f" if measure.unit == "dB" else "4f", "nothing to be found")

@@ -1,0 +1,105 @@
+// Pictures: two of them in one frame, left and right of a line that the slider moves.
+function startGallery() {
+  const strokes = ["#ffd23f", "#4fd1ff", "#ff7ac6", "#8cff66", "#ff9d5c", "#c9a4ff", "#5cffd1", "#ff6b6b"];
+  const stage = byId("stage"), split = byId("split");
+  let picture = pictures.pictures[0];
+
+  const label = (side) => side.codec ?? "original";
+  const classes = () => pictures.detectors[byId("detector").value] ?? [];
+  const found = (side) => (side.found[byId("detector").value] ?? []).filter((d) => d[5] > Number(byId("score").value));
+
+  function boxes(side) {
+    // Words keep their size on the screen: the picture's samples are scaled to the stage's width.
+    const size = 13 * picture.width / Math.max(stage.clientWidth, 1);
+    const svg = make("svg", { viewBox: `0 0 ${picture.width} ${picture.height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
+    const rect = (b, attributes) => make("rect", { x: b[0], y: b[1], width: Math.max(b[2] - b[0], 0), height: Math.max(b[3] - b[1], 0), ...attributes });
+    if (byId("show-truth").checked) {
+      for (const b of picture.truth) {
+        svg.append(rect(b, { class: "under-box" }), rect(b, { class: "box truth" }));
+        svg.append(make("text", { class: "name", x: b[0] + size * 0.3, y: b[3] - size * 0.4, "font-size": size, "stroke-width": size / 4 },
+          pictures.classes[b[4]] + (b[5] ? " (crowd)" : "")));
+      }
+    }
+    if (byId("show-found").checked) {
+      for (const d of [...found(side)].sort((a, b) => a[5] - b[5])) {
+        const stroke = strokes[d[4] % strokes.length];
+        svg.append(rect(d, { class: "under-box" }), rect(d, { class: "box", style: `stroke:${stroke}` }));
+        svg.append(make("text", { class: "name", x: Math.max(d[0], 0) + size * 0.3, y: Math.max(d[1], 0) + size * 1.1, "font-size": size, "stroke-width": size / 4, style: `fill:${stroke}` },
+          `${classes()[d[4]]} ${d[5].toFixed(2)}`));
+      }
+    }
+    return svg;
+  }
+
+  function layer(where) {
+    const side = picture.sides[byId(where).value];
+    const words = `${picture.name}, ${label(side)}, ${found(side).length} detections`;
+    const element = make("div", { class: `layer ${where}` }, make("img", { src: side.image, alt: words }));
+    if (byId("show-map").checked && side.map) element.append(make("img", { class: "map", src: side.map, alt: `importance map of ${label(side)}` }));
+    element.append(boxes(side), make("span", { class: "tag" }, label(side)));
+    return element;
+  }
+
+  function table() {
+    const features = Object.keys(pictures.detectors);
+    const heads = ["", "QP", "size", "bytes", "bpp", "PSNR Y", "MS-SSIM", ...features.map((d) => `features, ${d}`), "detections"];
+    byId("gallery-head").replaceChildren(make("tr", {}, ...heads.map((h) => make("th", { scope: "col" }, h))));
+    const shown = [byId("left").value, byId("right").value];
+    byId("gallery-rows").replaceChildren(...picture.sides.map((side, i) => {
+      const name = make("th", { scope: "row" });
+      if (side.codec) name.append(swatch(codecOf(side.codec)));
+      name.append(label(side));
+      const decibel = (key) => side.figures?.[key] === undefined ? "–" : `${side.figures[key].toFixed(2)} dB`;
+      const cells = side.codec
+        ? [side.qp, `${side.scale} %`, side.bytes.toLocaleString("en"), side.bpp.toFixed(3), decibel("psnr_y"), decibel("ms_ssim"), ...features.map((d) => decibel(`features:${d}`))]
+        : Array(heads.length - 2).fill("–");
+      return make("tr", shown.includes(String(i)) ? { class: "shown" } : {}, name, ...[...cells, found(side).length].map((c) => make("td", {}, String(c))));
+    }));
+  }
+
+  function draw() {
+    stage.style.aspectRatio = `${picture.width} / ${picture.height}`;
+    stage.replaceChildren(layer("left"), layer("right"));
+    byId("map-scale").hidden = !byId("show-map").checked;
+    byId("show-truth-label").hidden = pictures.classes.length === 0;
+    table();
+  }
+
+  const move = () => stage.style.setProperty("--split", `${split.value}%`);
+
+  function choose(chosen) {
+    const names = picture.sides.map(label);
+    picture = chosen;
+    for (const where of ["left", "right"]) {
+      const before = byId(where).value === "" ? null : names[byId(where).value];
+      const again = picture.sides.map(label).indexOf(before);
+      byId(where).replaceChildren(...picture.sides.map((side, i) => make("option", { value: i }, label(side))));
+      byId(where).value = String(again >= 0 ? again : where === "left" ? Math.min(1, picture.sides.length - 1) : Math.min(2, picture.sides.length - 1));
+    }
+    draw();
+  }
+
+  pictures.pictures.forEach((p, i) => {
+    const button = make("input", { type: "radio", name: "picture", "aria-label": p.name, ...(i ? {} : { checked: "" }) });
+    button.addEventListener("change", () => choose(p));
+    byId("thumbnails").append(make("label", { title: p.name }, button, make("img", { src: p.thumbnail, alt: "" })));
+  });
+  byId("detector").replaceChildren(...Object.keys(pictures.detectors).map((d) => make("option", {}, d)));
+  if (!Object.keys(pictures.detectors).length) for (const id of ["show-found", "detector", "score"]) byId(id).closest("label").hidden = true;
+  if (!pictures.pictures.some((p) => p.sides.some((s) => s.map))) byId("show-map").closest("label").hidden = true;
+  for (const id of ["left", "right", "show-map", "show-found", "show-truth", "detector", "score"]) byId(id).addEventListener("input", draw);
+  split.addEventListener("input", move);
+  const drag = (event) => {
+    const area = stage.getBoundingClientRect();
+    split.value = String(100 * (event.clientX - area.left) / area.width);
+    move();
+  };
+  stage.addEventListener("pointerdown", (event) => { stage.setPointerCapture(event.pointerId); drag(event); });
+  stage.addEventListener("pointermove", (event) => { if (stage.hasPointerCapture(event.pointerId)) drag(event); });
+  choose(picture);
+  move();
+  let width = stage.clientWidth;
+  new ResizeObserver(() => { if (stage.clientWidth !== width) { width = stage.clientWidth; draw(); } }).observe(stage);
+}
+
+if (pictures) startGallery();

@@ -1,0 +1,77 @@
+"""Numbers and names in words, the same in every output."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_SHORT = {
+    "psnr_y": "BD-Y",
+    "psnr_u": "BD-U",
+    "psnr_v": "BD-V",
+    "psnr_611": "BD-6:1:1",
+    "ms_ssim": "MS-SSIM",
+    "features": "features",
+    "pseudo_ap": "pseudo AP",
+    "map_box": "mAP boxes",
+    "ap50_box": "AP50 boxes",
+    "map_mask": "mAP masks",
+    "ap50_mask": "AP50 masks",
+    "wap_box": "wAP boxes",
+    "wap_mask": "wAP masks",
+}
+
+_EQUAL = {
+    "psnr_y": "luma PSNR",
+    "psnr_u": "Cb PSNR",
+    "psnr_v": "Cr PSNR",
+    "psnr_611": "PSNR 6:1:1",
+    "ms_ssim": "MS-SSIM",
+    "features": "error of {d}'s features",
+    "pseudo_ap": "agreement with {d}'s detections on the uncompressed pictures",
+    "map_box": "mAP of {d}'s boxes",
+    "ap50_box": "AP50 of {d}'s boxes",
+    "map_mask": "mAP of {d}'s masks",
+    "ap50_mask": "AP50 of {d}'s masks",
+    "wap_box": "weighted AP of {d}'s boxes",
+    "wap_mask": "weighted AP of {d}'s masks",
+}
+
+
+def split_key(key: str) -> tuple[str, str, str]:
+    """Kind, detector and class of a measure's key; empty where it has none."""
+    kind, detector, name = (key.split(":", 2) + ["", ""])[:3]
+    return kind, detector, name
+
+
+def heading(key: str, title: str) -> str:
+    """A measure over a column of BD-rates."""
+    return _SHORT.get(split_key(key)[0], title)
+
+
+def at_equal(key: str, title: str) -> str:
+    """What a BD-rate holds equal: "luma PSNR"."""
+    kind, detector, _ = split_key(key)
+    return _EQUAL.get(kind, title).format(d=detector)
+
+
+def percent(value: float, half: float | None = None) -> str:
+    """A signed percentage with its interval: "-20.5 ±1.9"."""
+    shown = f"{value:+.1f}"
+    return ("0.0" if shown in ("-0.0", "+0.0") else shown) + ("" if half is None else f" ±{half:.1f}")
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """A count with its noun."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def listed(names: list[str], last: str = "and") -> str:
+    """Names in a row: "a, b and c"."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}" if names else ""
+
+
+def slug(name: str) -> str:
+    """A name as part of a file's name: letters, digits, dots and hyphens."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9.]+", "-", plain).strip("-.") or "codec"

@@ -1,0 +1,101 @@
+"""The figures in a few sentences; nothing is said that an interval does not carry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from idse.report import text
+from idse.report.tables import Cell, bd_cell
+
+if TYPE_CHECKING:
+    from idse.experiments.study import Measure, Study
+
+_FIRST = ("map_box", "map_mask", "wap_box", "wap_mask", "pseudo_ap", "features", "ms_ssim", "psnr_y")
+"""What the verdict speaks of, the first that can be told: what detectors find, then what they see, then people."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Attributes: the sentences; the measure that they speak of first; the codec that saves the most, if one does."""
+
+    sentences: tuple[str, ...]
+    measure: str = ""
+    best: str = ""
+
+
+def verdict(study: Study, anchor: str, method: str = "pchip") -> Verdict:
+    """What the figures say against an anchor."""
+    tests = [c.name for c in study.codecs if c.name != anchor]
+    if not tests:
+        return Verdict((f"Only {anchor} was measured: there is nothing to compare it with.",))
+    cells = {
+        m.key: {t: bd_cell(study.figure(anchor, t, m.key, method)) for t in tests}
+        for m in study.measures
+        if m.group != "classes"
+    }
+    main = _main_measure(study, cells)
+    if main is None:
+        return Verdict((f"No curve can be compared with {anchor}'s: the tables say why.",))
+    ranked = sorted(
+        (c.value, name) for name, c in cells[main.key].items() if c.value is not None
+    )
+    best = ranked[0][1]
+    sentences = [_about_best(best, cells[main.key][best], main, anchor)]
+    detectors = [
+        m
+        for m in study.measures
+        if m is not main and text.split_key(m.key)[0] == text.split_key(main.key)[0]
+    ]
+    for measure in detectors:
+        if cells[measure.key][best].value is not None:
+            sentences.append(f"At equal {text.at_equal(measure.key, measure.title)}: {_amount(cells[measure.key][best])}.")
+    luma = cells.get("psnr_y", {}).get(best)
+    if main.key != "psnr_y" and luma is not None and luma.value is not None:
+        sentences.append(f"At equal luma PSNR: {_amount(luma)}.")
+    sentences.append(_count(cells, anchor))
+    return Verdict(tuple(sentences), main.key, best)
+
+
+def _main_measure(study: Study, cells: dict[str, dict[str, Cell]]) -> Measure | None:
+    for kind in _FIRST:
+        for measure in study.measures:
+            if text.split_key(measure.key)[0] == kind and any(c.value is not None for c in cells[measure.key].values()):
+                return measure
+    return None
+
+
+def _about_best(name: str, cell: Cell, measure: Measure, anchor: str) -> str:
+    equal = text.at_equal(measure.key, measure.title)
+    assert cell.value is not None
+    if cell.half is None:
+        return f"{name}: {_amount(cell)} than {anchor} at equal {equal}; no interval can be given."
+    if cell.tone == "win":
+        return f"{name} needs {_amount(cell)} than {anchor} at equal {equal}."
+    if cell.tone == "loss":
+        return f"No codec saves bits at equal {equal}: even {name} needs {_amount(cell)} than {anchor}."
+    return (
+        f"No codec differs from {anchor} for the better by more than its interval at equal {equal}; "
+        f"the lowest is {name} at {text.percent(cell.value, cell.half).replace('-', '−')} %."
+    )
+
+
+def _amount(cell: Cell) -> str:
+    assert cell.value is not None
+    interval = "" if cell.half is None else f" ± {cell.half:.1f}"
+    amount = f"{abs(cell.value):.1f}{interval} % {'fewer' if cell.value < 0 else 'more'} bits"
+    return amount if cell.half is None or cell.tone else f"{amount} (within the interval)"
+
+
+def _count(cells: dict[str, dict[str, Cell]], anchor: str) -> str:
+    all_cells = [c for row in cells.values() for c in row.values()]
+    wins, losses = (sum(c.tone == tone for c in all_cells) for tone in ("win", "loss"))
+    absent = sum(c.value is None for c in all_cells)
+    rest = len(all_cells) - wins - losses - absent
+    words = [
+        f"{wins} save bits by more than their interval",
+        f"{losses} cost bits by more than it",
+        f"{rest} cannot be told from {anchor}",
+        *([f"{absent} have no BD-rate"] if absent else []),
+    ]
+    return f"Of {text.plural(len(all_cells), 'figure')} in the tables (classes apart), {text.listed(words)}."
