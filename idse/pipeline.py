@@ -13,8 +13,8 @@ import numpy as np
 from idse.engines import EncodedStream, EncodeSettings, Engine
 from idse.engines.base import Progress
 from idse.errors import IdseError
+from idse.media.coded import decode_coded
 from idse.media.frame import Frame
-from idse.media.video import decode_vvc
 
 if TYPE_CHECKING:
     from idse.features.base import FeatureExtractor
@@ -145,7 +145,7 @@ def code(
         check_verifiable(engine)
     stream = engine.encode(frames, weights, settings, progress)
     if verify:
-        compare(decode_vvc(stream.data), stream.recon)
+        compare(decode_coded(stream.data, engine.stream_format, frames[0]), stream.recon)
     return stream
 
 

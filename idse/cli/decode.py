@@ -15,7 +15,9 @@ from idse.media.io import check_output_suffix, read_frames, write_frames
 
 
 def decode(
-    stream: Annotated[Path, typer.Argument(metavar="STREAM", help="VVC stream (.266).")],
+    stream: Annotated[
+        Path, typer.Argument(metavar="STREAM", help="VVC stream (.266), or .hevc, .h264, .obu, .jpg.")
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Picture (.png, .jpg), .y4m or raw .yuv.")],
     frames: o.Frames = None,
     bit_depth: Annotated[
@@ -25,13 +27,13 @@ def decode(
     range_: o.Range = None,
     json: o.Json = False,
 ) -> None:
-    """Decode a VVC stream with FFmpeg (PyAV)."""
+    """Decode a stream of any engine with FFmpeg (PyAV)."""
     options = o.input_options(None, bit_depth, None, frames, matrix, range_)
     check_output_suffix(output)
     if output.exists() and stream.exists() and output.samefile(stream):
         raise IdseError(f"{output}: would overwrite the input; choose another name with -o")
     check_writable(output)
-    decoded = read_frames(stream, options, vvc=True)
+    decoded = read_frames(stream, options, coded=True)
     if bit_depth is not None:
         decoded = [frame.with_bit_depth(bit_depth) for frame in decoded]
     write_frames(output, decoded)

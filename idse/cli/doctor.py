@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from idse import __version__
-from idse.engines import get_engine
+from idse.engines import ENGINES, engine_class, get_engine
 from idse.errors import IdseError
 
 _PACKAGES = ("numpy", "torch", "av", "pillow")
@@ -37,6 +38,9 @@ def doctor() -> None:
     for name, check in checks:
         if not _say(name, check):
             missing.append(name)
+    for engine in ENGINES:
+        if not engine_class(engine).takes_weights:
+            _say(f"engine {engine}", partial(_anchor, engine), failure="absent ")
     for name, check in (("engine vtm", _vtm), ("engine vtm in process", _vtm_in_process)):
         _say(name, check, failure="absent ")  # the user's own, if any
     if missing:
@@ -55,6 +59,10 @@ def _say(name: str, check: Callable[[], str], failure: str = "MISSING") -> bool:
 
 def _native() -> str:
     return f"version {get_engine('native').version}"
+
+
+def _anchor(name: str) -> str:
+    return f"version {get_engine(name).version}"
 
 
 def _vtm() -> str:

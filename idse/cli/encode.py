@@ -14,14 +14,15 @@ import typer
 from idse.cli import engine_options as e
 from idse.cli import options as o
 from idse.cli.output import Bar, last_line, note, print_json
-from idse.engines import ENGINES, EncodeSettings, Engine, WeightScope
+from idse.engines import ENGINES, EncodeSettings, Engine, WeightScope, engine_class
 from idse.engines.base import PRESETS
 from idse.errors import IdseError
 from idse.media import raw
+from idse.media.coded import SUFFIXES
 from idse.media.files import check_writable, replacing
 from idse.media.frame import Frame
 from idse.media.io import InputOptions, list_pictures, read_frames
-from idse.pipeline import ImportanceSettings, MapMaker, check_verifiable, code, summary
+from idse.pipeline import METHODS, ImportanceSettings, MapMaker, check_verifiable, code, summary
 
 if TYPE_CHECKING:
     from idse.importance.weight_map import WeightMap
@@ -36,10 +37,15 @@ def encode(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="Stream (default: the input's name with .266), or a folder."),
+        typer.Option(
+            "-o", "--output", help="Stream (default: the input's name with .266, .hevc, ...), or a folder."
+        ),
     ] = None,
     qp: Annotated[
-        int, typer.Option("--qp", help="Luma QP, 0..63.", rich_help_panel=_STREAM)
+        int,
+        typer.Option(
+            "--qp", help="Luma QP, 0..63; x265, x264: 0..51; jpeg: quality 1..100.", rich_help_panel=_STREAM
+        ),
     ] = EncodeSettings.qp,
     target_bytes: Annotated[
         int | None,
@@ -50,11 +56,14 @@ def encode(
         typer.Option("--target-bpp", help="The same in bits per luma sample.", rich_help_panel=_STREAM),
     ] = None,
     preset: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--preset", help="faster, fast, medium, slow, slower, or 0..4.", rich_help_panel=_STREAM
+            "--preset",
+            help=f"faster, fast, medium, slow, slower, or 0..4 (default: {PRESETS[EncodeSettings.preset]}); "
+            "x265, x264: their own (veryslow); svtav1: 0..13 (4).",
+            rich_help_panel=_STREAM,
         ),
-    ] = PRESETS[EncodeSettings.preset],
+    ] = None,
     threads: Annotated[
         int,
         typer.Option(
@@ -86,7 +95,15 @@ def encode(
         int, typer.Option("--cr-qp-offset", help="-12..12.", rich_help_panel=_STREAM)
     ] = 0,
     engine: e.EngineName = ENGINES[0],
-    importance: o.Importance = ImportanceSettings.method,
+    importance: Annotated[
+        str | None,
+        typer.Option(
+            "--importance",
+            help=f"What makes the map: {', '.join(METHODS)} (default: {ImportanceSettings.method}; "
+            "none where the engine takes no map).",
+            rich_help_panel="Importance",
+        ),
+    ] = None,
     detector: o.Detector = ImportanceSettings.detector,
     weights: o.Weights = None,
     nodes: o.Nodes = None,
@@ -121,6 +138,8 @@ def encode(
     vtm_extra: e.VtmExtra = None,
     vtm_in_process: e.VtmInProcess = False,
     vtm_timeout: e.VtmTimeout = None,
+    codec_depth: e.CodecDepth = None,
+    codec_param: e.CodecParams = None,
     size: o.Size = None,
     bit_depth: o.BitDepth = None,
     chroma: o.Chroma = None,
@@ -129,7 +148,7 @@ def encode(
     range_: o.Range = None,
     recon: Annotated[
         Path | None,
-        typer.Option("--recon", help="Write the reconstruction, raw YUV of 10 bit little-endian."),
+        typer.Option("--recon", help="Write the reconstruction, raw YUV; above 8 bit little-endian."),
     ] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Decode with FFmpeg and compare every sample.")
@@ -139,21 +158,25 @@ def encode(
     ] = False,
     json: o.Json = False,
 ) -> None:
-    """Code pictures as VVC, with the bits where a detector looks."""
+    """Code pictures as VVC, with the bits where a detector looks; or as HEVC, AV1, H.264, JPEG to compare with."""
+    coding = engine_class(engine)
+    method = importance or (ImportanceSettings.method if coding.takes_weights else "none")
     settings = EncodeSettings(
-        qp=qp, target_bytes=target_bytes, target_bpp=target_bpp, preset=o.parse_preset(preset), threads=threads,
-        ctu_size=ctu, dual_tree=dual_tree, wpp=wpp, md5_sei=md5, cb_qp_offset=cb_qp_offset, cr_qp_offset=cr_qp_offset,
+        qp=qp, target_bytes=target_bytes, target_bpp=target_bpp, preset=_preset(preset, coding.takes_weights),
+        threads=threads, ctu_size=ctu, dual_tree=dual_tree, wpp=wpp, md5_sei=md5,
+        cb_qp_offset=cb_qp_offset, cr_qp_offset=cr_qp_offset,
         weight_scope=WeightScope.parse(weight_scope), tau=tau, exponent=exponent, clip_qp=clip_qp,
     )  # fmt: skip
     maker = MapMaker(
         ImportanceSettings(
-            method=importance, detector=detector, weights=weights, nodes=o.parse_nodes(nodes), proj_dim=proj_dim,
+            method=method, detector=detector, weights=weights, nodes=o.parse_nodes(nodes), proj_dim=proj_dim,
             sketch=sketch, seed=seed, rounds=rounds, noise_sigma=noise, log2_unit=o.parse_unit(unit), tiles=tiles,
             device=device,
         )
     )  # fmt: skip
     coder = e.make_engine(
-        engine, settings, weighted=map_in is not None or importance != "none", tiles=tiles and map_in is None,
+        engine, settings, weighted=map_in is not None or method != "none", tiles=tiles and map_in is None,
+        preset=preset, codec_depth=codec_depth, codec_params=codec_param,
         root=vtm_root, mode=vtm_mode, tools=vtm_tools, extra=vtm_extra, in_process=vtm_in_process,
         timeout=vtm_timeout,
     )  # fmt: skip
@@ -175,7 +198,15 @@ def encode(
                 )
         _encode_folder(job, input_, output, overwrite)
     else:
-        job.run(input_, output or input_.with_suffix(".266"), map_in=map_in, map_out=map_out, recon=recon)
+        job.run(
+            input_,
+            output or input_.with_suffix(SUFFIXES[coder.stream_format][0]),
+            map_in=map_in,
+            map_out=map_out,
+            recon=recon,
+        )
+    if importance is None and not coding.takes_weights:
+        note(f"coded without a map: the {engine} engine takes none")
 
 
 @dataclass(frozen=True)
@@ -235,9 +266,10 @@ def _load_map(path: Path, frames: Sequence[Frame]) -> WeightMap:
 
 
 def _encode_folder(job: _Job, folder: Path, output: Path | None, overwrite: bool) -> None:
-    target = output or folder.with_name(folder.resolve().name + "-266")
+    suffix = SUFFIXES[job.engine.stream_format][0]
+    target = output or folder.with_name(folder.resolve().name + "-" + suffix[1:])
     pictures = list_pictures(folder)
-    streams = _stream_names(pictures, target)
+    streams = _stream_names(pictures, target, suffix)
     if target.exists() and not target.is_dir():
         raise IdseError(f"{target}: is a file; for a folder of pictures -o must name a folder")
     try:
@@ -269,10 +301,15 @@ def _encode_folder(job: _Job, folder: Path, output: Path | None, overwrite: bool
         )
 
 
-def _stream_names(pictures: list[Path], target: Path) -> list[Path]:
+def _preset(text: str | None, ours: bool) -> int:
+    """Of `EncodeSettings`; an anchor's own goes to the engine."""
+    return EncodeSettings.preset if text is None or not ours else o.parse_preset(text)
+
+
+def _stream_names(pictures: list[Path], target: Path, suffix: str) -> list[Path]:
     """`a.png` -> `a.266`; where another picture has the same stem, `a.png.266`."""
     stems = [p.stem for p in pictures]
-    return [target / f"{p.name if stems.count(p.stem) > 1 else p.stem}.266" for p in pictures]
+    return [target / f"{p.name if stems.count(p.stem) > 1 else p.stem}{suffix}" for p in pictures]
 
 
 def _check_outputs(source: Path, *outputs: Path | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -49,12 +49,28 @@ VtmTimeout = Annotated[
     float | None,
     typer.Option("--vtm-timeout", help="Seconds after which VTM is given up.", rich_help_panel=_VTM),
 ]
+_ANCHORS = tuple(name for name in ENGINES if name not in ("native", "vtm"))
+_ANCHOR = ", ".join(_ANCHORS)
+
+CodecDepth = Annotated[
+    int | None,
+    typer.Option("--codec-depth", help="Bits of the coded samples, 8 or 10.", rich_help_panel=_ANCHOR),
+]
+CodecParams = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--codec-param", help="The library's own, NAME=VALUE; may be given again.", rich_help_panel=_ANCHOR
+    ),
+]
 
 
 def make_engine(
     name: str,
     settings: EncodeSettings,
     *,
+    preset: str | None,
+    codec_depth: int | None,
+    codec_params: list[str] | None,
     weighted: bool,
     tiles: bool,
     root: Path | None,
@@ -76,7 +92,15 @@ def make_engine(
         ):  # fmt: skip
             if value is not None:
                 raise IdseError(f"--vtm-{option} is for VTM: add --engine vtm, or leave it out")
-        return get_engine(name)
+    if name in _ANCHORS:
+        return _anchor(name, settings, weighted or tiles, preset, codec_depth, codec_params)
+    for option, given in (("depth", codec_depth), ("param", codec_params or None)):
+        if given is not None:
+            raise IdseError(f"--codec-{option} is for {_ANCHOR}: add --engine, or leave it out")
+    if name != "vtm":
+        coder = get_engine(name)
+        coder.check(settings, weighted=weighted, tiles=tiles)
+        return coder
     from idse.engines.vtm.engine import VtmEngine
 
     options = VtmOptions(
@@ -88,6 +112,26 @@ def make_engine(
     )
     engine = VtmEngine(root, options=options)
     engine.check(settings, weighted=weighted, tiles=tiles)
+    return engine
+
+
+def _anchor(
+    name: str,
+    settings: EncodeSettings,
+    weighted: bool,
+    preset: str | None,
+    depth: int | None,
+    params: list[str] | None,
+) -> Engine:
+    options: dict[str, Any] = {"params": params or ()}
+    if depth is not None:
+        options["bit_depth"] = depth
+    if preset is not None:
+        if name == "jpeg":
+            raise IdseError("--preset: the jpeg engine has none; leave it out")
+        options["preset"] = preset
+    engine = get_engine(name, **options)
+    engine.check(settings, weighted=weighted)
     return engine
 
 

@@ -200,6 +200,14 @@ class Engine(Protocol):
         """
         ...
 
+    def check(self, settings: EncodeSettings, *, weighted: bool, tiles: bool = False) -> None:
+        """Refuse settings, with or without a map (with tiles), that this engine cannot code with, before any work.
+
+        Raises:
+            IdseError: What does not go, and what to do instead.
+        """
+        ...
+
 
 def check_frames(frames: Sequence[Frame]) -> None:
     """Raise an `IdseError` unless there are frames, all of one size, depth and chroma format."""

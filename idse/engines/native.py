@@ -66,7 +66,7 @@ class NativeEngine:
         Without weights, or with `WeightScope.NONE`, distortion is plain squared error.
         """
         check_frames(frames)
-        check_qp(settings.qp, self.qp_range)
+        self.check(settings, weighted=weights is not None)
         first = frames[0]
         if first.bit_depth > 10:
             raise IdseError(f"bit depth {first.bit_depth}: the native engine takes 8..10; convert the input")
@@ -116,6 +116,10 @@ class NativeEngine:
                 "settings": dataclasses.asdict(settings) | {"weight_scope": scope.value},
             },
         )
+
+    def check(self, settings: EncodeSettings, *, weighted: bool, tiles: bool = False) -> None:
+        """Refuse settings that cannot be coded with; see `Engine.check`."""
+        check_qp(settings.qp, self.qp_range)
 
 
 @functools.cache

@@ -85,6 +85,11 @@ def _decode(
             frames += [to_frame(picture, matrix, full_range, True) for picture in decoder.decode(unit)]
     except FFmpegError as error:
         raise IdseError(f"{name}: no {what} stream, or a damaged one ({error.strerror})") from None
-    if not frames:
-        raise IdseError(f"{name}: no {what} stream, or a damaged one (no picture in it)")
+    cut = stream_format == "jpeg" and not data.rstrip(b"\0").endswith(
+        b"\xff\xd9"
+    )  # FFmpeg paints the rest grey
+    if not frames or cut:
+        raise IdseError(
+            f"{name}: no {what} stream, or a damaged one ({'cut short' if cut else 'no picture in it'})"
+        )
     return frames

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from idse.errors import IdseError
 from idse.media import raw, still, video, y4m
+from idse.media.coded import SUFFIXES, decode_coded, stream_format_of
 from idse.media.files import replacing
 from idse.media.frame import ChromaFormat, Frame, Matrix
 
@@ -52,13 +53,13 @@ def parse_frames(text: str) -> tuple[int, int | None]:
     return first, last
 
 
-def read_frames(path: Path, options: InputOptions | None = None, *, vvc: bool = False) -> list[Frame]:
+def read_frames(path: Path, options: InputOptions | None = None, *, coded: bool = False) -> list[Frame]:
     """Read the chosen frames of a file: raw `.yuv`, `.y4m`, a picture, or whatever PyAV decodes.
 
     Args:
         path: Its suffix says which.
         options: What the file does not say.
-        vvc: Whatever its suffix, take it as a VVC stream.
+        coded: Take it as a stream of an engine: of the format its suffix means, else VVC.
 
     Raises:
         IdseError: The file is missing, damaged, cut short, or lacks what `options` must then say.
@@ -71,7 +72,7 @@ def read_frames(path: Path, options: InputOptions | None = None, *, vvc: bool = 
             raise IdseError(f"{path}: no such file")
         if path.stat().st_size == 0 and path.is_file():
             raise IdseError(f"{path}: the file is empty")
-        frames = _limited(path, _open(path, options, vvc))
+        frames = _limited(path, _open(path, options, coded))
     except OSError as error:
         raise IdseError(f"{path}: cannot be read ({error.strerror or error})") from None
     first, last = options.frames
@@ -124,12 +125,16 @@ def check_output_suffix(path: Path) -> None:
         raise IdseError(f"{path}: unknown kind of output '{path.suffix}': use .png, .jpg, .y4m or .yuv")
 
 
-def _open(path: Path, options: InputOptions, vvc: bool) -> Iterator[Frame]:
+def _open(path: Path, options: InputOptions, coded: bool) -> Iterator[Frame]:
     first, last = options.frames
     suffix = path.suffix.lower()
-    if vvc or suffix in (".266", ".vvc", ".h266"):
-        decoded = video.decode_vvc(
-            path.read_bytes(), name=str(path), matrix=options.matrix, full_range=options.full_range
+    if coded or suffix in SUFFIXES["vvc"]:
+        decoded = decode_coded(
+            path.read_bytes(),
+            stream_format_of(path) or "vvc",
+            name=str(path),
+            matrix=options.matrix,
+            full_range=options.full_range,
         )
         return itertools.islice(decoded, first, last)
     if suffix == ".yuv":

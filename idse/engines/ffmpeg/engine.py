@@ -49,6 +49,7 @@ class AnchorEngine(ABC):
     qp_word: ClassVar[str] = "qp"
     takes_md5: ClassVar[bool] = False
     depths: ClassVar[tuple[int, ...]]
+    least_side: ClassVar[int] = 1
     version: str
 
     def __init__(self, *, bit_depth: int, params: Parameters) -> None:
@@ -82,6 +83,11 @@ class AnchorEngine(ABC):
         if first.bit_depth > 10:
             raise IdseError(
                 f"bit depth {first.bit_depth}: the {self.name} engine takes 8..10; convert the input"
+            )
+        if min(first.width, first.height) < self.least_side:
+            raise IdseError(
+                f"the {self.name} engine takes pictures from {self.least_side}x{self.least_side} on, "
+                f"not {first.width}x{first.height}"
             )
         if first.chroma_format == "420" and (first.width % 2 or first.height % 2):
             raise IdseError(

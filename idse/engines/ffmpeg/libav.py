@@ -39,30 +39,36 @@ def open_quietly(codec: str, width: int, height: int, pix_fmt: str, options: dic
     Raises:
         IdseError: There is no such encoder here, or it refuses; also where FFmpeg would only warn of an option.
     """
-    try:
-        with _ears:
-            level, skip = av.logging.get_level(), av.logging.get_skip_repeated()
-            av.logging.set_skip_repeated(False)
-            av.logging.set_level(av.logging.WARNING)
-            try:
-                with av.logging.Capture(True) as heard:
-                    context = opening.open_encoder(codec, width, height, pix_fmt, options)
-            finally:
-                av.logging.set_level(level)
-                av.logging.set_skip_repeated(skip)
-    except ValueError as error:
-        if not isinstance(error, FFmpegError):
-            raise IdseError(
-                f"this PyAV has no encoder {codec}: install av from PyPI ('pip install av')"
-            ) from None
-        raise _refusal(codec, width, height, pix_fmt, options, str(error.strerror)) from None
-    except FFmpegError as error:
-        raise _refusal(codec, width, height, pix_fmt, options, str(error.strerror)) from None
-    for _, _, words in heard:
-        if _UNKNOWN.search(words):
-            raise IdseError(
-                f"{codec} refuses the parameters ({words.strip().rstrip('.')}): see its own list of them"
-            )
+    failure: Exception | None = None
+    context: Any = None
+    with _ears:
+        level, skip = av.logging.get_level(), av.logging.get_skip_repeated()
+        av.logging.set_skip_repeated(False)
+        av.logging.set_level(av.logging.WARNING)
+        try:
+            with av.logging.Capture(True) as heard:
+                context = opening.open_encoder(codec, width, height, pix_fmt, options)
+        except (FFmpegError, ValueError) as error:
+            failure = error
+        finally:
+            av.logging.set_level(level)
+            av.logging.set_skip_repeated(skip)
+    words = [text.strip().rstrip(".") for _, _, text in heard]
+    for text in words:
+        if _UNKNOWN.search(text):
+            raise IdseError(f"{codec} refuses the parameters ({text}): see its own list of them")
+    if isinstance(failure, FFmpegError):
+        loud = dict(options)
+        if "x265-params" in loud:
+            loud["x265-params"] += ":log-level=error"
+        raw = _RAW.findall(spoken(codec, width, height, pix_fmt, loud))
+        reason = [*raw, *words[-1:], failure.strerror][0]
+        raise IdseError(
+            f"{codec} refuses to code {width}x{height} with these settings ({reason}): "
+            "change the size, the preset or the parameters"
+        )
+    if failure is not None:
+        raise IdseError(f"this PyAV has no encoder {codec}: install av from PyPI ('pip install av')")
     return context
 
 
@@ -164,16 +170,3 @@ def _picture(frame: Frame, pix_fmt: str, number: int) -> Any:
         target.update(rows.tobytes())
     picture.pts = number
     return picture
-
-
-def _refusal(
-    codec: str, width: int, height: int, pix_fmt: str, options: dict[str, str], strerror: str
-) -> IdseError:
-    loud = dict(options)
-    if "x265-params" in loud:
-        loud["x265-params"] += ":log-level=error"
-    reasons = _RAW.findall(spoken(codec, width, height, pix_fmt, loud))
-    return IdseError(
-        f"{codec} refuses to code {width}x{height} with these settings ({reasons[0] if reasons else strerror}): "
-        "change the size, the preset or the parameters"
-    )

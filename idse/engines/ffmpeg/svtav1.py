@@ -28,6 +28,7 @@ class SvtAv1Engine(VideoEngine):
     stream_format = "av1"
     qp_range = (0, 63)
     depths: ClassVar[tuple[int, ...]] = (10, 8)
+    least_side = 4
     codec = "libsvtav1"
     presets = tuple(str(i) for i in range(14))
     default_preset = "4"

@@ -28,6 +28,7 @@ class X265Engine(VideoEngine):
     qp_range = (0, 51)
     takes_md5 = True
     depths: ClassVar[tuple[int, ...]] = (10, 8)
+    least_side = 16
     codec = "libx265"
     key = "x265-params"
 

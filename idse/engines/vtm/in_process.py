@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import importlib
 import time
 from pathlib import Path
@@ -26,6 +28,11 @@ class InProcess:
                 f"VTM is not built into idse here ({error}): run 'pip install . -C cmake.define.VTM_ROOT=DIR' "
                 "with the folder of a patched VTM, or leave in-process coding off"
             ) from None
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """Of the module's file."""
+        return hashlib.sha256(Path(self._vtm.__file__).read_bytes()).hexdigest()
 
     @property
     def version(self) -> str:
