@@ -71,7 +71,7 @@ def coco_dataset(truths: Sequence[Truth], classes: Sequence[str], masks: bool = 
     """Annotations as COCO's JSON has them: images and categories are numbered from 1 in their order."""
     annotations: list[dict[str, Any]] = []
     for image, truth in enumerate(truths):
-        if masks and truth.masks is None:
+        if masks and truth.masks is None and len(truth):
             raise ValueError("the truth has no masks")
         for i, (box, label) in enumerate(zip(truth.boxes.tolist(), truth.labels.tolist(), strict=True)):
             annotations.append(
@@ -97,7 +97,7 @@ def coco_results(detections: Sequence[Detections], masks: bool = False) -> list[
     """Detections as COCO's result files have them; with masks the boxes are left to be taken from these."""
     results: list[dict[str, Any]] = []
     for image, found in enumerate(detections):
-        if masks and found.masks is None:
+        if masks and found.masks is None and len(found):
             raise ValueError("the detections have no masks")
         for i, box in enumerate(found.boxes.astype(np.float64).tolist()):
             shape = (

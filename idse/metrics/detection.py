@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from idse.errors import IdseError
+
 PSEUDO_GROUND_TRUTH_SCORE = 0.3
 
 Rle = dict[str, Any]
@@ -98,6 +100,21 @@ def _pick(
     return None if masks is None else tuple(masks[i] for i in np.arange(len(masks))[index])
 
 
+def mask_functions() -> Any:
+    """COCO's functions of run lengths (`encode`, `decode`, `area`, `iou`), as faster-coco-eval has them.
+
+    Raises:
+        IdseError: It is not installed.
+    """
+    try:
+        from faster_coco_eval.core import mask
+    except ImportError:
+        raise IdseError(
+            "faster-coco-eval is not installed: masks need pip install 'idse[evaluate]'"
+        ) from None
+    return mask
+
+
 def align(detections: Detections, from_classes: Sequence[str], to_classes: Sequence[str]) -> Detections:
     """The detections with labels of another list of class names.
 
@@ -123,7 +140,5 @@ def pseudo_truth(detections: Detections, above: float = PSEUDO_GROUND_TRUTH_SCOR
     boxes = kept.boxes.astype(np.float64)
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     if kept.masks:
-        from faster_coco_eval.core import mask
-
-        areas = np.asarray(mask.area(list(kept.masks)), dtype=np.float64)
+        areas = np.asarray(mask_functions().area(list(kept.masks)), dtype=np.float64)
     return Truth(boxes, kept.labels, np.zeros(len(kept), dtype=bool), areas, kept.masks)

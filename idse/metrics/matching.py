@@ -19,7 +19,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from idse.metrics.detection import Detections, Rle, Truth
+from idse.metrics.detection import Detections, Rle, Truth, mask_functions
 
 IouType = Literal["boxes", "masks"]
 
@@ -155,11 +155,11 @@ def _overlaps(
         return iou(detections.boxes[found], truth.boxes[wanted], crowd)
     if detections.masks is None or truth.masks is None:
         raise ValueError(f"the {'detections' if detections.masks is None else 'truth'} have no masks")
-    from faster_coco_eval.core import mask
-
     masks_a: list[Rle] = [detections.masks[i] for i in found]
     masks_b: list[Rle] = [truth.masks[i] for i in wanted]
-    return np.asarray(mask.iou(masks_a, masks_b, crowd.astype(np.uint8).tolist()), dtype=np.float64)
+    return np.asarray(
+        mask_functions().iou(masks_a, masks_b, crowd.astype(np.uint8).tolist()), dtype=np.float64
+    )
 
 
 @numba.njit(cache=True)
