@@ -18,8 +18,16 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def finished(call: Callable[[T], R], tasks: Iterable[T], jobs: int) -> Generator[tuple[T, R], None, None]:
+def finished(
+    call: Callable[[T], R], tasks: Iterable[T], jobs: int, start: str | None = None
+) -> Generator[tuple[T, R], None, None]:
     """Tasks and their results as they get done, on `jobs` processes; in this process with one job.
+
+    Args:
+        call: Does a task.
+        tasks: Taken as they can be used, two a process ahead.
+        jobs: Processes.
+        start: How they start: "spawn" where this process has threads (PyTorch's, say); None: the platform's way.
 
     Leaving the loop, by whatever exception, ends the workers and the programs that they run.
     """
@@ -28,7 +36,8 @@ def finished(call: Callable[[T], R], tasks: Iterable[T], jobs: int) -> Generator
             yield task, call(task)
         return
     before = set(multiprocessing.active_children())
-    with ProcessPoolExecutor(jobs, initializer=_end_with_parent) as pool:
+    context = multiprocessing.get_context(start)
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent) as pool:
         todo = iter(tasks)
         running: dict[Future[R], T] = {}
         try:

@@ -13,16 +13,16 @@ from idse.experiments.sweeps.worker import Job, Outcome, run_job
 if TYPE_CHECKING:
     from distributed import Client
 
-_CONNECT_SECONDS = "20s"
 _AHEAD = 2
 """Jobs handed out per thread of the cluster: the next is there when one ends."""
 
 
-def connect(address: str) -> Client:
+def connect(address: str, seconds: float = 20) -> Client:
     """A client of the scheduler.
 
     Args:
         address: "tcp://host:8786", or a scheduler file (`--scheduler-file` of Dask's own commands).
+        seconds: To wait for an answer.
 
     Raises:
         IdseError: Dask is not installed, or nobody answers.
@@ -33,8 +33,8 @@ def connect(address: str) -> Client:
         raise IdseError("--scheduler needs Dask: pip install 'idse[cluster]'") from None
     try:
         if address.endswith(".json"):
-            return Client(scheduler_file=address, timeout=_CONNECT_SECONDS, set_as_default=False)
-        return Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+            return Client(scheduler_file=address, timeout=seconds, set_as_default=False)
+        return Client(address, timeout=seconds, set_as_default=False)
     except (OSError, ValueError) as error:
         raise IdseError(f"no Dask scheduler answers at {address} ({str(error).splitlines()[0]})") from None
 
@@ -50,7 +50,7 @@ def cluster_executor(plan: Plan, client: Client) -> Executor:
 
         todo = iter(tasks)
         running: dict[Any, Job] = {}
-        ready: Any = as_completed()
+        ready: Any = as_completed(loop=client.loop)
         try:
             while True:
                 while len(running) < _AHEAD * max(1, sum(client.nthreads().values())):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
-from pathlib import Path
 from typing import Any
 
 from idse.engines import Engine
@@ -26,12 +24,6 @@ def engine_identity(engine: Engine) -> dict[str, Any]:
     """Name, version and what else decides an engine's bytes: the hash of its build."""
     identity: dict[str, Any] = {"engine": engine.name, "version": engine.version}
     return identity | getattr(engine, "identity", {})
-
-
-def native_build() -> str:
-    """Hash of the compiled encoder: results of an older build are not this one's. Empty without one."""
-    file = getattr(sys.modules.get("idse._native"), "__file__", None)
-    return "" if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
 
 
 def result_key(

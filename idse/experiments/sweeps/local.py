@@ -44,7 +44,7 @@ def local_executor(plan: Plan, jobs: int) -> Executor:
         again: list[Job] = []
         while True:
             try:
-                for job, outcome in finished(call, handed_out(again), jobs):
+                for job, outcome in finished(call, handed_out(again), jobs, "spawn"):
                     del under_way[job.key]
                     yield job, outcome
                 return

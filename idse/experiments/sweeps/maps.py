@@ -64,6 +64,14 @@ class Maps:
             weights = dataclasses.replace(weights, planes=np.ascontiguousarray(weights.planes[:, :1]))
         return weights
 
+    def load(self, importance: Importance) -> None:
+        """Load the networks, which is no part of making a map."""
+        if importance.method == "jacobian":
+            for name in importance.detectors:
+                self._extractor(name, importance.weights, importance.device)
+        elif importance.method == "roi":
+            self._detector(importance.detector, importance.weights, importance.device)
+
     def is_kept(self, digest: str, importance: Importance) -> bool:
         """Whether `make` would only look it up."""
         return (digest, importance) in self._maps

@@ -36,6 +36,8 @@ from idse.detectors import DetectorSettings
 from idse.errors import IdseError
 from idse.experiments.datasets import DatasetSettings
 from idse.experiments.sweeps.codec import Codec, read_codecs
+from idse.media.io import parse_frames
+from idse.media.raw import parse_size
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -161,6 +163,10 @@ def _dataset(entry: Mapping[str, Any], folder: Path) -> DatasetSettings:
     for name in ("images", "annotations"):
         if name in values:
             values[name] = folder / values[name]
+    if isinstance(values.get("size"), str):
+        values["size"] = parse_size(values["size"])
+    if isinstance(values.get("frames"), str):  # "2:" has no form as a list
+        values["frames"] = parse_frames(values["frames"])
     for name in ("only", "size", "frames"):
         if isinstance(values.get(name), list):
             values[name] = tuple(values[name])

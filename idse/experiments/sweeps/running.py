@@ -48,6 +48,7 @@ def run(
     owner = f"{platform.node()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     failures, in_a_row, done = list[str](), 0, 0
     todo: Sequence[Job] = prepared.jobs
+    _release_dead(store)
     with _alive(store.path, owner):
         try:
             while todo:
@@ -106,6 +107,19 @@ def _is_there(store: Store, job: Job) -> bool:
     if job.codec is not None and not store.known_results([job.key]):
         return False
     return all(store.known_observations(h, job.truth, [job.key]) for h in job.hashes)
+
+
+def _release_dead(store: Store) -> None:
+    """Give up the claims of sweeps that were killed on this machine; those of other machines run out by themselves."""
+    for owner in store.owners():
+        host, pid, _ = owner.rsplit(":", 2)
+        if host == platform.node():
+            try:
+                os.kill(int(pid), 0)
+            except ProcessLookupError:
+                store.release(owner)
+            except PermissionError:
+                continue
 
 
 @contextlib.contextmanager

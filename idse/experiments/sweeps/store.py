@@ -388,6 +388,10 @@ class Store:
             )
             return taken.rowcount == 1
 
+    def owners(self) -> list[str]:
+        """Who claims anything."""
+        return [str(row[0]) for row in self._database.execute("SELECT DISTINCT owner FROM claims")]
+
     def renew(self, owner: str) -> None:
         """Say that the owner is alive; twice in `_CLAIM_SECONDS` is enough."""
         with self.writing() as database:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 import platform
 import resource
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from idse.detectors import Detector, DetectorSettings, Observation, load_detector
 from idse.engines import Engine, get_engine
@@ -143,7 +147,11 @@ class Worker:
             decoded = _decode(job.stream, engine, self._coded(job.item, job.scale))
         decoded = [scaled(f, s.width, s.height) for f, s in zip(decoded, source, strict=True)]
         depth = source[0].bit_depth
-        rgb = [decoded_rgb(f, depth, as_float=True) for f in decoded] if job.observers else []
+        rgb = (
+            [self._seen(job.item, decoded_rgb(f, depth, as_float=True)) for f in decoded]
+            if job.observers
+            else []
+        )
         return Outcome(
             None if coded is None else coded.figures | _fidelity(source, decoded),
             None if coded is None else coded.provenance,
@@ -157,6 +165,7 @@ class Worker:
         frames = self._coded(job.item, job.scale)
         where = f"{job.digest}-{job.scale}"
         kept = self.maps.is_kept(where, codec.importance)
+        self.maps.load(codec.importance)
         began = _cpu()
         weights = self.maps.make(where, frames, codec.importance)
         map_cpu = None if kept else _cpu() - began
@@ -228,7 +237,16 @@ class Worker:
         return [scaled(f, *coded_size(f.width, f.height, scale)) for f in frames]
 
     def _observe_source(self, item: int, detector: int) -> list[Observation]:
-        return self.detector(detector).observe([f.to_rgb(as_float=True) for f in self._frames(item)])
+        frames = self._frames(item)
+        return self.detector(detector).observe([self._seen(item, f.to_rgb(as_float=True)) for f in frames])
+
+    def _seen(self, item: int, rgb: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What detectors see: without the row or column that was repeated to make an annotated picture's sides even."""
+        truth = self.dataset.items[item].truth
+        if truth is None or not truth.masks:
+            return rgb
+        height, width = truth.masks[0]["size"]
+        return rgb[:height, :width]
 
     def _engine(self, codec: int) -> Engine:
         c = self.plan.codecs[codec]
@@ -275,22 +293,28 @@ _LOCK = threading.Lock()
 def _worker(text: str, folder: str, name: str) -> Worker:
     from pathlib import Path
 
-    import torch
-
-    torch.set_num_threads(1)  # sums differ with the number of threads, and with them the bytes
     return Worker(parse_plan(text, Path(folder), name))
 
 
 def run_job(text: str, folder: str, name: str, job: Job) -> Outcome | str:
-    """Do a job of a plan in this process; its failure in words.
-
-    One job at a time: an encode's CPU seconds are the process's.
-    """
+    """Do a job of a plan in this process; its failure in words."""
     with _LOCK:
+        _one_thread()
         try:
             return _worker(text, folder, name).run(job)
         except IdseError as error:
             return str(error)
+        except Exception as error:  # a fault of idse's own: the other jobs go on, and it says where it was
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(place.filename).name}:{place.lineno}"
+            return f"{type(error).__name__} at {where}: {error}: please report it"
+
+
+def _one_thread() -> None:
+    """PyTorch's sums differ with the number of threads, and with them maps and bytes."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # for when it is loaded
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 def _decode(data: bytes, engine: Engine, coded: Sequence[Frame]) -> list[Frame]:
