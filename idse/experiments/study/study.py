@@ -174,7 +174,7 @@ class Study:
             return Figure(value, None)
         rate_a, quality_a = self._resampled(anchor, measure)
         rate_t, quality_t = self._resampled(test, measure)
-        if self.scales(anchor) == self.scales(test) == 1:
+        if method == "pchip" and self.scales(anchor) == self.scales(test) == 1:
             found: Sequence[float | None] = bd_rates(rate_a, quality_a, rate_t, quality_t).tolist()
         else:
             found = [
