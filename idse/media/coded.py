@@ -85,11 +85,30 @@ def _decode(
             frames += [to_frame(picture, matrix, full_range, True) for picture in decoder.decode(unit)]
     except FFmpegError as error:
         raise IdseError(f"{name}: no {what} stream, or a damaged one ({error.strerror})") from None
-    cut = stream_format == "jpeg" and not data.rstrip(b"\0").endswith(
-        b"\xff\xd9"
-    )  # FFmpeg paints the rest grey
+    cut = not _ends_whole(data, stream_format)
     if not frames or cut:
         raise IdseError(
             f"{name}: no {what} stream, or a damaged one ({'cut short' if cut else 'no picture in it'})"
         )
     return frames
+
+
+def _ends_whole(data: bytes, stream_format: str) -> bool:
+    """Whether the last unit is all there, where decoders do not mind: a JPEG's rest is grey, AV1's is left out."""
+    if stream_format == "jpeg":
+        return data.rstrip(b"\0").endswith(b"\xff\xd9")
+    at = 0
+    while stream_format == "av1" and at < len(data):
+        has_extension, has_size = data[at] >> 2 & 1, data[at] >> 1 & 1
+        if not has_size:
+            return True  # it takes the rest of the stream
+        at += 1 + has_extension
+        length = shift = 0
+        while True:  # leb128
+            byte = data[at] if at < len(data) else 0
+            length |= (byte & 127) << shift
+            at, shift = at + 1, shift + 7
+            if byte < 128 or shift > 56:
+                break
+        at += length
+    return stream_format != "av1" or at == len(data)

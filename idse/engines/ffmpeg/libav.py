@@ -51,7 +51,8 @@ def open_quietly(codec: str, width: int, height: int, pix_fmt: str, options: dic
         except (FFmpegError, ValueError) as error:
             failure = error
         finally:
-            av.logging.set_level(level)
+            # Not back to None: a thread that logs meanwhile would stumble over it inside PyAV.
+            av.logging.set_level(av.logging.PANIC if level is None else level)
             av.logging.set_skip_repeated(skip)
     words = [text.strip().rstrip(".") for _, _, text in heard]
     for text in words:

@@ -20,8 +20,9 @@ class SvtAv1Engine(VideoEngine):
     """SVT-AV1: 4:2:0 from 4x4 on, in 10 bit (or 8), QP 0..63 at a constant quantiser, tuned for PSNR.
 
     Every frame is a still picture of its own (`avif=1`): a temporal unit with the short headers that AV1 has for
-    those. The library takes no 4:0:0: grey is coded with neutral chroma, of which `recon` shows luma alone. See
-    `VideoEngine` for its arguments; chroma has quantiser offsets of another scale among the parameters.
+    those (from SVT-AV1 4 on; before, a few bytes more). The library takes no 4:0:0: grey is coded with neutral
+    chroma, of which `recon` shows luma alone. See `VideoEngine` for its arguments; chroma has quantiser offsets of
+    another scale among the parameters.
     """
 
     name = "svtav1"
@@ -46,8 +47,14 @@ class SvtAv1Engine(VideoEngine):
 
     def _options(self, settings: EncodeSettings) -> tuple[dict[str, str], dict[str, str]]:
         return {"preset": self.preset}, {
-            "rc": "0", "qp": str(settings.qp), "aq-mode": "0", "tune": "1", "avif": "1", "lp": "1",
-        }  # fmt: skip
+            "rc": "0", "qp": str(settings.qp), "aq-mode": "0", "tune": "1", "lp": "1",
+        } | ({"avif": "1"} if self._codes_stills else {})  # fmt: skip
+
+    @property
+    def _codes_stills(self) -> bool:
+        """SVT-AV1 3 takes one picture a process in that mode, whichever encoder it goes to."""
+        major = self.version.split(".")[0]
+        return major.isdigit() and int(major) >= 4
 
     def _pix_fmt(self, frame: Frame) -> str:
         return "yuv420p10le" if self.bit_depth == 10 else "yuv420p"

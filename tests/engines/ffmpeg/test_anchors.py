@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -104,6 +105,8 @@ def test_x264_codes_every_block_at_the_qp(small_frame, depth, offset):
         p for unit in [*decoder.parse(stream.data), *decoder.parse(None), None] for p in decoder.decode(unit)
     ]
     parameters = picture.side_data[Type.VIDEO_ENC_PARAMS]
+    if not hasattr(parameters, "qp_map"):
+        pytest.skip(f"PyAV {av.__version__} does not show a picture's QPs")
     # FFmpeg counts as x264 does.
     assert set(parameters.qp_map().ravel().tolist()) == {33 + offset}
 
@@ -251,15 +254,17 @@ def test_a_missing_encoder(monkeypatch):
     from idse.engines.ffmpeg.svtav1 import SvtAv1Engine
     from idse.engines.ffmpeg.x265 import _version
 
-    monkeypatch.setattr("idse.engines.ffmpeg.opening.av.CodecContext.create", _absent, raising=True)
+    monkeypatch.setattr("idse.engines.ffmpeg.opening.av", SimpleNamespace(CodecContext=_Codecless))
     _version.cache_clear()
     with pytest.raises(IdseError, match="has no encoder libx265"):
         get_engine("x265")
     assert engine_class("svtav1") is SvtAv1Engine  # to ask for a class looks for nothing
 
 
-def _absent(*_):
-    raise ValueError("no such codec")
+class _Codecless:
+    @staticmethod
+    def create(name: str, mode: str):
+        return av.CodecContext.create("no-such-" + name, mode)
 
 
 @pytest.mark.parametrize("stream_format", [f for f in SUFFIXES if f != "vvc"])
@@ -269,8 +274,11 @@ def test_no_stream(stream_format):
             decode_coded(data, stream_format)
 
 
-def test_a_jpeg_cut_short(small_frame):
-    data = make("jpeg").encode([small_frame], None, AT).data
-    for missing in (1, 20, 40):
+@pytest.mark.parametrize("name", ["jpeg", "svtav1"])
+def test_a_stream_cut_short(small_frame, name):
+    """In its last picture, so that there is one to decode: FFmpeg alone would not complain."""
+    engine = make(name)
+    data = engine.encode([small_frame] * 2, None, AT).data
+    for missing in (1, 20, 200):
         with pytest.raises(IdseError, match="damaged one"):
-            decode_coded(data[:-missing], "jpeg")
+            decode_coded(data[:-missing], engine.stream_format)
