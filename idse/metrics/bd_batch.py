@@ -6,6 +6,8 @@ Piecewise cubic Hermite interpolation of log rate over quality, with the slopes 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -42,6 +44,26 @@ def bd_rates(
         found = 100 * np.expm1(mean)
         good = a.good & t.good & (high > low) & ((high - low) >= min_overlap * joint)
     return np.asarray(np.where(good, found, np.nan))
+
+
+def bd_rates_of_curves(
+    anchors: Sequence[tuple[Array, Array]], tests: Sequence[tuple[Array, Array]], min_overlap: float = 0.05
+) -> Array:
+    """The same for curves of any number of points each, such as Pareto fronts.
+
+    Args:
+        anchors: `[n]` rates and qualities.
+        tests: As many.
+        min_overlap: Least share of the joint quality range that both curves must cover.
+    """
+    groups: dict[tuple[int, int], list[int]] = {}
+    for i, (anchor, test) in enumerate(zip(anchors, tests, strict=True)):
+        groups.setdefault((len(anchor[0]), len(test[0])), []).append(i)
+    found = np.full(len(anchors), np.nan)
+    for rows in groups.values():
+        columns = [np.stack([curves[i][k] for i in rows]) for curves in (anchors, tests) for k in (0, 1)]
+        found[rows] = bd_rates(*columns, min_overlap=min_overlap)
+    return found
 
 
 class _Curves:

@@ -24,7 +24,7 @@ from idse.experiments.study.grid import Array, Observed, read_grids
 from idse.experiments.study.measures import FIDELITY, PLANES, Measure, detector_measures
 from idse.experiments.sweeps.store import Store
 from idse.metrics.average_precision import PrecisionCurves
-from idse.metrics.bd_batch import bd_rates
+from idse.metrics.bd_batch import bd_rates_of_curves
 from idse.metrics.bd_rate import BdRate, bd_rate
 from idse.metrics.bootstrap import half_interval, resamples
 from idse.metrics.matched_cost import MatchedCost, matched_cost
@@ -124,7 +124,8 @@ class Study:
         self._pooled = functools.cache(self._pool)
         self._values = functools.cache(self._values_of)
         self._resampled = functools.cache(self._resample)
-        self.figure = functools.cache(self._figure)
+        self._class_precision = functools.cache(self._precision_of_classes)
+        self._figures = functools.cache(self._figure)
 
     @classmethod
     def load(cls, path: Path, name: str | None = None, draws: int = 200, seed: int = 0) -> Study:
@@ -167,20 +168,18 @@ class Study:
         """The quality of the uncompressed items, of measures against annotations."""
         return self.gallery.uncompressed(measure, self._truths)
 
-    def _figure(self, anchor: str, test: str, measure: str, method: Method = "pchip") -> Figure:
+    def figure(self, anchor: str, test: str, measure: str, method: Method = "pchip") -> Figure:
         """BD-rate of `test` against `anchor` with its bootstrap interval; measures of single classes have none."""
+        return self._figures(anchor, test, measure, method)
+
+    def _figure(self, anchor: str, test: str, measure: str, method: Method) -> Figure:
         value = self._bd(*self._curve(anchor, measure), *self._curve(test, measure), method)
         if value.percent is None or len(self._draws) == 0 or measure.startswith("class_"):
             return Figure(value, None)
-        rate_a, quality_a = self._resampled(anchor, measure)
-        rate_t, quality_t = self._resampled(test, measure)
-        if method == "pchip" and self.scales(anchor) == self.scales(test) == 1:
-            found: Sequence[float | None] = bd_rates(rate_a, quality_a, rate_t, quality_t).tolist()
-        else:
-            found = [
-                self._bd(*self._front(anchor, ra, qa), *self._front(test, rt, qt), method).percent
-                for ra, qa, rt, qt in zip(rate_a, quality_a, rate_t, quality_t, strict=True)
-            ]
+        curves_a, curves_t = self._resampled(anchor, measure), self._resampled(test, measure)
+        if method == "pchip":
+            return Figure(value, half_interval(bd_rates_of_curves(curves_a, curves_t).tolist()))
+        found = [self._bd(*a, *t, method).percent for a, t in zip(curves_a, curves_t, strict=True)]
         return Figure(value, half_interval(found))
 
     @staticmethod
@@ -191,27 +190,24 @@ class Study:
         points = self.curve(codec, measure)
         return np.array([p.bpp for p in points]), np.array([p.quality for p in points])
 
-    def _front(self, codec: str, rate: Array, quality: Array) -> tuple[Array, Array]:
+    def _fronts(self, codec: str, rates: Array, qualities: Array) -> list[tuple[Array, Array]]:
+        """Row by row the points that make the curve."""
         if self.scales(codec) == 1:
-            return rate, quality
-        front = list(pareto_front(rate.tolist(), quality.tolist()))
-        return rate[front], quality[front]
+            return list(zip(rates, qualities, strict=True))
+        fronts = [pareto_front(r, q) for r, q in zip(rates.tolist(), qualities.tolist(), strict=True)]
+        return [(r[f], q[f]) for r, q, f in zip(rates, qualities, fronts, strict=True)]
 
     def per_picture(self, anchor: str, test: str, measure: str) -> tuple[float, int]:
         """Mean of the items' own BD-rates, and how many have one (NaN over none); not of average precision."""
         a, t = self._per_item(anchor, measure), self._per_item(test, measure)
         if a is None or t is None:
             return float("nan"), 0
-        found = [
-            self._bd(
-                *self._front(anchor, self._grids[anchor].bytes[:, i], a[:, i]),
-                *self._front(test, self._grids[test].bytes[:, i], t[:, i]),
-                "pchip",
-            ).percent
-            for i in range(len(self.items))
-        ]
-        known = [f for f in found if f is not None]
-        return (float(np.mean(known)) if known else float("nan")), len(known)
+        found = bd_rates_of_curves(
+            self._fronts(anchor, self._grids[anchor].bytes.T, a.T),
+            self._fronts(test, self._grids[test].bytes.T, t.T),
+        )
+        known = found[np.isfinite(found)]
+        return (float(known.mean()) if len(known) else float("nan")), len(known)
 
     def matched_cost(self, anchor: str, tests: Sequence[str], gain: str, cost: str, at: float) -> MatchedCost:
         """The BD-rate on measure `gain` that codecs along a path (of tau) have where that on `cost` is `at` per cent.
@@ -294,6 +290,10 @@ class Study:
         values = self._per_item(codec, measure)
         if values is not None:
             return np.asarray(values.mean(axis=1))
+        if measure.startswith("class_"):
+            kind, detector, name = measure.split(":", 2)
+            at = self.dataset["classes"].index(name)
+            return self._class_precision(codec, detector, kind.removeprefix("class_"))[:, at]
         return np.array([self._precision(curves, measure, None) for curves in self._curves(codec, measure)])
 
     def _curves(self, codec: str, measure: str) -> list[PrecisionCurves]:
@@ -308,22 +308,27 @@ class Study:
             for row in self._grids[codec].keys
         ]
 
+    def _precision_of_classes(self, codec: str, detector: str, kind: str) -> Array:
+        """`[points, classes]`, all at once: one by one they cost as much each."""
+        return np.array([curves.per_class() for curves in self._pooled(codec, detector, kind)])
+
     def _precision(self, curves: PrecisionCurves, measure: str, counts: Counts | None) -> float:
-        kind, *rest = measure.split(":")
-        match kind.split("_")[0]:
+        match measure.split("_")[0]:
             case "pseudo":
                 return curves.pooled(counts)
             case "map":
                 return curves.mean(counts)
             case "ap50":
                 return curves.mean(counts, 0.5)
-            case "wap":
+            case _:  # "wap"
                 return curves.weighted(counts)
-            case _:
-                return float(curves.per_class(counts)[list(self.dataset["classes"]).index(rest[1])])
 
-    def _resample(self, codec: str, measure: str) -> tuple[Array, Array]:
-        """`[draws, points]` rate and quality of the resampled data sets."""
+    def _resample(self, codec: str, measure: str) -> list[tuple[Array, Array]]:
+        """The curves of the resampled data sets."""
+        return self._fronts(codec, *self._resampled_points(codec, measure))
+
+    def _resampled_points(self, codec: str, measure: str) -> tuple[Array, Array]:
+        """`[draws, points]` rate and quality."""
         grid, draws = self._grids[codec], self._draws
         rate = 8 * (draws @ grid.bytes.T) / (draws @ grid.samples)[:, None]
         values = self._per_item(codec, measure)
