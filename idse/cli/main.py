@@ -16,6 +16,7 @@ from idse.cli.doctor import doctor
 from idse.cli.encode import encode
 from idse.cli.info import info
 from idse.cli.map import map_
+from idse.cli.report import report
 from idse.cli.sweep import sweep
 from idse.cli.vtm import vtm
 from idse.errors import IdseError
@@ -37,6 +38,7 @@ app.command("map")(map_)
 app.command()(info)
 app.command()(doctor)
 app.command()(sweep)
+app.command()(report)
 app.add_typer(vtm, name="vtm")
 
 

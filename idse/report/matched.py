@@ -106,7 +106,7 @@ def _table(
                 cells.append(
                     Cell("n/a", note=found.reason) if found.gain is None else Cell(text.percent(found.gain), found.gain)
                 )
-            rows.append((f"{family.name}, BD-Y {at:+g} %", tuple(cells)))
+            rows.append((f"{family.name} at BD-Y {at:+g} %", tuple(cells)))
     return Table(
         "matched-cost",
         f"BD-rate against {anchor} read along tau where luma PSNR costs as much, in per cent",

@@ -25,6 +25,7 @@ from idse.report.verdict import verdict
 
 if TYPE_CHECKING:
     from idse.experiments.study import Study
+    from idse.metrics.bd_rate import Method
 
 MAX_BYTES = 15 << 20
 """A page above this is no page any more."""
@@ -50,7 +51,7 @@ class PageOptions:
     """
 
     anchor: str
-    method: str = "pchip"
+    method: Method = "pchip"
     title: str = ""
     gallery: int = 6
     draws: int = 200

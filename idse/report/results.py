@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from idse.metrics.bd_rate import BdRate, bd_rate
+from idse.metrics.bd_rate import BdRate, Method, bd_rate
 
 if TYPE_CHECKING:
     from idse.experiments.study import Study
@@ -94,11 +94,12 @@ def from_study(study: Study) -> Results:
     return Results(study.name, {m.key: m.title for m in study.measures}, tuple(codecs), study.provenance)
 
 
-def bd_rate_between(anchor: CodecResults, test: CodecResults, measure: str, method: str = "pchip") -> BdRate:
+def bd_rate_between(anchor: CodecResults, test: CodecResults, measure: str, method: Method = "pchip") -> BdRate:
     """BD-rate of one codec's curve against another's, from the points alone."""
     sides: list[list[float]] = []
     for codec in (anchor, test):
         front = codec.front(measure)
         sides.append([codec.positions[i].bpp for i in front])
         sides.append([codec.qualities[measure][i] for i in front])
-    return bd_rate(*sides, method=method)
+    rate_a, quality_a, rate_t, quality_t = sides
+    return bd_rate(rate_a, quality_a, rate_t, quality_t, method=method)

@@ -11,6 +11,7 @@ from idse.report import text
 
 if TYPE_CHECKING:
     from idse.experiments.study import Figure, Measure, Study
+    from idse.metrics.bd_rate import Method
 
 LOW_OVERLAP = 0.5
 """Curves that share less of their quality range than this get a remark beside their BD-rate."""
@@ -98,12 +99,11 @@ def bd_cell(figure: Figure) -> Cell:
     return Cell(text.percent(value, half), value, half, tone, note)
 
 
-def bd_tables(study: Study, anchor: str, method: str = "pchip") -> list[Table]:
+def bd_tables(study: Study, anchor: str, method: Method = "pchip") -> list[Table]:
     """BD-rates against an anchor: fidelity and time, then what detectors see."""
     tests = [c.name for c in study.codecs if c.name != anchor]
     fidelity = [m for m in study.measures if m.group == "fidelity"]
     machine = [m for m in study.measures if m.group in ("features", "detections")]
-    machine.sort(key=lambda m: study.detectors.index(text.split_key(m.key)[1]))
     tables = [
         Table(
             "fidelity",
@@ -116,15 +116,16 @@ def bd_tables(study: Study, anchor: str, method: str = "pchip") -> list[Table]:
             ),
         )
     ]  # fmt: skip
-    if machine:
+    for detector in study.detectors:
+        measures = [m for m in machine if m.detector == detector]
         tables.append(
             Table(
-                "machine",
-                f"BD-rate against {anchor} at equal worth to detectors, in per cent",
+                f"detector-{text.slug(detector)}",
+                f"BD-rate against {anchor} at equal worth to {detector}, in per cent",
                 "codec",
-                tuple(_column(m, text.split_key(m.key)[1]) for m in machine),
+                tuple(_column(m, "") for m in measures),
                 tuple(
-                    (test, tuple(bd_cell(study.figure(anchor, test, m.key, method)) for m in machine))
+                    (test, tuple(bd_cell(study.figure(anchor, test, m.key, method)) for m in measures))
                     for test in tests
                 ),
             )
@@ -133,9 +134,9 @@ def bd_tables(study: Study, anchor: str, method: str = "pchip") -> list[Table]:
 
 
 _TIME_COLUMNS = (
-    Column("EncT", "CPU time", "%"),
-    Column("DecT", "CPU time", "%"),
-    Column("map", "CPU time", "s/MP"),
+    Column("EncT %", "CPU time"),
+    Column("DecT %", "CPU time"),
+    Column("map s/MP", "CPU time"),
 )
 
 
@@ -182,7 +183,7 @@ def per_picture_table(study: Study, anchor: str) -> Table:
     )
 
 
-def class_tables(study: Study, anchor: str, method: str = "pchip") -> list[Table]:
+def class_tables(study: Study, anchor: str, method: Method = "pchip") -> list[Table]:
     """BD-rates per class, a table for each detector and for boxes and masks; classes that nobody has one of are left out."""
     tests = [c.name for c in study.codecs if c.name != anchor]
     by_kind: dict[tuple[str, str], list[tuple[str, Measure]]] = {}

@@ -10,6 +10,7 @@ from idse.report.tables import Cell, bd_cell
 
 if TYPE_CHECKING:
     from idse.experiments.study import Measure, Study
+    from idse.metrics.bd_rate import Method
 
 _FIRST = ("map_box", "map_mask", "wap_box", "wap_mask", "pseudo_ap", "features", "ms_ssim", "psnr_y")
 """What the verdict speaks of, the first that can be told: what detectors find, then what they see, then people."""
@@ -24,7 +25,7 @@ class Verdict:
     best: str = ""
 
 
-def verdict(study: Study, anchor: str, method: str = "pchip") -> Verdict:
+def verdict(study: Study, anchor: str, method: Method = "pchip") -> Verdict:
     """What the figures say against an anchor."""
     tests = [c.name for c in study.codecs if c.name != anchor]
     if not tests:

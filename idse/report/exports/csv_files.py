@@ -6,10 +6,15 @@ import csv
 import io
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from idse.errors import IdseError
 from idse.report.results import CodecResults, Position, Results
 from idse.report.tables import Table
+
+if TYPE_CHECKING:
+    from idse.experiments.study import Study
+    from idse.metrics.bd_rate import Method
 
 _FIXED = ("codec", "engine", "version", "settings_hash", "qp", "scale", "bpp")
 
@@ -85,4 +90,22 @@ def table_csv(table: Table) -> str:
             if cell.note
         ]
         writer.writerow([*row, "; ".join(remarks)])
+    return file.getvalue()
+
+
+def figures_csv(study: Study, anchor: str, method: Method = "pchip") -> str:
+    """BD-rates against an anchor in full, a row a codec and measure, with what there is none for."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["anchor", "codec", "measure", "bd_rate_percent", "half_interval", "overlap", "reason"])
+    for codec in study.codecs:
+        for measure in study.measures if codec.name != anchor else []:
+            found = study.figure(anchor, codec.name, measure.key, method)
+            value = found.value
+            writer.writerow(
+                [
+                    anchor, codec.name, measure.key, "" if value.percent is None else f"{value.percent:.6g}",
+                    "" if found.half is None else f"{found.half:.4g}", f"{value.overlap:.4g}", value.reason,
+                ]
+            )  # fmt: skip
     return file.getvalue()

@@ -7,17 +7,24 @@ function layout(x, y, more = {}) {
   return {
     font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: colourOf("--ink") },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: "closest",
-    margin: { l: narrow.matches ? 46 : 62, r: 14, t: 14, b: 52 },
+    margin: { l: narrow.matches ? 56 : 72, r: 14, t: 14, b: 52 },
     hoverlabel: { bgcolor: colourOf("--raised"), bordercolor: colourOf("--rule"), font: { color: colourOf("--ink") }, align: "left" },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: colourOf("--faint"), activecolor: colourOf("--accent") },
     xaxis: { ...axis, ...x }, yaxis: { ...axis, ...y }, ...more,
   };
 }
 
-const rateAxis = () => byId("log").checked
-  ? { title: { text: "bits per sample" }, type: "log", dtick: narrow.matches ? 1 : "D2", minexponent: 1, exponentformat: "none" }
-  : { title: { text: "bits per sample" }, rangemode: "tozero" };
-const qualityAxis = (measure) => ({ title: { text: plain(measure.title) + (measure.unit === "dB" ? " (dB)" : ""), standoff: 8 } });
+const axisTitle = (text) => ({ text, standoff: 10, font: { size: 13 } });
+
+// Ticks at 1, 2, 5 of every decade, each in full.
+function rateAxis() {
+  const title = axisTitle("bits per sample");
+  if (!byId("log").checked) return { title, rangemode: "tozero" };
+  const tickvals = [];
+  for (let decade = -4; decade <= 2; decade++) for (const digit of [1, 2, 5]) tickvals.push(Number(`${digit}e${decade}`));
+  return { title, type: "log", tickvals, ticktext: tickvals.map(String) };
+}
+const qualityAxis = (measure) => ({ title: axisTitle(plain(measure.title) + (measure.unit === "dB" ? " (dB)" : "")) });
 
 function hover(codec, index, quality, unit) {
   const shown = quality === null ? "n/a" : unit === "dB" ? `${quality.toFixed(2)} dB` : quality.toFixed(4);
@@ -106,8 +113,8 @@ function drawMatched() {
   const zero = { zeroline: true, zerolinecolor: colourOf("--rule") };
   const legend = families.length > 1 ? { showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 } } : {};
   Plotly.react("matched-plot", traces, layout(
-    { title: { text: "cost: BD-rate in luma PSNR (%)" }, ...zero },
-    { title: { text: narrow.matches ? "gain (%)" : `gain: ${plain(measureOf(gain).title)} (%)`, standoff: 8 }, ...zero }, legend), config);
+    { title: axisTitle("cost: BD-rate in luma PSNR (%)"), ...zero },
+    { title: axisTitle(narrow.matches ? "gain (%)" : `gain: ${plain(measureOf(gain).title)} (%)`), ...zero }, legend), config);
 }
 
 function makeLegend() {

@@ -34,8 +34,9 @@ function startGallery() {
   function layer(where) {
     const side = picture.sides[byId(where).value];
     const words = `${picture.name}, ${label(side)}, ${found(side).length} detections`;
-    const element = make("div", { class: `layer ${where}` }, make("img", { src: side.image, alt: words }));
-    if (byId("show-map").checked && side.map) element.append(make("img", { class: "map", src: side.map, alt: `importance map of ${label(side)}` }));
+    const mapped = byId("show-map").checked && side.map;
+    const element = make("div", { class: `layer ${where}${mapped ? " mapped" : ""}` }, make("img", { src: side.image, alt: words }));
+    if (mapped) element.append(make("img", { class: "map", src: side.map, alt: `importance map of ${label(side)}` }));
     element.append(boxes(side), make("span", { class: "tag" }, label(side)));
     return element;
   }

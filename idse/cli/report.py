@@ -1,0 +1,56 @@
+"""`idse report`: tables, plots and pictures of a sweep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, cast
+
+import typer
+
+from idse.cli.output import Bar
+from idse.errors import IdseError
+
+
+def report(
+    store: Annotated[Path, typer.Argument(metavar="STORE", help="Results of idse sweep.")],
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "-o", "--output", help=".html, .csv, .md, .tex, or a folder for CompressAI's JSON; repeat. Else the store's name with .html."
+        ),
+    ] = None,
+    sweep: Annotated[str | None, typer.Option("--sweep", help="Name of the sweep; else the last one.")] = None,
+    anchor: Annotated[
+        str | None, typer.Option("--anchor", help="Codec that BD-rates are against; else the first.")
+    ] = None,
+    method: Annotated[str, typer.Option("--method", help="Interpolation: pchip or akima.")] = "pchip",
+    gallery: Annotated[int, typer.Option("--gallery", help="Pictures to show; 0: none.")] = 6,
+    format_: Annotated[
+        str | None, typer.Option("--format", help="html, csv, md, latex, compressai, joined by commas.")
+    ] = None,
+    draws: Annotated[
+        int, typer.Option("--draws", help="Resamples for the intervals; 0: no intervals.")
+    ] = 200,
+    title: Annotated[str, typer.Option("--title", help="Headline; else the sweep's name.")] = "",
+) -> None:
+    """Write a page (HTML) or files of what a sweep measured."""
+    if method not in ("pchip", "akima"):
+        raise IdseError(f"--method {method}: must be pchip or akima")
+    if gallery < 0 or draws < 0:
+        raise IdseError("--gallery and --draws: must be 0 or more")
+    from idse.report.writing import check_targets, targets, write_report
+
+    wanted = targets(output or [], format_, Path(store.stem))
+    check_targets(wanted)
+    if any(path.resolve() == store.resolve() for _, path in wanted):
+        raise IdseError(f"{store}: would overwrite the results; choose another name")
+    from idse.experiments.study import Study
+    from idse.report.page import PageOptions
+
+    with Bar(f"report of {store.name}"):
+        study = Study.load(store, sweep, draws)
+        chosen = study.codec(anchor).name if anchor is not None else study.codecs[0].name
+        options = PageOptions(chosen, cast(Literal["pchip", "akima"], method), title, gallery, draws)
+        written = write_report(study, options, wanted)
+    for path in written:
+        print(f"{path.stat().st_size} bytes  {path}")
