@@ -28,6 +28,7 @@ _NO_PICTURES = ("tty",)  # FFmpeg paints any text as video
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 _LIMITED_RANGE = 1
 _BT709 = 1  # AVCOL_SPC_BT709
+_UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 
 
 def read_video(
@@ -127,7 +128,9 @@ def to_frame(picture: Any, matrix: Matrix | None, full_range: bool | None, defau
         matrix = "bt709" if picture.colorspace == _BT709 else "bt601"
     if full_range is None:
         said = picture.color_range
-        full_range = said == _FULL_RANGE or (said != _LIMITED_RANGE and default_full)
+        # FFmpeg gives "limited" for streams of VVC, HEVC and AV1 that say nothing of their colours at all.
+        unsaid = said not in (_FULL_RANGE, _LIMITED_RANGE) or picture.colorspace == _UNSPECIFIED
+        full_range = said == _FULL_RANGE or (unsaid and default_full)
         full_range |= picture.format.name.startswith("yuvj")
     dtype = np.dtype(np.uint8 if bit_depth == 8 else "<u2")
     planes = []

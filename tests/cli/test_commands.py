@@ -186,3 +186,27 @@ def test_version_doctor_and_info(folder, capfd):
     out = capfd.readouterr().out
     assert "452x300 (coded as 456x304)" in out
     assert "10 bit, 4:2:0" in out
+
+
+@pytest.mark.parametrize(
+    ("engine", "suffix", "qp"),
+    [
+        ("native", "266", 17),
+        ("x265", "hevc", 17),
+        ("x264", "h264", 17),
+        ("svtav1", "obu", 15),
+        ("jpeg", "jpg", 95),
+    ],
+)
+def test_colours_come_back_as_they_were(folder, engine, suffix, qp):
+    """Decoders that take unsaid ranges for limited ones must not stretch the picture: black stays 0, white 255."""
+    ramp = np.linspace(0, 255, 128).round().astype(np.uint8)
+    Image.fromarray(np.broadcast_to(ramp[None, :, None], (96, 128, 3)).copy()).save("ramp.png")
+    out = f"ramp.{suffix}"
+    assert (
+        main(["encode", "ramp.png", "--engine", engine, "--importance", "none", "--qp", str(qp), "-o", out])
+        == 0
+    )
+    assert main(["decode", out, "-o", "back.png"]) == 0
+    back = np.asarray(Image.open("back.png")).astype(int)
+    assert np.abs(back[:, :, 1] - ramp[None].astype(int)).mean() < 1.5

@@ -31,8 +31,9 @@ class InProcess:
 
     @functools.cached_property
     def sha256(self) -> str:
-        """Of the module's file."""
-        return hashlib.sha256(Path(self._vtm.__file__).read_bytes()).hexdigest()
+        """Of the module's file; empty where it has none."""
+        file = getattr(self._vtm, "__file__", None)
+        return "" if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
     @property
     def version(self) -> str:
