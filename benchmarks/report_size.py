@@ -2,7 +2,7 @@
 
     python benchmarks/report_size.py [--codecs 25] [--qps 5] [--pictures 80] [--photographs FOLDER]
 
-Writes a store of made-up results (codecs x QPs x pictures rows, two detectors, twelve classes) into a temporary folder, runs
+Writes a store of made-up results (codecs x QPs x pictures rows, two detectors, 80 classes) into a temporary folder, runs
 `idse report` on it as a user would, and prints rows, seconds (wall, and CPU of that process) and megabytes.
 """
 
@@ -19,6 +19,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from synthetic_store import Synthetic, make_store
+
+from idse.detectors import COCO_CLASSES
 
 SIZE = (640, 480)
 
@@ -68,7 +70,7 @@ def main() -> None:
         qps = np.linspace(22, 42, wanted.qps).round().astype(int).tolist()
         began = time.perf_counter()
         pictures = photographs(wanted.pictures, wanted.photographs)
-        store = make_store(folder, codecs(wanted.codecs), pictures, qps=qps, streams=6)
+        store = make_store(folder, codecs(wanted.codecs), pictures, qps=qps, streams=6, classes=COCO_CLASSES, wrong=25)
         print(f"store: {wanted.codecs * wanted.qps * wanted.pictures} rows, {store.stat().st_size / 2**20:.1f} MB, "
               f"made in {time.perf_counter() - began:.0f} s")  # fmt: skip
         page = folder / "report.html"

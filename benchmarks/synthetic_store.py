@@ -58,6 +58,8 @@ def make_store(
     detectors: Sequence[str] = ("eye", "lynx"),
     streams: int = 3,
     name: str = "made-up",
+    classes: Sequence[str] = CLASSES,
+    wrong: int = 4,
     seed: int = 0,
 ) -> Path:
     """Write `results.sqlite` with its data set into a folder.
@@ -70,6 +72,8 @@ def make_store(
         detectors: Names; the first reports masks too.
         streams: Of so many pictures the streams and maps are kept, evenly spread.
         name: Of the sweep.
+        classes: What there is to find.
+        wrong: So many detections of every picture are of nothing; most have a low score.
         seed: Of everything.
 
     Returns:
@@ -77,26 +81,26 @@ def make_store(
     """
     rng = np.random.default_rng(seed)
     names = [f"{i:06d}" for i in range(len(pictures))]
-    truths = _write_dataset(folder, names, pictures, rng)
+    truths = _write_dataset(folder, names, pictures, classes, rng)
     path = folder / "results.sqlite"
     kept = set(np.linspace(0, len(pictures) - 1, min(streams, len(pictures))).round().astype(int).tolist())
     complexity = np.exp(rng.normal(0, 0.4, len(pictures)))
     with Store(path) as store:
-        _put_sweep(store, folder, name, codecs, names, qps, detectors, pictures, seed)
+        _put_sweep(store, folder, name, codecs, names, qps, detectors, pictures, classes, seed)
         for i, picture in enumerate(pictures):
-            base = [_found(truths[i], np.random.default_rng([seed, i, d])) for d in range(len(detectors))]
-            store.put(source_key(f"digest-{i}"), None, None, None, None, _observed(base, base, truths[i], 0.0, i))
+            base = [_found(truths[i], len(classes), wrong, np.random.default_rng([seed, i, d])) for d in range(len(detectors))]
+            store.put(source_key(f"digest-{i}"), None, None, None, None, _observed(base, base, truths[i], len(classes), 0.0, i))
             for c, codec in enumerate(codecs):
                 for scale, qp in itertools.product(codec.scales, qps):
                     _put_cell(
-                        store, c, codec, i, picture, scale, qp, float(complexity[i]), base, truths[i], i in kept, seed
+                        store, c, codec, i, picture, scale, qp, float(complexity[i]), base, truths[i], len(classes), i in kept, seed
                     )
     return path
 
 
 def _put_cell(
     store: Store, c: int, codec: Synthetic, i: int, picture: np.ndarray, scale: int, qp: int, complexity: float,
-    base: list[Detections], truth: Truth, keep: bool, seed: int,
+    base: list[Detections], truth: Truth, classes: int, keep: bool, seed: int,
 ) -> None:  # fmt: skip
     height, width = picture.shape[:2]
     rng = np.random.default_rng([seed, 1, c, i, scale, qp])
@@ -127,16 +131,16 @@ def _put_cell(
         {"host": "nowhere"},
         stream,
         weights,
-        _observed(found, base, truth, seen, i),
+        _observed(found, base, truth, classes, seen, i),
     )
 
 
 def _observed(
-    found: list[Detections], base: list[Detections], truth: Truth, seen: float, item: int
+    found: list[Detections], base: list[Detections], truth: Truth, classes: int, seen: float, item: int
 ) -> list[StoredObservation]:
     observations = []
     for d, (f, b) in enumerate(zip(found, base, strict=True)):
-        boxes = match(f, truth, len(CLASSES), "boxes").pack()
+        boxes = match(f, truth, classes, "boxes").pack()
         observations.append(
             StoredObservation(
                 detector=f"hash-{d}",
@@ -144,7 +148,7 @@ def _observed(
                 feature_sse=1e6 * 10 ** (-(30 - 0.5 * seen) / 10),
                 feature_elements=10**6,
                 detections=pack_detections([f]),
-                pseudo=match(f, pseudo_truth(b), len(CLASSES), "boxes").pack(),
+                pseudo=match(f, pseudo_truth(b), classes, "boxes").pack(),
                 boxes=boxes,
                 masks=boxes if d == 0 else None,
             )
@@ -152,16 +156,15 @@ def _observed(
     return observations
 
 
-def _found(truth: Truth, rng: np.random.Generator) -> Detections:
+def _found(truth: Truth, classes: int, wrong: int, rng: np.random.Generator) -> Detections:
     """What a detector finds in the uncompressed picture: most of what is there, a little off, and some that is not."""
     n = len(truth)
     size = np.sqrt(truth.areas)[:, None]
     boxes = truth.boxes + rng.normal(0, 0.03, (n, 4)) * size
-    wrong = max(1, n // 2)
     low = rng.uniform(0, 100, (wrong, 2))
     boxes = np.concatenate([boxes, np.concatenate([low, low + rng.uniform(10, 90, (wrong, 2))], axis=1)])
     scores = np.concatenate([rng.beta(6, 2, n), rng.beta(1.5, 5, wrong)])
-    labels = np.concatenate([truth.labels, rng.integers(0, len(CLASSES), wrong)])
+    labels = np.concatenate([truth.labels, rng.integers(0, classes, wrong)])
     return Detections(boxes.astype(np.float32), scores.astype(np.float32), labels)
 
 
@@ -197,9 +200,13 @@ def _map(picture: np.ndarray) -> bytes:
 
 
 def _write_dataset(
-    folder: Path, names: Sequence[str], pictures: Sequence[np.ndarray], rng: np.random.Generator
+    folder: Path,
+    names: Sequence[str],
+    pictures: Sequence[np.ndarray],
+    classes: Sequence[str],
+    rng: np.random.Generator,
 ) -> list[Truth]:
-    """Pictures as PNG and COCO's annotations of made-up objects; each class is in the first picture's turn somewhere."""
+    """Pictures as PNG, and COCO's annotations of made-up objects."""
     (folder / "pictures").mkdir()
     truths, annotations = [], []
     for i, (name, picture) in enumerate(zip(names, pictures, strict=True)):
@@ -208,7 +215,7 @@ def _write_dataset(
         n = int(rng.integers(5, 10))
         size = np.stack([rng.uniform(0.12, 0.45, n) * width, rng.uniform(0.12, 0.45, n) * height], axis=1)
         low = rng.uniform(0, 1, (n, 2)) * (np.array([width, height]) - size)
-        labels = rng.integers(0, len(CLASSES), n)
+        labels = rng.integers(0, len(classes), n)
         truths.append(
             Truth(
                 np.concatenate([low, low + size], axis=1), labels.astype(np.int64), np.zeros(n, bool), size.prod(axis=1)
@@ -226,7 +233,7 @@ def _write_dataset(
             {"id": i, "file_name": f"{n}.png", "width": p.shape[1], "height": p.shape[0]}
             for i, (n, p) in enumerate(zip(names, pictures, strict=True))
         ],
-        "categories": [{"id": i + 1, "name": n} for i, n in enumerate(CLASSES)],
+        "categories": [{"id": i + 1, "name": n} for i, n in enumerate(classes)],
         "annotations": annotations,
     }
     (folder / "annotations.json").write_text(json.dumps(about))
@@ -235,7 +242,7 @@ def _write_dataset(
 
 def _put_sweep(
     store: Store, folder: Path, name: str, codecs: Sequence[Synthetic], names: Sequence[str], qps: Sequence[int],
-    detectors: Sequence[str], pictures: Sequence[np.ndarray], seed: int,
+    detectors: Sequence[str], pictures: Sequence[np.ndarray], classes: Sequence[str], seed: int,
 ) -> None:  # fmt: skip
     plan = f"""name = "{name}"
 seed = {seed}
@@ -268,7 +275,7 @@ engine = "jpeg"
         "seed": seed, "pseudo_score": 0.3, "measuring": "made up, not measured", "created": "2026-11-21 12:00:00 UTC",
         "folder": str(folder),
         "dataset": {
-            "name": "pictures", "kind": "coco", "classes": list(CLASSES), "has_masks": True,
+            "name": "pictures", "kind": "coco", "classes": list(classes), "has_masks": True,
             "identity": {"kind": "coco", "conversion": "RGB -> BT.601 full range 8-bit 4:2:0"}, "items": len(names),
         },
     }  # fmt: skip
@@ -279,7 +286,7 @@ engine = "jpeg"
         described,
         [(n, str(folder / "pictures" / f"{n}.png"), f"digest-{i}", f"truth-{i}") for i, n in enumerate(names)],
         [
-            (d, f"hash-{k}", {"kind": "made-up", "model": d, "classes": list(CLASSES), "has_masks": k == 0})
+            (d, f"hash-{k}", {"kind": "made-up", "model": d, "classes": list(classes), "has_masks": k == 0})
             for k, d in enumerate(detectors)
         ],
         [

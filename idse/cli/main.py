@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from idse import __version__
+from idse.cli.compare import compare
 from idse.cli.decode import decode
 from idse.cli.doctor import doctor
 from idse.cli.encode import encode
@@ -39,6 +40,7 @@ app.command()(info)
 app.command()(doctor)
 app.command()(sweep)
 app.command()(report)
+app.command()(compare)
 app.add_typer(vtm, name="vtm")
 
 

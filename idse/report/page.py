@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import importlib.resources
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from markupsafe import Markup
 
 from idse.errors import IdseError
 from idse.report import text
-from idse.report.colours import style
+from idse.report.colours import Style, style
 from idse.report.exports.csv_files import points_csv, table_csv
 from idse.report.figures import plot_data
 from idse.report.gallery import gallery
@@ -78,8 +79,7 @@ def make_page(study: Study, options: PageOptions) -> str:
     said = verdict(study, options.anchor, options.method)
     anchors = _anchor_tables(study, options)
     tables = [t for a in anchors for t in (*a.main, a.per_picture, *a.classes)]
-    environment = _environment()
-    environment.globals["looks"] = {c.name: style(i) for i, c in enumerate(study.codecs)}
+    templates = environment({c.name: style(i) for i, c in enumerate(study.codecs)})
     plots = _json(plot_data(study, results, families))
     plotly = _plotly()
     context = {
@@ -100,7 +100,7 @@ def make_page(study: Study, options: PageOptions) -> str:
         "gallery": None,
         "gallery_json": Markup("null"),
     }
-    template = environment.get_template("report.html")
+    template = templates.get_template("report.html")
     used = len(template.render(context).encode())
     shown = gallery(study, options.anchor, options.gallery, max(0, MAX_BYTES - _RESERVE - used), [said.best] if said.best else [])
     if shown is not None:
@@ -139,24 +139,26 @@ def _measure_groups(study: Study) -> list[tuple[str, list[Any]]]:
     return list(groups.items())
 
 
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+def environment(looks: Mapping[str, Style]) -> jinja2.Environment:
+    """The templates with what they call; `looks` are the codecs' colours by name."""
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("idse.report"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["minus"] = lambda words: str(words).replace("-", "−")
-    environment.filters["slug"] = text.slug
-    environment.globals |= {
+    made.filters["minus"] = lambda words: str(words).replace("-", "−")
+    made.filters["slug"] = text.slug
+    made.globals |= {
+        "looks": looks,
         "css": Markup(_asset("report.css")),
         "js": Markup("\n".join(_asset(name) for name in _SCRIPTS)),
         "csv_uri": lambda table: _data_uri(table_csv(table)),
         "plural": text.plural,
         "listed": text.listed,
     }
-    return environment
+    return made
 
 
 def _asset(name: str) -> str:

@@ -11,7 +11,7 @@ from idse.report import text
 
 if TYPE_CHECKING:
     from idse.experiments.study import Figure, Measure, Study
-    from idse.metrics.bd_rate import Method
+    from idse.metrics.bd_rate import BdRate, Method
 
 LOW_OVERLAP = 0.5
 """Curves that share less of their quality range than this get a remark beside their BD-rate."""
@@ -89,13 +89,18 @@ class Table:
 
 
 def bd_cell(figure: Figure) -> Cell:
+    """A BD-rate with its interval as a cell."""
+    return bd_value_cell(figure.value, figure.half)
+
+
+def bd_value_cell(found: BdRate, half: float | None = None) -> Cell:
     """A BD-rate as a cell."""
-    value, half = figure.value.percent, figure.half
+    value = found.percent
     if value is None:
-        return Cell("n/a", note=figure.value.reason)
+        return Cell("n/a", note=found.reason)
     tone = "" if half is None or abs(value) <= half else "win" if value < 0 else "loss"
-    low = figure.value.overlap < LOW_OVERLAP
-    note = f"the curves share only {100 * figure.value.overlap:.0f} % of their quality range" if low else ""
+    low = found.overlap < LOW_OVERLAP
+    note = f"the curves share only {100 * found.overlap:.0f} % of their quality range" if low else ""
     return Cell(text.percent(value, half), value, half, tone, note)
 
 
