@@ -61,8 +61,13 @@ def bd_rates_of_curves(
         groups.setdefault((len(anchor[0]), len(test[0])), []).append(i)
     found = np.full(len(anchors), np.nan)
     for rows in groups.values():
-        columns = [np.stack([curves[i][k] for i in rows]) for curves in (anchors, tests) for k in (0, 1)]
-        found[rows] = bd_rates(*columns, min_overlap=min_overlap)
+        found[rows] = bd_rates(
+            np.stack([anchors[i][0] for i in rows]),
+            np.stack([anchors[i][1] for i in rows]),
+            np.stack([tests[i][0] for i in rows]),
+            np.stack([tests[i][1] for i in rows]),
+            min_overlap,
+        )
     return found
 
 

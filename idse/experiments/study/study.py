@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from idse.errors import IdseError
 from idse.experiments.hashing import settings_hash
@@ -30,7 +29,6 @@ from idse.metrics.bootstrap import half_interval, resamples
 from idse.metrics.matched_cost import MatchedCost, matched_cost
 from idse.metrics.pareto import pareto_front
 
-Counts = npt.NDArray[np.integer]
 Method = Literal["pchip", "akima"]
 
 
@@ -124,6 +122,7 @@ class Study:
         self._pooled = functools.cache(self._pool)
         self._values = functools.cache(self._values_of)
         self._resampled = functools.cache(self._resample)
+        self._draw_precision = functools.cache(self._precision_of_draws)
         self._class_precision = functools.cache(self._precision_of_classes)
         self._figures = functools.cache(self._figure)
 
@@ -163,6 +162,10 @@ class Study:
     def scales(self, codec: str) -> int:
         """At how many sizes it codes."""
         return len({scale for scale, _ in self._grids[codec].points})
+
+    def keys(self, codec: str) -> list[list[str]]:
+        """Keys of the store for every point (in the order of `points`) and item."""
+        return self._grids[codec].keys
 
     def uncompressed(self, measure: str) -> float | None:
         """The quality of the uncompressed items, of measures against annotations."""
@@ -294,7 +297,7 @@ class Study:
             kind, detector, name = measure.split(":", 2)
             at = self.dataset["classes"].index(name)
             return self._class_precision(codec, detector, kind.removeprefix("class_"))[:, at]
-        return np.array([self._precision(curves, measure, None) for curves in self._curves(codec, measure)])
+        return np.array([self._precision(curves, measure) for curves in self._curves(codec, measure)])
 
     def _curves(self, codec: str, measure: str) -> list[PrecisionCurves]:
         kind, detector = measure.split(":")[:2]
@@ -312,16 +315,17 @@ class Study:
         """`[points, classes]`, all at once: one by one they cost as much each."""
         return np.array([curves.per_class() for curves in self._pooled(codec, detector, kind)])
 
-    def _precision(self, curves: PrecisionCurves, measure: str, counts: Counts | None) -> float:
+    @staticmethod
+    def _precision(curves: PrecisionCurves, measure: str) -> float:
         match measure.split("_")[0]:
             case "pseudo":
-                return curves.pooled(counts)
+                return curves.pooled()
             case "map":
-                return curves.mean(counts)
+                return curves.mean()
             case "ap50":
-                return curves.mean(counts, 0.5)
+                return curves.mean(threshold=0.5)
             case _:  # "wap"
-                return curves.weighted(counts)
+                return curves.weighted()
 
     def _resample(self, codec: str, measure: str) -> list[tuple[Array, Array]]:
         """The curves of the resampled data sets."""
@@ -336,8 +340,15 @@ class Study:
             if np.isfinite(values).all():
                 return rate, draws @ values.T / draws.sum(axis=1, keepdims=True)
             return rate, np.array([[float(np.mean(row.repeat(n))) for row in values] for n in draws])
-        curves = self._curves(codec, measure)
-        return rate, np.array([[self._precision(c, measure, n) for c in curves] for n in draws])
+        kind, detector = measure.split(":")[:2]
+        if kind == "pseudo_ap":
+            return rate, np.stack([c.resampled_pooled(draws) for c in self._curves(codec, measure)], axis=1)
+        figure, truth = kind.split("_")
+        return rate, self._draw_precision(codec, detector, truth)[{"map": 0, "ap50": 1, "wap": 2}[figure]]
+
+    def _precision_of_draws(self, codec: str, detector: str, kind: str) -> Array:
+        """`[3, draws, points]` mAP, AP50 and weighted AP of the resampled data sets."""
+        return np.stack([c.resampled(self._draws) for c in self._pooled(codec, detector, kind)], axis=-1)
 
 
 def _codec(name: str, description: dict[str, Any]) -> Codec:
