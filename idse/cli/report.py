@@ -16,10 +16,14 @@ def report(
     output: Annotated[
         list[Path] | None,
         typer.Option(
-            "-o", "--output", help=".html, .csv, .md, .tex, or a folder for CompressAI's JSON; repeat. Else the store's name with .html."
+            "-o",
+            "--output",
+            help=".html, .csv, .md, .tex, or a folder for CompressAI's JSON; repeat. Else the store's name with .html.",
         ),
     ] = None,
-    sweep: Annotated[str | None, typer.Option("--sweep", help="Name of the sweep; else the last one.")] = None,
+    sweep: Annotated[
+        str | None, typer.Option("--sweep", help="Name of the sweep; else the last one.")
+    ] = None,
     anchor: Annotated[
         str | None, typer.Option("--anchor", help="Codec that BD-rates are against; else the first.")
     ] = None,
@@ -32,6 +36,10 @@ def report(
         int, typer.Option("--draws", help="Resamples for the intervals; 0: no intervals.")
     ] = 200,
     title: Annotated[str, typer.Option("--title", help="Headline; else the sweep's name.")] = "",
+    check_map: Annotated[
+        bool,
+        typer.Option("--check-map", help="Compute every mAP once more with faster-coco-eval, and compare."),
+    ] = False,
 ) -> None:
     """Write a page (HTML) or files of what a sweep measured."""
     if method not in ("pchip", "akima"):
@@ -52,5 +60,13 @@ def report(
         chosen = study.codec(anchor).name if anchor is not None else study.codecs[0].name
         options = PageOptions(chosen, cast(Literal["pchip", "akima"], method), title, gallery, draws)
         written = write_report(study, options, wanted)
+        if check_map:
+            from idse.experiments.study.check import check_precision
+
+            check = check_precision(study)
     for path in written:
         print(f"{path.stat().st_size} bytes  {path}")
+    if check_map:
+        print(f"mAP of {check.points} points by faster-coco-eval too: largest difference {check.largest:.1e}")
+        if check.largest > 1e-6:
+            raise IdseError("mAP differs from faster-coco-eval's by more than 1e-6: please report it")

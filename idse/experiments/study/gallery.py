@@ -138,6 +138,11 @@ class Gallery:
         seen = self._store.observation(key, self._hashes[detector])
         return None if seen is None else unpack_detections(seen.detections)[0]
 
+    def found(self, keys: Sequence[str], detector: str) -> list[Detections]:
+        """What a detector finds in results, in their first frames."""
+        seen = [self._store.observation(key, self._hashes[detector]) for key in keys]
+        return [unpack_detections(s.detections)[0] for s in seen if s is not None]
+
     def truth(self, item: str) -> Truth | None:
         """The item's annotations, where it has any and they are still there."""
         if self._dataset is None:

@@ -17,6 +17,7 @@ toys = pytest.importorskip("toys", reason="ONNX is not installed")
 from idse.detectors import DetectorSettings, load_detector
 from idse.errors import IdseError
 from idse.experiments.study import Study
+from idse.experiments.study.check import check_precision
 from idse.experiments.sweeps.local import local_executor
 from idse.experiments.sweeps.packing import unpack_detections
 from idse.experiments.sweeps.plan import read_plan
@@ -144,6 +145,12 @@ def test_precision_is_faster_coco_evals(folder: Path, study: Study) -> None:
     assert half.quality == pytest.approx(wanted["AP50"], abs=1e-6)
     assert study.uncompressed("map_box:toy") > point.quality
     assert study.uncompressed("psnr_y") is None
+
+
+def test_all_precision_is_checked(study: Study) -> None:
+    check = check_precision(study)
+    assert check.points == 12
+    assert check.largest < 1e-6
 
 
 def test_bd_rates_are_those_of_the_curves(study: Study) -> None:
