@@ -211,12 +211,14 @@ def _only(labels: tuple[str, str], a: Results, b: Results, pairs: _Pairs) -> Ite
 
 
 def _settings(a: Results, b: Results, pairs: _Pairs) -> Table:
-    rows = [("everything", key, *both) for key, *both in _differences(a.about, b.about) if key not in _VOLATILE]
+    rows: list[tuple[str, str, str, str]] = []
+    if a.about and b.about:  # a file does not tell
+        rows += [("everything", *row) for row in _differences(a.about, b.about) if row[0] not in _VOLATILE]
     for pair in pairs:
-        about = [
-            {"engine": c.engine, "version": c.version, "settings_hash": c.settings_hash, **c.settings} for c in pair
-        ]
-        rows += [(_name(pair), key, *both) for key, *both in _differences(*about)]
+        first, second = (_about(codec) for codec in pair)
+        if not (pair[0].settings and pair[1].settings):
+            first, second = ({k: v for k, v in known.items() if k in first and k in second} for known in (first, second))
+        rows += [(_name(pair), *row) for row in _differences(first, second)]
     return Table(
         "settings",
         "Settings that differ",
@@ -226,18 +228,22 @@ def _settings(a: Results, b: Results, pairs: _Pairs) -> Table:
     )
 
 
-def _differences(a: Mapping[str, Any], b: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str, str]]:
-    """Keys (dotted) with both values, where these differ; nothing where one side knows nothing at all."""
-    if not above and not (a and b):
-        return
+def _about(codec: CodecResults) -> dict[str, Any]:
+    """All that is known of how a codec's points were made; settings only where the source tells any."""
+    known = {"engine": codec.engine, "version": codec.version, "settings hash": codec.settings_hash}
+    return {key: value for key, value in known.items() if value} | dict(codec.settings)
+
+
+def _differences(
+    a: Mapping[str, Any], b: Mapping[str, Any], above: str = ""
+) -> Iterator[tuple[str, str, str]]:
+    """Keys (dotted) with both values, where these differ."""
     for key in [*a, *[k for k in b if k not in a]]:
-        x, y = a.get(key), b.get(key)
-        name = f"{above}{key}"
+        x, y, name = a.get(key), b.get(key), f"{above}{key}"
         if isinstance(x, Mapping) or isinstance(y, Mapping):
-            yield from _differences(
-                x if isinstance(x, Mapping) else {}, y if isinstance(y, Mapping) else {}, f"{name}."
-            )
-        elif x != y and not (above == "" and "" in (x, y)):
+            inside = [v if isinstance(v, Mapping) else {} for v in (x, y)]
+            yield from _differences(inside[0], inside[1], f"{name}.")
+        elif x != y:
             yield name, _shown(x), _shown(y)
 
 

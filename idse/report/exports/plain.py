@@ -4,22 +4,45 @@ from __future__ import annotations
 
 from idse.report.tables import Cell, Table
 
+_WIDTH = 120
+
 
 def plain(table: Table) -> str:
-    """A table as aligned lines, its notes below."""
-    head = [f"{c.title}, {c.group}" if c.group not in ("", "BD-rate %", "point", "bpp") else c.title for c in table.columns]
-    rows = [[table.corner, *head], *[[name, *[_cell(c, table.notes) for c in cells]] for name, cells in table.rows]]
-    numbers = [k == 0 or any(cells[k - 1].value is not None for _, cells in table.rows) for k in range(len(rows[0]))]
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    lines = [
-        "  ".join(
-            word.rjust(w) if k and number else word.ljust(w)
-            for k, (word, w, number) in enumerate(zip(row, widths, numbers, strict=True))
-        ).rstrip()
-        for row in rows
+    """A table as aligned lines, its notes below; columns that do not fit beside the others go on under them."""
+    head = [
+        f"{c.title}, {c.group}" if c.group not in ("", "BD-rate %", "point", "bpp") else c.title
+        for c in table.columns
     ]
+    rows = [
+        [table.corner, *head],
+        *[[name, *[_cell(c, table.notes) for c in cells]] for name, cells in table.rows],
+    ]
+    blocks = [_block(table, rows, columns) for columns in _blocks(rows)]
     notes = [f"({number}) {note}" for note, number in table.notes.items()]
-    return "\n".join([table.caption, lines[0], "-" * max(map(len, lines)), *lines[1:], *notes])
+    return "\n".join([table.caption, "\n\n".join(blocks), *notes])
+
+
+def _blocks(rows: list[list[str]]) -> list[list[int]]:
+    """Columns that stand beside each other, with the first before each block."""
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    blocks: list[list[int]] = [[]]
+    for k in range(1, len(widths)):
+        if blocks[-1] and sum(widths[i] + 2 for i in (0, *blocks[-1], k)) > _WIDTH:
+            blocks.append([])
+        blocks[-1].append(k)
+    return [[0, *block] for block in blocks]
+
+
+def _block(table: Table, rows: list[list[str]], columns: list[int]) -> str:
+    lines = []
+    for row in rows:
+        words = []
+        for k in columns:
+            width = max(len(r[k]) for r in rows)
+            number = k and any(cells[k - 1].value is not None for _, cells in table.rows)
+            words.append(row[k].rjust(width) if number else row[k].ljust(width))
+        lines.append("  ".join(words).rstrip())
+    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
 
 
 def _cell(cell: Cell, notes: dict[str, int]) -> str:
