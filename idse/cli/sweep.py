@@ -152,6 +152,9 @@ def _run(plan: Any, path: Path, jobs: int | None, scheduler: str | None, dry_run
                     executor,
                     lambda done, job, failed: progress(done, describe(prepared, job), failed),
                 )
+    except KeyboardInterrupt:
+        note(f"note: what was measured is kept in {path}; the same command goes on from there")
+        raise
     finally:
         if client:
             client.close()
@@ -190,7 +193,7 @@ def _print_plan(prepared: Prepared, rows: list[Any], path: Path, workers: int) -
     total = sum(row.seconds for row in rows)
     kept = f", {prepared.kept} there already" if prepared.kept else ""
     rough = " (~: a rough guess, nothing of that codec is measured yet)" if any(
-        r.missing and not r.measured for r in rows
+        r.missing and not r.measured and r.codec in points for r in rows
     ) else ""  # fmt: skip
     note(
         f"{len(prepared.jobs)} jobs{kept}; about {_duration(total / workers)} on {workers} "

@@ -78,6 +78,11 @@ def _end_with_parent() -> None:
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
 
+    def unraisable(what: sys.UnraisableHookArgs) -> None:  # SIGTERM may come while a destructor runs
+        if not isinstance(what.exc_value, SystemExit):
+            sys.__unraisablehook__(what)
+
+    sys.unraisablehook = unraisable
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent sees to the workers
     threading.Thread(target=watch, args=(parent,), daemon=True).start()
