@@ -43,6 +43,7 @@ def provenance(study: Study, anchor: str, method: str, draws: int) -> Provenance
         ("Store", about.get("store")),
         ("Data set", f"{study.dataset['name']} ({study.dataset['kind']})"),
         ("Pictures", _counted(study)),
+        ("Left out", _left_out(study)),
         ("Annotations", identity.get("annotations") or identity.get("annotation_sha256")),
         ("Colour conversion", identity.get("conversion") or about.get("conversion")),
         ("Detectors", text.listed(study.detectors) or "none"),
@@ -73,6 +74,15 @@ def provenance(study: Study, anchor: str, method: str, draws: int) -> Provenance
         packages,
         str(about.get("plan", "")),
     )
+
+
+def _left_out(study: Study) -> str:
+    """Items that some measures have to do without."""
+    found: dict[str, list[str]] = {}
+    for measure in study.measures:
+        if items := study.left_out(measure.key):
+            found.setdefault(text.listed(items), []).append(measure.title)
+    return "; ".join(f"{items}, of {text.listed(titles)} (coded without loss)" for items, titles in found.items())
 
 
 def _counted(study: Study) -> str:
