@@ -149,8 +149,21 @@ def arguments(
             "IDSEClipQP": repr(float(settings.clip_qp)),
             "IDSETools": ",".join(tools) or "none",
         }
-    config = tree.config(_CONFIGS[options.mode])
-    return ["-c", str(config), *(f"--{name}={value}" for name, value in given.items()), *options.extra]
+    return [
+        "-c",
+        str(configuration(tree, options)),
+        *(f"--{name}={value}" for name, value in given.items()),
+        *options.extra,
+    ]
+
+
+def configuration(tree: VtmTree, options: VtmOptions) -> Path:
+    """VTM's configuration file of a mode.
+
+    Raises:
+        IdseError: The checkout lacks it.
+    """
+    return tree.config(_CONFIGS[options.mode])
 
 
 def without_paths(arguments: list[str], tree: VtmTree, files: Files) -> list[str]:

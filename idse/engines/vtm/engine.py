@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import hashlib
 import os
 import tempfile
 import time
@@ -12,7 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from idse.engines.base import EncodedStream, EncodeSettings, Progress, WeightScope, check_frames, check_qp
-from idse.engines.vtm.command import Files, arguments, check_frame, input_depth, without_paths
+from idse.engines.vtm.command import (
+    Files,
+    arguments,
+    check_frame,
+    configuration,
+    input_depth,
+    without_paths,
+)
 from idse.engines.vtm.executable import Executable
 from idse.engines.vtm.in_process import InProcess
 from idse.engines.vtm.log import Log
@@ -44,7 +53,6 @@ class VtmEngine:
     Attributes:
         tree: The checkout.
         patched: Whether weights can be used.
-        identity: Hash of the encoder that runs, and of what patched it.
         verify_refusal: Why FFmpeg cannot confirm its streams; None where it can.
 
     Raises:
@@ -86,13 +94,18 @@ class VtmEngine:
             self.patched = self._runner.patched
         self.version = self.tree.version
         self._patched_by = _patched_by(self.tree.root) if self.patched else None
-        self.identity = {"build": self._runner.sha256, "patched_by": self._patched_by}
         self.verify_refusal = (
             f"VTM {self.version} predates the final text of the standard, FFmpeg cannot confirm its streams: "
             "leave out --verify, or take VTM 10.0 or later"
             if _before_final(self.version)
             else None
         )
+
+    @functools.cached_property
+    def identity(self) -> dict[str, Any]:
+        """Hashes of the encoder that runs and of its configuration file, and what patched it."""
+        config = hashlib.sha256(configuration(self.tree, self.options).read_bytes()).hexdigest()
+        return {"build": self._runner.sha256, "patched_by": self._patched_by, "configuration": config}
 
     def encode(
         self,

@@ -33,11 +33,13 @@ class Executable:
     Attributes:
         patched: Whether it was built from patched sources.
         sha256: Of the file.
+        stamp: Changes when the file is written anew.
     """
 
     path: Path
     patched: bool
     sha256: str
+    stamp: tuple[int, ...]
 
     @classmethod
     def open(cls, path: Path) -> Executable:
@@ -47,12 +49,12 @@ class Executable:
             IdseError: It is not there, or cannot be run.
         """
         try:
-            data = path.read_bytes()
+            stamp, data = _stamp(path), path.read_bytes()
         except OSError as error:
             raise IdseError(f"{path}: cannot be read ({error.strerror}); name VTM's EncoderApp") from None
         if not os.access(path, os.X_OK):
             raise IdseError(f"{path}: is no program that may be run; name VTM's EncoderApp")
-        return cls(path.resolve(), _OPTION in _help(path), hashlib.sha256(data).hexdigest())
+        return cls(path.resolve(), _OPTION in _help(path), hashlib.sha256(data).hexdigest(), stamp)
 
     def run(self, arguments: list[str], log: Log, timeout: float | None) -> None:
         """Run it to its end; every line it prints goes to `log`.
@@ -61,7 +63,7 @@ class Executable:
         it started first. If this process is killed, Linux kills the encoder.
 
         Raises:
-            IdseError: It failed, crashed or took too long.
+            IdseError: It failed, crashed or took too long, or is another program than the one that was opened.
         """
         command = [str(self.path), *arguments]
         if sys.executable:
@@ -92,6 +94,19 @@ class Executable:
         _close(process)
         if code:
             raise IdseError(f"VTM {_cause(code)}{log.last_words()}")
+        if not self._is_the_same():  # its hash would name what another one coded
+            raise IdseError(f"{self.path}: VTM was built anew meanwhile: start again")
+
+    def _is_the_same(self) -> bool:
+        try:
+            return _stamp(self.path) == self.stamp
+        except OSError:
+            return False
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _help(path: Path) -> bytes:

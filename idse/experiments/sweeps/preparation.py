@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import idse
+from idse.engines import Engine
+from idse.errors import IdseError
 from idse.experiments.datasets import Item
 from idse.experiments.hashing import settings_hash
+from idse.experiments.sweeps.codec import Codec
 from idse.experiments.sweeps.identity import MEASURING, engine_identity, item_digests, result_key
 from idse.experiments.sweeps.plan import Plan
 from idse.experiments.sweeps.store import Store
@@ -52,12 +55,14 @@ def prepare(plan: Plan, store: Store) -> Prepared:
     """Load what the plan names, write the sweep's cells to the store, and list what is missing.
 
     Raises:
-        IdseError: Something that the plan names is missing or wrong.
+        IdseError: Something that the plan names is missing or wrong, or an engine cannot code what it asks for.
     """
     worker = Worker(plan)
     dataset = worker.dataset
     items = list(dataset.items)
     digests = item_digests(store, items, dataset.identity)
+    for i, codec in enumerate(plan.codecs):
+        _check(codec, worker.engine(i))
     engines = [engine_identity(worker.engine(i)) for i in range(len(plan.codecs))]
     maps = [worker.maps.identity(codec.importance) for codec in plan.codecs]
     detectors = [worker.detector(i) for i in range(len(plan.detectors))]
@@ -98,6 +103,16 @@ def prepare(plan: Plan, store: Store) -> Prepared:
     lacking = {job.key for job in jobs}
     kept = sum(key not in lacking for key in keys.values())
     return Prepared(plan, len(keys), jobs, kept, tuple(dataset.notes), len(items), _samples(items))
+
+
+def _check(codec: Codec, engine: Engine) -> None:
+    """Refuse what the engine cannot code, before hours are spent on other codecs."""
+    weighted = codec.importance.method != "none"
+    tiles = weighted and codec.importance.tiles
+    try:
+        engine.check(codec.encode_settings(codec.qps[0]), weighted=weighted, tiles=tiles)
+    except IdseError as error:
+        raise IdseError(f"codec '{codec.name}': {error}") from None
 
 
 def _missing(

@@ -490,3 +490,18 @@ def test_doctor(checkout, monkeypatch, capsys):
             monkeypatch.setenv("IDSE_VTM_ROOT", str(root))
         doctor.doctor()
         assert words in capsys.readouterr().out
+
+
+def test_what_runs_is_what_was_opened(checkout):
+    root = checkout()
+    engine = VtmEngine(root)
+    first = engine.identity
+    assert VtmEngine(root).identity == first
+    (root / "cfg/encoder_intra_vtm.cfg").write_text("IntraPeriod : 2\n")
+    assert VtmEngine(root).identity != first
+    assert VtmEngine(root, options=VtmOptions(mode="lowdelay")).identity == first  # that file is as it was
+    program = root / "bin" / "EncoderAppStatic"
+    program.write_text(program.read_text() + "# built again\n")
+    with pytest.raises(IdseError, match="VTM was built anew meanwhile"):
+        engine.encode([GREY], None, EncodeSettings())
+    assert VtmEngine(root).encode([GREY], None, EncodeSettings()).data

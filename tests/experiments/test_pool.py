@@ -1,0 +1,78 @@
+"""Worker processes and the programs they run end with the process that started them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from idse.experiments.pool import finished
+
+_RUN = """
+import functools, os, signal, subprocess, sys
+from pathlib import Path
+from idse.experiments.pool import finished
+
+def work(folder, task):
+    (folder / f"{os.getpid()}.worker").touch()
+    subprocess.run(["sleep", "0.02" if task < 3 else "300"], check=True)
+    return task
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
+    folder = Path(sys.argv[1])
+    for task, result in finished(functools.partial(work, folder), range(9), 2, sys.argv[2]):
+        (folder / f"{result}.done").touch()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes in /proc")
+@pytest.mark.parametrize(
+    ("number", "start"), [(signal.SIGKILL, "spawn"), (signal.SIGTERM, "spawn"), (signal.SIGTERM, "fork")]
+)
+def test_a_killed_run_leaves_no_worker(tmp_path: Path, number: signal.Signals, start: str) -> None:
+    def until(condition: Callable[[], bool], what: str) -> None:
+        end = time.monotonic() + 60
+        while not condition():
+            assert time.monotonic() < end, what
+            time.sleep(0.02)
+
+    def children(of: int) -> list[int]:
+        return [int(c) for c in Path(f"/proc/{of}/task/{of}/children").read_text().split()]
+
+    def done() -> set[str]:
+        return {f.stem for f in tmp_path.glob("*.done")}
+
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    (tmp_path / "run.py").write_text(_RUN)
+    run = subprocess.Popen(
+        [sys.executable, tmp_path / "run.py", tmp_path, start], env=environment, stderr=subprocess.DEVNULL
+    )
+    try:
+        until(lambda: done() == {"0", "1", "2"}, "three tasks are done")
+        workers = [int(f.stem) for f in tmp_path.glob("*.worker")]
+        until(lambda: sum(len(children(w)) for w in workers) == 2, "two programs are under way")
+        under_way = [c for w in workers for c in children(w)]
+    finally:
+        run.send_signal(number)
+        run.wait(timeout=60)
+    assert done() == {"0", "1", "2"}
+
+    def alive(process: int) -> bool:
+        try:
+            return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except OSError:
+            return False
+
+    until(lambda: not any(map(alive, [*workers, *under_way])), "nothing is left running")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_results_come_with_their_tasks(jobs: int) -> None:
+    assert sorted(finished(abs, [-3, 2, -1], jobs, "spawn")) == [(-3, 3), (-1, 1), (2, 2)]
