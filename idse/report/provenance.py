@@ -50,7 +50,10 @@ def provenance(study: Study, anchor: str, method: str, draws: int) -> Provenance
         ("How it is measured", about.get("measuring")),
         ("BD-rate", f"{method} over log rate, against {anchor}"),
         ("Intervals", _intervals(study, draws)),
-        ("Pseudo ground truth", f"detections on the uncompressed picture with a score above {about.get('pseudo_score')}"),
+        (
+            "Pseudo ground truth",
+            f"detections on the uncompressed picture with a score above {about.get('pseudo_score')}",
+        ),
         ("Seed of the maps", about.get("seed")),
         ("idse", about.get("idse")),
         ("Python", about.get("python")),
@@ -82,12 +85,18 @@ def _left_out(study: Study) -> str:
     for measure in study.measures:
         if items := study.left_out(measure.key):
             found.setdefault(text.listed(items), []).append(measure.title)
-    return "; ".join(f"{items}, of {text.listed(titles)} (coded without loss)" for items, titles in found.items())
+    return "; ".join(
+        f"{items}, of {text.listed(titles)} (coded without loss)" for items, titles in found.items()
+    )
 
 
 def _counted(study: Study) -> str:
     total = study.dataset.get("items", len(study.items))
-    return f"{len(study.items)}" if total == len(study.items) else f"{len(study.items)} of {total} (the others are not done)"
+    return (
+        f"{len(study.items)}"
+        if total == len(study.items)
+        else f"{len(study.items)} of {total} (the others are not done)"
+    )
 
 
 def _intervals(study: Study, draws: int) -> str:
@@ -99,7 +108,9 @@ def _intervals(study: Study, draws: int) -> str:
 def short(study: Study) -> str:
     """One line for under a table: data, versions, hashes, conversion, seed."""
     about = study.provenance
-    codecs = "; ".join(f"{c.name}: {c.version} [{c.provenance.get('settings_hash', '')}]" for c in study.codecs)
+    codecs = "; ".join(
+        f"{c.name}: {c.version} [{c.provenance.get('settings_hash', '')}]" for c in study.codecs
+    )
     conversion = study.dataset.get("identity", {}).get("conversion", "")
     return (
         f"{text.plural(len(study.items), 'picture')} of {study.dataset['name']}; {conversion}; seed {about.get('seed')}; "

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from idse.errors import IdseError
 from idse.experiments.hashing import settings_hash
@@ -121,6 +122,7 @@ class Study:
         self._draws = resamples(len(counted), draws if len(counted) > 1 else 0, seed)
         self._pooled = functools.cache(self._pool)
         self._values = functools.cache(self._values_of)
+        self._finite = functools.cache(self._items_of)
         self._resampled = functools.cache(self._resample)
         self._draw_precision = functools.cache(self._precision_of_draws)
         self._class_precision = functools.cache(self._precision_of_classes)
@@ -144,8 +146,8 @@ class Study:
 
     def points(self, codec: str, measure: str) -> list[Point]:
         """Every scale and QP."""
-        grid = self._grids[codec]
-        bpp = 8 * grid.bytes.sum(axis=1) / grid.samples.sum()
+        grid, finite = self._grids[codec], self._finite(measure)
+        bpp = 8 * grid.bytes[:, finite].sum(axis=1) / grid.samples[finite].sum()
         return [
             Point(qp, scale, float(b), float(q))
             for (scale, qp), b, q in zip(grid.points, bpp, self._values(codec, measure), strict=True)
@@ -269,6 +271,19 @@ class Study:
             )
         return measures
 
+    def left_out(self, measure: str) -> list[str]:
+        """Items that do not count for a measure: some codec codes them without any loss (the chroma of grey pictures)."""
+        return [name for name, counts in zip(self.items, self._finite(measure), strict=True) if not counts]
+
+    def _items_of(self, measure: str) -> npt.NDArray[np.bool_]:
+        """Which items have a finite value at every point of every codec; all, where none has."""
+        finite = np.ones(len(self.items), dtype=bool)
+        for codec in self._grids:
+            values = self._per_item(codec, measure)
+            if values is not None:
+                finite &= np.isfinite(values).all(axis=0)
+        return finite if finite.any() else np.ones(len(self.items), dtype=bool)
+
     def _has(self, measure: Measure) -> bool:
         values = [self._per_item(codec, measure.key) for codec in self._grids]
         return all(v is not None and not np.isnan(v).any() for v in values)
@@ -292,7 +307,7 @@ class Study:
     def _values_of(self, codec: str, measure: str) -> Array:
         values = self._per_item(codec, measure)
         if values is not None:
-            return np.asarray(values.mean(axis=1))
+            return np.asarray(values[:, self._finite(measure)].mean(axis=1))
         if measure.startswith("class_"):
             kind, detector, name = measure.split(":", 2)
             at = self.dataset["classes"].index(name)
@@ -333,13 +348,13 @@ class Study:
 
     def _resampled_points(self, codec: str, measure: str) -> tuple[Array, Array]:
         """`[draws, points]` rate and quality."""
-        grid, draws = self._grids[codec], self._draws
-        rate = 8 * (draws @ grid.bytes.T) / (draws @ grid.samples)[:, None]
-        values = self._per_item(codec, measure)
-        if values is not None:
-            if np.isfinite(values).all():
-                return rate, draws @ values.T / draws.sum(axis=1, keepdims=True)
-            return rate, np.array([[float(np.mean(row.repeat(n))) for row in values] for n in draws])
+        grid, finite = self._grids[codec], self._finite(measure)
+        draws = self._draws[:, finite]
+        with np.errstate(invalid="ignore"):  # a draw of left out items alone has no figure
+            rate = 8 * (draws @ grid.bytes[:, finite].T) / (draws @ grid.samples[finite])[:, None]
+            values = self._per_item(codec, measure)
+            if values is not None:
+                return rate, draws @ values[:, finite].T / draws.sum(axis=1, keepdims=True)
         kind, detector = measure.split(":")[:2]
         if kind == "pseudo_ap":
             return rate, np.stack([c.resampled_pooled(draws) for c in self._curves(codec, measure)], axis=1)

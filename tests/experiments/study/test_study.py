@@ -68,7 +68,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory, photograph: np.ndarray) -> 
     """A finished sweep over three pictures, annotated with what the detector finds on them best."""
     folder = tmp_path_factory.mktemp("study")
     toys.yolox(folder / "toy.onnx")
-    detector = load_detector(DetectorSettings(str(folder / "toy.onnx"), classes=CLASSES, score_threshold=0.25))
+    detector = load_detector(
+        DetectorSettings(str(folder / "toy.onnx"), classes=CLASSES, score_threshold=0.25)
+    )
     (folder / "pictures").mkdir()
     images, annotations = [], []
     for i in range(3):
@@ -102,7 +104,9 @@ def study(folder: Path) -> Study:
 
 def test_points_are_those_of_the_streams(folder: Path, study: Study) -> None:
     """Rate, PSNR and feature distance from the streams in the store, decoded and looked at here."""
-    detector = load_detector(DetectorSettings(str(folder / "toy.onnx"), classes=CLASSES, score_threshold=0.25))
+    detector = load_detector(
+        DetectorSettings(str(folder / "toy.onnx"), classes=CLASSES, score_threshold=0.25)
+    )
     with sqlite3.connect(folder / "r.sqlite") as database:
         rows = database.execute(
             "SELECT cells.item, stream FROM cells JOIN results USING (key) WHERE codec = 1 AND qp = 34 ORDER BY item"
@@ -196,6 +200,27 @@ def test_only_whole_items_count(folder: Path, tmp_path: Path) -> None:
         pass
     with pytest.raises(IdseError, match="no sweep in this store yet"):
         Study.load(tmp_path / "empty.sqlite")
+
+
+def test_a_plane_without_loss_is_left_out_of_its_measures(folder: Path, tmp_path: Path) -> None:
+    """A grey picture's chroma has no error: the others still have a mean, at the rate of the others."""
+    grey = tmp_path / "grey.sqlite"
+    with sqlite3.connect(folder / "r.sqlite") as source, sqlite3.connect(grey) as target:
+        source.backup(target)
+        for key, text in target.execute(
+            "SELECT key, figures FROM results WHERE key IN (SELECT key FROM cells WHERE item = 1)"
+        ).fetchall():
+            figures = json.loads(text)
+            figures["sse"][1] = 0
+            target.execute("UPDATE results SET figures = ? WHERE key = ?", (json.dumps(figures), key))
+    study, before = Study.load(grey, draws=20), Study.load(folder / "r.sqlite", draws=20)
+    assert study.left_out("psnr_u") == study.left_out("psnr_611") == ["1"]
+    assert study.left_out("psnr_y") == []
+    assert study.figure("native", "toy map", "psnr_u").half is not None
+    assert study.figure("native", "toy map", "psnr_y") == before.figure("native", "toy map", "psnr_y")
+    point, whole = study.points("native", "psnr_u")[0], before.points("native", "psnr_u")[0]
+    assert np.isfinite(point.quality)
+    assert point.bpp != whole.bpp
 
 
 def test_pictures(folder: Path, study: Study) -> None:
