@@ -171,6 +171,40 @@ def test_bd_rates_are_those_of_the_curves(study: Study) -> None:
     assert mean == pytest.approx(figure.value.percent, abs=3 * figure.half + 1)
 
 
+def test_a_fifth_less_is_a_fifth_less(folder: Path, tmp_path: Path) -> None:
+    """A codec with another's figures but 0.8 of its bytes: -20 % by every measure, whatever is resampled."""
+    path = tmp_path / "r.sqlite"
+    with sqlite3.connect(folder / "r.sqlite") as source, sqlite3.connect(path) as target:
+        source.backup(target)
+        taken = "SELECT key FROM cells WHERE codec = 0"
+        target.execute(
+            "INSERT INTO results SELECT 'less-' || key, "
+            "json_set(figures, '$.bytes', 0.8 * json_extract(figures, '$.bytes')), provenance, stream, map "
+            f"FROM results WHERE key IN ({taken})"
+        )
+        target.execute(
+            "INSERT INTO observations SELECT 'less-' || key, detector, truth, feature_sse, feature_elements, "
+            f"detections, pseudo, boxes, masks FROM observations WHERE key IN ({taken})"
+        )
+        target.execute(
+            "UPDATE cells SET key = (SELECT 'less-' || key FROM cells AS c WHERE c.codec = 0 "
+            "AND c.item = cells.item AND c.qp = cells.qp) WHERE codec = 1"
+        )
+    study = Study.load(path, draws=20)
+    for measure in ("psnr_y", "features:toy", "pseudo_ap:toy"):
+        figure = study.figure("native", "toy map", measure)
+        assert figure.value.percent == pytest.approx(-20)
+        assert figure.half == pytest.approx(0, abs=1e-6)
+        assert figure.wins
+    mean, count = study.per_picture("native", "toy map", "features:toy")
+    assert (mean, count) == (pytest.approx(-20), 3)
+    with sqlite3.connect(path) as target:
+        target.execute("DELETE FROM results WHERE key IN (SELECT key FROM cells WHERE item > 0)")
+    alone = Study.load(path, draws=20)
+    assert alone.items == ["0"]
+    assert alone.figure("native", "toy map", "psnr_y").half is None  # one picture says nothing about others
+
+
 def test_sizes_lie_on_their_pareto_front(study: Study) -> None:
     points = study.points("sizes", "psnr_y")
     assert len(points) == 6
