@@ -8,6 +8,7 @@ hundredth: the same work as any map, nearly the decisions of none, so it shows t
 from __future__ import annotations
 
 import argparse
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,15 @@ from idse.engines import EncodeSettings
 from idse.engines.vtm.engine import VtmEngine
 from idse.engines.vtm.options import VtmOptions
 from idse.experiments.pictures import load_photograph
-from idse.experiments.vtm_bench import children_cpu
 from idse.importance.api import activity_map
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame
 from idse.pipeline import ImportanceSettings, MapMaker
+
+
+def children_cpu() -> float:
+    """User CPU seconds of the programs that this process ran and that have ended."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
 
 
 def nearly_uniform(frame: Frame) -> WeightMap:
