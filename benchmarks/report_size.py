@@ -2,8 +2,8 @@
 
     python benchmarks/report_size.py [--codecs 25] [--qps 5] [--pictures 80] [--photographs FOLDER]
 
-Writes a store of made-up results (codecs x QPs x pictures rows, two detectors, 80 classes) into a temporary folder, runs
-`idse report` on it as a user would, and prints rows, seconds (wall, and CPU of that process) and megabytes.
+Writes a store of made-up results (codecs x QPs x pictures rows, two detectors, 80 classes) into a temporary folder,
+runs `idse report` on it as a user would, and prints rows, seconds (wall, and CPU of that process) and megabytes.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ def main() -> None:
         qps = np.linspace(22, 42, wanted.qps).round().astype(int).tolist()
         began = time.perf_counter()
         pictures = photographs(wanted.pictures, wanted.photographs)
-        store = make_store(folder, codecs(wanted.codecs), pictures, qps=qps, streams=6, classes=COCO_CLASSES, wrong=25)
+        store = make_store(
+            folder, codecs(wanted.codecs), pictures, qps=qps, streams=6, classes=COCO_CLASSES, wrong=25
+        )
         print(f"store: {wanted.codecs * wanted.qps * wanted.pictures} rows, {store.stat().st_size / 2**20:.1f} MB, "
               f"made in {time.perf_counter() - began:.0f} s")  # fmt: skip
         page = folder / "report.html"
@@ -78,7 +80,8 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "idse", "report", str(store), "-o", str(page)], check=True)
         wall = time.perf_counter() - began
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        print(f"page: {page.stat().st_size / 2**20:.1f} MB in {wall:.1f} s wall, {used.ru_utime + used.ru_stime:.1f} s CPU, "
+        seconds = used.ru_utime + used.ru_stime
+        print(f"page: {page.stat().st_size / 2**20:.1f} MB in {wall:.1f} s wall, {seconds:.1f} s CPU, "
               f"{used.ru_maxrss / 2**10:.0f} MB of memory")  # fmt: skip
 
 

@@ -26,7 +26,20 @@ from idse.importance.weight_map import WeightMap
 from idse.metrics.detection import Detections, Truth, pseudo_truth
 from idse.metrics.matching import match
 
-CLASSES = ("person", "bicycle", "car", "dog", "cat", "chair", "bottle", "book", "bird", "boat", "bench", "kite")
+CLASSES = (
+    "person",
+    "bicycle",
+    "car",
+    "dog",
+    "cat",
+    "chair",
+    "bottle",
+    "book",
+    "bird",
+    "boat",
+    "bench",
+    "kite",
+)
 
 
 @dataclass(frozen=True)
@@ -88,12 +101,34 @@ def make_store(
     with Store(path) as store:
         _put_sweep(store, folder, name, codecs, names, qps, detectors, pictures, classes, seed)
         for i, picture in enumerate(pictures):
-            base = [_found(truths[i], len(classes), wrong, np.random.default_rng([seed, i, d])) for d in range(len(detectors))]
-            store.put(source_key(f"digest-{i}"), None, None, None, None, _observed(base, base, truths[i], len(classes), 0.0, i))
+            base = [
+                _found(truths[i], len(classes), wrong, np.random.default_rng([seed, i, d]))
+                for d in range(len(detectors))
+            ]
+            store.put(
+                source_key(f"digest-{i}"),
+                None,
+                None,
+                None,
+                None,
+                _observed(base, base, truths[i], len(classes), 0.0, i),
+            )
             for c, codec in enumerate(codecs):
                 for scale, qp in itertools.product(codec.scales, qps):
                     _put_cell(
-                        store, c, codec, i, picture, scale, qp, float(complexity[i]), base, truths[i], len(classes), i in kept, seed
+                        store,
+                        c,
+                        codec,
+                        i,
+                        picture,
+                        scale,
+                        qp,
+                        float(complexity[i]),
+                        base,
+                        truths[i],
+                        len(classes),
+                        i in kept,
+                        seed,
                     )
     return path
 
@@ -105,7 +140,10 @@ def _put_cell(
     height, width = picture.shape[:2]
     rng = np.random.default_rng([seed, 1, c, i, scale, qp])
     at = qp + codec.offset
-    size = round(width * height * 0.06 * complexity * codec.rate * 2 ** (-(at - 32) / 6) * (scale / 100) ** 1.3) + 60
+    size = (
+        round(width * height * 0.06 * complexity * codec.rate * 2 ** (-(at - 32) / 6) * (scale / 100) ** 1.3)
+        + 60
+    )
     loss = at + 9 * (100 / scale - 1)  # what a smaller picture loses counts as QPs
     psnr = [55 - 0.55 * loss - 3 * math.log(complexity) + rng.normal(0, 0.05) + p for p in (0, 4, 4.5)]
     seen = loss - codec.machine
@@ -218,7 +256,10 @@ def _write_dataset(
         labels = rng.integers(0, len(classes), n)
         truths.append(
             Truth(
-                np.concatenate([low, low + size], axis=1), labels.astype(np.int64), np.zeros(n, bool), size.prod(axis=1)
+                np.concatenate([low, low + size], axis=1),
+                labels.astype(np.int64),
+                np.zeros(n, bool),
+                size.prod(axis=1),
             )
         )
         for (x, y), (w, h), label in zip(low, size, labels, strict=True):
@@ -284,7 +325,10 @@ engine = "jpeg"
         plan,
         about,
         described,
-        [(n, str(folder / "pictures" / f"{n}.png"), f"digest-{i}", f"truth-{i}") for i, n in enumerate(names)],
+        [
+            (n, str(folder / "pictures" / f"{n}.png"), f"digest-{i}", f"truth-{i}")
+            for i, n in enumerate(names)
+        ],
         [
             (d, f"hash-{k}", {"kind": "made-up", "model": d, "classes": list(classes), "has_masks": k == 0})
             for k, d in enumerate(detectors)

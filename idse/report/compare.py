@@ -39,7 +39,9 @@ def load_results(source: str) -> Results:
         name, sweep = source.rsplit(":", 1)
         path = Path(name)
     if not path.is_file():
-        raise IdseError(f"{source}: no such results; give a store, STORE:SWEEP, a .csv, a .json or a folder of them")
+        raise IdseError(
+            f"{source}: no such results; give a store, STORE:SWEEP, a .csv, a .json or a folder of them"
+        )
     if path.suffix.lower() == ".csv":
         return read_points_csv(path)
     if path.suffix.lower() == ".json":
@@ -73,7 +75,9 @@ class Comparison:
         return [t for t in (self.bd, self.points, self.settings) if t is not None]
 
 
-def compare(a: Results, b: Results, method: Method = "pchip", labels: tuple[str, str] = ("A", "B")) -> Comparison:
+def compare(
+    a: Results, b: Results, method: Method = "pchip", labels: tuple[str, str] = ("A", "B")
+) -> Comparison:
     """Codecs of the same name side by side; two sets of one codec each are compared whatever the names.
 
     Raises:
@@ -85,8 +89,8 @@ def compare(a: Results, b: Results, method: Method = "pchip", labels: tuple[str,
         pairs = [(codec, other) for codec in a.codecs if (other := b.codec(codec.name)) is not None]
     if not pairs:
         raise IdseError(
-            f"no codec is in both: {labels[0]} has {text.listed([c.name for c in a.codecs])}, "
-            f"{labels[1]} has {text.listed([c.name for c in b.codecs])}"
+            f"no codec is in both: {labels[0]} has {text.names_listed([c.name for c in a.codecs])}, "
+            f"{labels[1]} has {text.names_listed([c.name for c in b.codecs])}"
         )
     measures = [key for key in a.titles if key in b.titles]
     if not measures:
@@ -118,14 +122,19 @@ def _name(pair: tuple[CodecResults, CodecResults]) -> str:
     return first.name if first.name == second.name else f"{second.name} against {first.name}"
 
 
-def _bd_table(a: Results, pairs: _Pairs, measures: list[str], method: Method, labels: tuple[str, str]) -> Table:
+def _bd_table(
+    a: Results, pairs: _Pairs, measures: list[str], method: Method, labels: tuple[str, str]
+) -> Table:
     return Table(
         "bd",
         f"BD-rate of {labels[1]} against {labels[0]}, in per cent",
         "codec",
-        tuple(Column(text.heading(m, a.titles[m]), text.split_key(m)[1] or "BD-rate %", "%") for m in measures),
         tuple(
-            (_name(pair), tuple(bd_value_cell(bd_rate_between(*pair, m, method)) for m in measures)) for pair in pairs
+            Column(text.heading(m, a.titles[m]), text.split_key(m)[1] or "BD-rate %", "%") for m in measures
+        ),
+        tuple(
+            (_name(pair), tuple(bd_value_cell(bd_rate_between(*pair, m, method)) for m in measures))
+            for pair in pairs
         ),
     )
 
@@ -148,7 +157,9 @@ def _points(pairs: _Pairs, measures: list[str]) -> tuple[list[_Changed], int]:
             if j is None:
                 continue
             values = [(p.bpp, second.positions[j].bpp)]
-            values += [(first.qualities[m][i], second.qualities[m][j]) for m in measures if _both(first, second, m)]
+            values += [
+                (first.qualities[m][i], second.qualities[m][j]) for m in measures if _both(first, second, m)
+            ]
             # A file may hold fewer digits than a store.
             if all(math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-12) or (x != x and y != y) for x, y in values):
                 same += 1
@@ -191,7 +202,11 @@ _DECIBEL = ("psnr_y", "psnr_u", "psnr_v", "psnr_611", "ms_ssim", "features")
 
 
 def _plain(value: float, digits: str) -> Cell:
-    return Cell("n/a", note="not a number in one of them") if math.isnan(value) else Cell(f"{value:{digits}}", value)
+    return (
+        Cell("n/a", note="not a number in one of them")
+        if math.isnan(value)
+        else Cell(f"{value:{digits}}", value)
+    )
 
 
 def _only(labels: tuple[str, str], a: Results, b: Results, pairs: _Pairs) -> Iterator[str]:
@@ -199,15 +214,20 @@ def _only(labels: tuple[str, str], a: Results, b: Results, pairs: _Pairs) -> Ite
     for label, own, other, side in ((labels[0], a, b, 0), (labels[1], b, a, 1)):
         codecs = [c.name for c in own.codecs if c not in [pair[side] for pair in pairs]]
         if codecs:
-            yield f"Only {label} has {text.plural(len(codecs), 'codec').split(' ', 1)[1]} {text.listed(codecs)}."
+            word = "codec" if len(codecs) == 1 else "codecs"
+            yield f"Only {label} has {word} {text.names_listed(codecs)}."
         measures = [k for k in own.titles if k not in other.titles]
         if measures:
-            yield f"Only {label} has {text.plural(len(measures), 'measure').split(' ', 1)[1]} {text.listed(measures)}."
+            word = "measure" if len(measures) == 1 else "measures"
+            yield f"Only {label} has {word} {text.names_listed(measures)}."
         for pair in pairs:
             here, there = ({(p.qp, p.scale) for p in pair[s].positions} for s in (side, 1 - side))
             if here - there:
-                points = [f"QP {qp:g}" + ("" if size == 100 else f" at {size} %") for qp, size in sorted(here - there)]
-                yield f"Only {label} has {_name(pair)} at {text.listed(points)}."
+                points = [
+                    f"QP {qp:g}" + ("" if size == 100 else f" at {size} %")
+                    for qp, size in sorted(here - there)
+                ]
+                yield f"Only {label} has {text.quoted(_name(pair))} at {text.listed(points)}."
 
 
 def _settings(a: Results, b: Results, pairs: _Pairs) -> Table:
@@ -217,7 +237,9 @@ def _settings(a: Results, b: Results, pairs: _Pairs) -> Table:
     for pair in pairs:
         first, second = (_about(codec) for codec in pair)
         if not (pair[0].settings and pair[1].settings):
-            first, second = ({k: v for k, v in known.items() if k in first and k in second} for known in (first, second))
+            first, second = (
+                {k: v for k, v in known.items() if k in first and k in second} for known in (first, second)
+            )
         rows += [(_name(pair), *row) for row in _differences(first, second)]
     return Table(
         "settings",
@@ -262,7 +284,9 @@ def rendered(comparison: Comparison, suffix: str, sources: tuple[str, str]) -> s
     if suffix == ".md":
         from idse.report.exports.markdown import markdown
 
-        return markdown(title, comparison.tables, f"A: {sources[0]}. B: {sources[1]}. {' '.join(comparison.remarks)}")
+        return markdown(
+            title, comparison.tables, f"A: {sources[0]}. B: {sources[1]}. {' '.join(comparison.remarks)}"
+        )
     from idse.report.exports.csv_files import table_csv
 
     return "\n".join(table_csv(t) for t in comparison.tables)

@@ -36,14 +36,23 @@ def plot_data(study: Study, results: Results, families: Families | None) -> dict
     return {
         "codecs": codecs,
         "measures": [
-            {"key": m.key, "title": m.title, "unit": m.unit or "0…1", "group": m.group, "detector": m.detector}
+            {
+                "key": m.key,
+                "title": m.title,
+                "unit": m.unit or "0…1",
+                "group": m.group,
+                "detector": m.detector,
+            }
             for m in study.measures
         ],
         "quality": {
-            m.key: [[_short(q) for q in codec.qualities[m.key]] for codec in results.codecs] for m in study.measures
+            m.key: [[_short(q) for q in codec.qualities[m.key]] for codec in results.codecs]
+            for m in study.measures
         },
         "front": {
-            m.key: {str(i): list(results.codecs[i].front(m.key)) for i in many} for m in study.measures if many
+            m.key: {str(i): list(results.codecs[i].front(m.key)) for i in many}
+            for m in study.measures
+            if many
         },
         "uncompressed": {
             m.key: _short(value)

@@ -57,8 +57,10 @@ class GalleryData:
     notes: tuple[str, ...]
 
 
-def gallery(study: Study, anchor: str, count: int, budget: int, first: Sequence[str] = ()) -> GalleryData | None:
-    """Pictures of a study near the rates of its anchor's coarser half.
+def gallery(
+    study: Study, anchor: str, count: int, budget: int, first: Sequence[str] = ()
+) -> GalleryData | None:
+    """Pictures of a study at the middle of its anchor's rates.
 
     Args:
         study: Where they come from.
@@ -90,8 +92,8 @@ def gallery(study: Study, anchor: str, count: int, budget: int, first: Sequence[
         side, quality, encoded = _fitting(pictures, budget)
         notes.append("A picture was left out, so that the page stays small.")
     notes.append(
-        f"{len(pictures)} of {len(study.items)} pictures, evenly spread, not picked. To fit on this page they are stored "
-        f"as WebP of quality {quality}, at most {side} samples wide or high; the figures are those of the streams."
+        f"{len(pictures)} of {len(study.items)} pictures, evenly spread, not picked. To fit on this page they are "
+        f"stored as WebP of quality {quality}, at most {side} samples wide or high; the figures are the streams' own."
     )
     supply = iter(encoded)
     return GalleryData(
@@ -105,7 +107,9 @@ def gallery(study: Study, anchor: str, count: int, budget: int, first: Sequence[
                     "height": p.source.rgb.shape[0],
                     "thumbnail": _webp(_shrunk(p.source.rgb, _THUMBNAIL), 70),
                     "truth": p.truth,
-                    "sides": [s.about | {"image": next(supply), "map": _map_uri(s)} for s in (p.source, *p.sides)],
+                    "sides": [
+                        s.about | {"image": next(supply), "map": _map_uri(s)} for s in (p.source, *p.sides)
+                    ],
                 }
                 for p in pictures
             ],
@@ -119,7 +123,7 @@ def _picture(study: Study, item: str, anchor: str, shown: Sequence[str]) -> _Pic
     if source is None:
         return None
     rates = sorted(p.bpp for p in study.points(anchor, study.measures[0].key))
-    pooled = {c.codec: c for c in study.gallery.cells(item, rates[len(rates) // 4])}
+    pooled = {c.codec: c for c in study.gallery.cells(item, rates[(len(rates) - 1) // 2])}
     near = {c.codec: c for c in study.gallery.cells(item, pooled[anchor].bpp)}
     picture = _Picture(item, _Side(source, {"codec": None, "found": _boxes(study, item, None)}))
     truth = study.gallery.truth(item)
@@ -159,7 +163,7 @@ def _rounded(box: npt.NDArray[np.floating]) -> list[float]:
 
 
 def _fitting(pictures: Sequence[_Picture], budget: int) -> tuple[int, int, list[str]]:
-    """The images in the first size and quality that the budget allows, else in the last; two pictures tell beforehand."""
+    """Side, quality and images of the first step that the budget allows, else of the last."""
     for step, (side, quality) in enumerate(_STEPS):
         last = step == len(_STEPS) - 1
         encoded: list[str] = []

@@ -91,11 +91,17 @@ def matched_families(study: Study, anchor: str) -> Families | None:
         for m in study.measures
         if m.key == COST or m in gains
     }
-    return Families(anchor, tuple(families), gains, percents, _table(study, anchor, families, gains, percents[COST]))
+    return Families(
+        anchor, tuple(families), gains, percents, _table(study, anchor, families, gains, percents[COST])
+    )
 
 
 def _table(
-    study: Study, anchor: str, families: Sequence[Family], gains: Sequence[Measure], costs: dict[str, float | None]
+    study: Study,
+    anchor: str,
+    families: Sequence[Family],
+    gains: Sequence[Measure],
+    costs: dict[str, float | None],
 ) -> Table:
     rows = []
     for family in families:
@@ -104,16 +110,16 @@ def _table(
             for measure in gains:
                 found = study.matched_cost(anchor, family.codecs, measure.key, COST, at)
                 cells.append(
-                    Cell("n/a", note=found.reason) if found.gain is None else Cell(text.percent(found.gain), found.gain)
+                    Cell("n/a", note=found.reason)
+                    if found.gain is None
+                    else Cell(text.percent(found.gain), found.gain)
                 )
             rows.append((f"{family.name} at BD-Y {at:+g} %", tuple(cells)))
     return Table(
         "matched-cost",
         f"BD-rate against {anchor} read along tau where luma PSNR costs as much, in per cent",
         "family and cost",
-        tuple(
-            Column(text.heading(m.key, m.title), m.detector or "", "%") for m in gains
-        ),
+        tuple(Column(text.heading(m.key, m.title), m.detector or "", "%") for m in gains),
         tuple(rows),
         codec_rows=False,
     )

@@ -20,7 +20,7 @@ from idse.report.figures import plot_data
 from idse.report.gallery import gallery
 from idse.report.matched import matched_families
 from idse.report.provenance import provenance
-from idse.report.results import Results, from_study
+from idse.report.results import from_study
 from idse.report.tables import Table, bd_tables, class_tables, per_picture_table, points_table
 from idse.report.verdict import verdict
 
@@ -78,7 +78,6 @@ def make_page(study: Study, options: PageOptions) -> str:
     families = matched_families(study, options.anchor)
     said = verdict(study, options.anchor, options.method)
     anchors = _anchor_tables(study, options)
-    tables = [t for a in anchors for t in (*a.main, a.per_picture, *a.classes)]
     templates = environment({c.name: style(i) for i, c in enumerate(study.codecs)})
     plots = _json(plot_data(study, results, families))
     plotly = _plotly()
@@ -102,13 +101,20 @@ def make_page(study: Study, options: PageOptions) -> str:
     }
     template = templates.get_template("report.html")
     used = len(template.render(context).encode())
-    shown = gallery(study, options.anchor, options.gallery, max(0, MAX_BYTES - _RESERVE - used), [said.best] if said.best else [])
+    shown = gallery(
+        study,
+        options.anchor,
+        options.gallery,
+        max(0, MAX_BYTES - _RESERVE - used),
+        [said.best] if said.best else [],
+    )
     if shown is not None:
         context |= {"gallery": shown, "gallery_json": _json(shown.data)}
     page = template.render(context)
-    if len(page.encode()) > MAX_BYTES:
+    size = len(page.encode())
+    if size > MAX_BYTES:
         raise IdseError(
-            f"the page would have {len(page.encode()) / 2**20:.0f} MB: sweep fewer codecs at once, or write CSV (-o FILE.csv)"
+            f"the page would have {size / 2**20:.0f} MB: sweep fewer codecs, or write CSV (-o FILE.csv)"
         )
     return page
 
@@ -134,7 +140,9 @@ def _measure_groups(study: Study) -> list[tuple[str, list[Any]]]:
     """Measures for a list to choose from: fidelity, then each detector's, its classes apart."""
     groups: dict[str, list[Any]] = {}
     for m in study.measures:
-        group = "Fidelity" if m.detector is None else m.detector + (", classes" if m.group == "classes" else "")
+        group = (
+            "Fidelity" if m.detector is None else m.detector + (", classes" if m.group == "classes" else "")
+        )
         groups.setdefault(group, []).append(m)
     return list(groups.items())
 
@@ -172,7 +180,9 @@ def _plotly() -> str:
         IdseError: The package is missing.
     """
     try:
-        return (importlib.resources.files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
+        return (importlib.resources.files("plotly") / "package_data" / "plotly.min.js").read_text(
+            encoding="utf-8"
+        )
     except (ModuleNotFoundError, FileNotFoundError):
         raise IdseError("the page needs Plotly: pip install plotly") from None
 

@@ -113,6 +113,6 @@ def short(study: Study) -> str:
     )
     conversion = study.dataset.get("identity", {}).get("conversion", "")
     return (
-        f"{text.plural(len(study.items), 'picture')} of {study.dataset['name']}; {conversion}; seed {about.get('seed')}; "
-        f"idse {about.get('idse')}; {codecs}"
+        f"{text.plural(len(study.items), 'picture')} of {study.dataset['name']}; {conversion}; "
+        f"seed {about.get('seed')}; idse {about.get('idse')}; {codecs}"
     )

@@ -94,7 +94,9 @@ def from_study(study: Study) -> Results:
     return Results(study.name, {m.key: m.title for m in study.measures}, tuple(codecs), study.provenance)
 
 
-def bd_rate_between(anchor: CodecResults, test: CodecResults, measure: str, method: Method = "pchip") -> BdRate:
+def bd_rate_between(
+    anchor: CodecResults, test: CodecResults, measure: str, method: Method = "pchip"
+) -> BdRate:
     """BD-rate of one codec's curve against another's, from the points alone."""
     sides: list[list[float]] = []
     for codec in (anchor, test):

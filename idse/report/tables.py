@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ class Table:
         columns: Headings.
         rows: Name and cells.
         codec_rows: Whether the rows' names are codecs (else the columns are).
+        short: What it shows, in a few words.
     """
 
     key: str
@@ -64,6 +66,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
     codec_rows: bool = True
+    short: str = ""
 
     @property
     def notes(self) -> dict[str, int]:
@@ -105,37 +108,47 @@ def bd_value_cell(found: BdRate, half: float | None = None) -> Cell:
 
 
 def bd_tables(study: Study, anchor: str, method: Method = "pchip") -> list[Table]:
-    """BD-rates against an anchor: fidelity and time, then what detectors see."""
+    """BD-rates against an anchor: fidelity and time, then a table for each detector."""
     tests = [c.name for c in study.codecs if c.name != anchor]
     fidelity = [m for m in study.measures if m.group == "fidelity"]
-    machine = [m for m in study.measures if m.group in ("features", "detections")]
+    figures = _figures(study, anchor, tests, fidelity, method)
     tables = [
         Table(
             "fidelity",
             f"BD-rate against {anchor} at equal fidelity, in per cent, and times",
             "codec",
             (*[_column(m, "BD-rate %") for m in fidelity], *_TIME_COLUMNS),
-            tuple(
-                (test, (*[bd_cell(study.figure(anchor, test, m.key, method)) for m in fidelity], *_times(study, anchor, test)))
-                for test in tests
-            ),
+            tuple((test, (*figures[test], *_times(study, anchor, test))) for test in tests),
         )
-    ]  # fmt: skip
+    ]
     for detector in study.detectors:
-        measures = [m for m in machine if m.detector == detector]
+        measures = [m for m in study.measures if m.detector == detector and m.group != "classes"]
         tables.append(
             Table(
                 f"detector-{text.slug(detector)}",
                 f"BD-rate against {anchor} at equal worth to {detector}, in per cent",
                 "codec",
                 tuple(_column(m, "") for m in measures),
-                tuple(
-                    (test, tuple(bd_cell(study.figure(anchor, test, m.key, method)) for m in measures))
-                    for test in tests
-                ),
+                tuple(_figures(study, anchor, tests, measures, method).items()),
             )
         )
     return tables
+
+
+def _figures(
+    study: Study, anchor: str, tests: Sequence[str], measures: Sequence[Measure], method: Method
+) -> dict[str, tuple[Cell, ...]]:
+    """BD-rates by codec; where others have an interval, one that has none says so."""
+    rows = {t: [bd_cell(study.figure(anchor, t, m.key, method)) for m in measures] for t in tests}
+    if any(c.half is not None for row in rows.values() for c in row):
+        for row in rows.values():
+            row[:] = [_without_interval(c) if c.value is not None and c.half is None else c for c in row]
+    return {test: tuple(row) for test, row in rows.items()}
+
+
+def _without_interval(cell: Cell) -> Cell:
+    why = "no interval: too few of the resampled data sets have a BD-rate"
+    return dataclasses.replace(cell, note=f"{cell.note}; {why}" if cell.note else why)
 
 
 _TIME_COLUMNS = (
@@ -189,7 +202,7 @@ def per_picture_table(study: Study, anchor: str) -> Table:
 
 
 def class_tables(study: Study, anchor: str, method: Method = "pchip") -> list[Table]:
-    """BD-rates per class, a table for each detector and for boxes and masks; classes that nobody has one of are left out."""
+    """BD-rates per class, a table for each detector and for boxes and masks; those without any are left out."""
     tests = [c.name for c in study.codecs if c.name != anchor]
     by_kind: dict[tuple[str, str], list[tuple[str, Measure]]] = {}
     for measure in study.measures:
@@ -205,10 +218,16 @@ def class_tables(study: Study, anchor: str, method: Method = "pchip") -> list[Ta
             if any(cell.value is not None for cell in cells):
                 rows.append((name, cells))
         without = len(classes) - len(rows)
-        mean = next((m for m in study.measures if m.key == f"map_{kind.removeprefix('class_')}:{detector}"), None)
+        mean = next(
+            (m for m in study.measures if m.key == f"map_{kind.removeprefix('class_')}:{detector}"), None
+        )
         if mean is not None and rows:
-            rows.insert(0, ("all classes", tuple(bd_cell(study.figure(anchor, t, mean.key, method)) for t in tests)))
-        remark = f"; {text.plural(without, 'class', 'classes')} without any BD-rate left out" if without else ""
+            rows.insert(
+                0, ("all classes", tuple(bd_cell(study.figure(anchor, t, mean.key, method)) for t in tests))
+            )
+        remark = (
+            f"; {text.plural(without, 'class', 'classes')} without any BD-rate left out" if without else ""
+        )
         tables.append(
             Table(
                 f"class-{text.slug(detector)}-{word}",
@@ -217,6 +236,7 @@ def class_tables(study: Study, anchor: str, method: Method = "pchip") -> list[Ta
                 tuple(Column(test, "", "%") for test in tests),
                 tuple(rows),
                 codec_rows=False,
+                short=f"{detector}, {word}",
             )
         )
     return [table for table in tables if table.rows]
@@ -238,7 +258,10 @@ def points_table(study: Study, codecs: Sequence[str] | None = None) -> Table:
                         Cell(f"{point.qp:g}", point.qp),
                         Cell(f"{point.scale}", point.scale),
                         Cell(f"{point.bpp:.4f}", point.bpp),
-                        *[_quality(m, column[i].quality) for m, column in zip(measures, columns, strict=True)],
+                        *[
+                            _quality(m, column[i].quality)
+                            for m, column in zip(measures, columns, strict=True)
+                        ],
                     ),
                 )
             )
@@ -248,7 +271,7 @@ def points_table(study: Study, codecs: Sequence[str] | None = None) -> Table:
         "codec",
         (
             Column("QP", "point"), Column("scale", "point", "%"), Column("bpp", "point"),
-            *[Column(text.heading(m.key, m.title).replace("BD-", "PSNR "), text.split_key(m.key)[1] or "fidelity", m.unit)
+            *[Column(text.heading(m.key, m.title).replace("BD-", "PSNR "), m.detector or "fidelity", m.unit)
               for m in measures],
         ),
         tuple(rows),

@@ -40,7 +40,7 @@ _EQUAL = {
 
 def split_key(key: str) -> tuple[str, str, str]:
     """Kind, detector and class of a measure's key; empty where it has none."""
-    kind, detector, name = (key.split(":", 2) + ["", ""])[:3]
+    kind, detector, name = [*key.split(":", 2), "", ""][:3]
     return kind, detector, name
 
 
@@ -66,9 +66,19 @@ def plural(count: int, one: str, many: str = "") -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
+def quoted(name: str) -> str:
+    """A name in a sentence: in quotation marks where a comma would tear it."""
+    return f"“{name}”" if "," in name else name
+
+
 def listed(names: list[str], last: str = "and") -> str:
     """Names in a row: "a, b and c"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}" if names else ""
+
+
+def names_listed(names: list[str]) -> str:
+    """The same for names that may hold commas."""
+    return listed([quoted(name) for name in names])
 
 
 def slug(name: str) -> str:

@@ -28,8 +28,9 @@ class Verdict:
 def verdict(study: Study, anchor: str, method: Method = "pchip") -> Verdict:
     """What the figures say against an anchor."""
     tests = [c.name for c in study.codecs if c.name != anchor]
+    shown = text.quoted(anchor)
     if not tests:
-        return Verdict((f"Only {anchor} was measured: there is nothing to compare it with.",))
+        return Verdict((f"Only {shown} was measured: there is nothing to compare it with.",))
     cells = {
         m.key: {t: bd_cell(study.figure(anchor, t, m.key, method)) for t in tests}
         for m in study.measures
@@ -37,31 +38,36 @@ def verdict(study: Study, anchor: str, method: Method = "pchip") -> Verdict:
     }
     main = _main_measure(study, cells)
     if main is None:
-        return Verdict((f"No curve can be compared with {anchor}'s: the tables say why.",))
-    ranked = sorted(
-        (c.value, name) for name, c in cells[main.key].items() if c.value is not None
-    )
-    best = ranked[0][1]
-    sentences = [_about_best(best, cells[main.key][best], main, anchor)]
+        return Verdict((f"No curve can be compared with {shown}'s: the tables say why.",))
+    known = {name: c for name, c in cells[main.key].items() if c.value is not None}
+    with_interval = {name: c for name, c in known.items() if c.half is not None} or known
+    best = min(with_interval, key=lambda name: with_interval[name].value or 0.0)
+    sentences = [_about_best(text.quoted(best), cells[main.key][best], main, shown)]
     detectors = [
-        m
-        for m in study.measures
-        if m is not main and text.split_key(m.key)[0] == text.split_key(main.key)[0]
+        m for m in study.measures if m is not main and text.split_key(m.key)[0] == text.split_key(main.key)[0]
     ]
     for measure in detectors:
         if cells[measure.key][best].value is not None:
-            sentences.append(f"At equal {text.at_equal(measure.key, measure.title)}: {_amount(cells[measure.key][best])}.")
+            sentences.append(
+                f"At equal {text.at_equal(measure.key, measure.title)}: {_amount(cells[measure.key][best])}."
+            )
     luma = cells.get("psnr_y", {}).get(best)
     if main.key != "psnr_y" and luma is not None and luma.value is not None:
         sentences.append(f"At equal luma PSNR: {_amount(luma)}.")
-    sentences.append(_count(cells, anchor))
+    sentences.append(_count(cells, shown))
     return Verdict(tuple(sentences), main.key, best)
 
 
 def _main_measure(study: Study, cells: dict[str, dict[str, Cell]]) -> Measure | None:
-    for kind in _FIRST:
-        for measure in study.measures:
-            if text.split_key(measure.key)[0] == kind and any(c.value is not None for c in cells[measure.key].values()):
+    """The first by `_FIRST` that half of the codecs have an interval of; else that one has; else that has a figure."""
+    ordered = [m for kind in _FIRST for m in study.measures if m.kind == kind]
+    for enough in (
+        lambda row: sum(c.half is not None for c in row) >= len(row) / 2,
+        lambda row: any(c.half is not None for c in row),
+        lambda row: any(c.value is not None for c in row),
+    ):
+        for measure in ordered:
+            if enough(list(cells[measure.key].values())):
                 return measure
     return None
 
@@ -92,11 +98,13 @@ def _count(cells: dict[str, dict[str, Cell]], anchor: str) -> str:
     all_cells = [c for row in cells.values() for c in row.values()]
     wins, losses = (sum(c.tone == tone for c in all_cells) for tone in ("win", "loss"))
     absent = sum(c.value is None for c in all_cells)
-    rest = len(all_cells) - wins - losses - absent
+    bare = sum(c.value is not None and c.half is None for c in all_cells)
+    rest = len(all_cells) - wins - losses - absent - bare
     words = [
         f"{wins} save bits by more than their interval",
         f"{losses} cost bits by more than it",
         f"{rest} cannot be told from {anchor}",
+        *([f"{bare} have no interval"] if bare else []),
         *([f"{absent} have no BD-rate"] if absent else []),
     ]
     return f"Of {text.plural(len(all_cells), 'figure')} in the tables (classes apart), {text.listed(words)}."

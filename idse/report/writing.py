@@ -48,7 +48,7 @@ def _format_of(path: Path) -> str:
     suffix = "" if path.is_dir() else path.suffix.lower()
     if suffix not in _BY_SUFFIX:
         raise IdseError(
-            f"{path}: the suffix says no format; name it .html, .csv, .md, .tex, a folder (CompressAI's JSON), or give --format"
+            f"{path}: the suffix says no format; name it .html, .csv, .md, .tex or a folder, or give --format"
         )
     return _BY_SUFFIX[suffix]
 
@@ -130,6 +130,8 @@ def _compressai(study: Study, options: PageOptions, path: Path) -> Files:
     for codec in from_study(study).codecs:
         target = path / f"{text.slug(codec.name)}.json"
         if target in files:
-            raise IdseError(f"two codecs would be written to {target}: give them names that differ in letters")
+            raise IdseError(
+                f"two codecs would be written to {target}: give them names that differ in letters"
+            )
         files[target] = json.dumps(compressai(codec), indent=2, allow_nan=False) + "\n"
     return files

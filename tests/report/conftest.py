@@ -33,7 +33,10 @@ def maker() -> ModuleType:
 @pytest.fixture(scope="session")
 def pictures(photograph: np.ndarray) -> list[np.ndarray]:
     """Parts of a photograph, 160x120."""
-    return [np.ascontiguousarray(photograph[y : y + 120, x : x + 160]) for y, x in ((0, 0), (40, 130), (150, 90), (170, 250))]
+    return [
+        np.ascontiguousarray(photograph[y : y + 120, x : x + 160])
+        for y, x in ((0, 0), (40, 130), (150, 90), (170, 250))
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +61,9 @@ def study(store: Path) -> Study:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """A headless Chromium of the system's."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright absent: pip install playwright")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright absent: pip install playwright"
+    )
     names = ("chromium", "chromium-browser", "google-chrome")
     found = os.environ.get("IDSE_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     if found is None:

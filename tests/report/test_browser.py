@@ -64,7 +64,8 @@ def test_quiet_alone_and_within_the_window(chromium: Any, page_file: Path, size:
     wider = page.evaluate(
         """() => [...document.querySelectorAll('main *, header *')].filter(e => {
              const box = e.getBoundingClientRect();
-             return box.width && !e.closest('.scroll, .sr, .stage, .plot, pre, .thumbnails') && box.right > innerWidth + 1;
+             return box.width && box.right > innerWidth + 1 && 
+               !e.closest('.scroll, .sr, .stage, .plot, pre, .thumbnails');
            }).map(e => e.outerHTML.slice(0, 80))"""
     )
     assert wider == []
@@ -112,7 +113,19 @@ def test_tab_reaches_everything(chromium: Any, page_file: Path) -> None:
     for _ in range(160):
         page.keyboard.press("Tab")
         reached.add(visit.focused())
-    wanted = {"anchor", "measure", "log", "pareto-codec", "gain", "left", "right", "split", "show-map", "detector", "score"}
+    wanted = {
+        "anchor",
+        "measure",
+        "log",
+        "pareto-codec",
+        "gain",
+        "left",
+        "right",
+        "split",
+        "show-map",
+        "detector",
+        "score",
+    }
     assert wanted <= reached, wanted - reached
     regions = page.locator(".scroll:visible").count()
     assert page.locator(".scroll[role=region][aria-labelledby][tabindex='0']:visible").count() == regions > 4
@@ -137,7 +150,9 @@ def test_another_anchor(visit: Visit, study: Study) -> None:
 
 def test_curves_follow_measure_axis_and_legend(visit: Visit, study: Study) -> None:
     page = visit.page
-    drawn = "document.getElementById('rd').data.filter(t => t.mode === 'lines+markers').map(t => [t.name, t.y])"
+    drawn = (
+        "document.getElementById('rd').data.filter(t => t.mode === 'lines+markers').map(t => [t.name, t.y])"
+    )
     page.select_option("#measure", "psnr_y")
     curves = dict(page.evaluate(drawn))
     assert len(curves) == len(study.codecs)
@@ -189,7 +204,9 @@ def test_pictures_boxes_and_maps(visit: Visit, study: Study) -> None:
     assert truth is not None
     assert page.locator(".layer.left rect.truth").count() == len(truth)
     page.check("#show-map")
-    assert page.locator(".layer.left img.map").count() == 0 and page.locator(".layer.right img.map").count() == 1
+    assert (
+        page.locator(".layer.left img.map").count() == 0 and page.locator(".layer.right img.map").count() == 1
+    )
     for image in page.locator("#stage img").all():
         assert image.evaluate("i => i.complete && i.naturalWidth > 0")
     shown = page.locator(".layer.left img").get_attribute("src")

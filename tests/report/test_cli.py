@@ -12,7 +12,16 @@ from idse.cli.main import main
 
 
 def test_all_formats_at_once(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["report", str(store), "-o", str(tmp_path / "r"), "--format", "csv,md,latex,compressai", "--draws", "20"]
+    arguments = [
+        "report",
+        str(store),
+        "-o",
+        str(tmp_path / "r"),
+        "--format",
+        "csv,md,latex,compressai",
+        "--draws",
+        "20",
+    ]
     assert main(arguments) == 0
     names = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()}
     assert {"r.csv", "r-bd.csv", "r.md", "r.tex", "r/plain.json", "r/else-where-so.json"} <= names
@@ -31,13 +40,22 @@ def test_all_formats_at_once(store: Path, tmp_path: Path, capsys: pytest.Capture
         ("report other.sqlite -o r.html", "other.sqlite: no store of results"),
         ("report empty.sqlite -o r.html", "empty.sqlite: no sweep in this store yet"),
         ("report good.sqlite -o r.html --sweep x", "no sweep 'x'; it has made-up"),
-        ("report good.sqlite -o r.html --anchor vtm", "no codec 'vtm' here: choose one of plain, weighted tau=0.05"),
+        (
+            "report good.sqlite -o r.html --anchor vtm",
+            "no codec 'vtm' here: choose one of plain, weighted tau=0.05",
+        ),
         ("report good.sqlite -o no/such/r.html", "the folder no/such does not exist"),
         ("report good.sqlite -o r.docx", "r.docx: the suffix says no format"),
-        ("report good.sqlite --format html,pdf", "format 'pdf': must be one of html, csv, md, latex, compressai"),
+        (
+            "report good.sqlite --format html,pdf",
+            "format 'pdf': must be one of html, csv, md, latex, compressai",
+        ),
         ("report good.sqlite -o r.html --method cubic", "--method cubic: must be pchip or akima"),
         ("report good.sqlite -o r.html --draws -1", "--gallery and --draws: must be 0 or more"),
-        ("report good.sqlite -o good.csv --format compressai -o good.sqlite", "file for each codec; name a folder"),
+        (
+            "report good.sqlite -o good.csv --format compressai -o good.sqlite",
+            "file for each codec; name a folder",
+        ),
         ("compare good.sqlite absent", "absent: no such results"),
         ("compare good.sqlite folder", "folder: a folder without JSON files"),
         ("compare good.sqlite notes.csv", "notes.csv: no CSV of results"),

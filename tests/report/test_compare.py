@@ -18,7 +18,13 @@ from idse.report.results import CodecResults, Position, Results, from_study
 def _codec(name: str, rate: float = 1.0, settings: Mapping[str, Any] | None = None) -> CodecResults:
     positions = tuple(Position(qp, 100, rate * 2 ** (-qp / 6)) for qp in (22, 27, 32, 37))
     return CodecResults(
-        name, "native", "1.0", "abc", positions, {"psnr_y": (44.0, 41.0, 38.0, 35.0)}, settings or {"preset": 2}
+        name,
+        "native",
+        "1.0",
+        "abc",
+        positions,
+        {"psnr_y": (44.0, 41.0, 38.0, 35.0)},
+        settings or {"preset": 2},
     )
 
 
@@ -37,8 +43,18 @@ def test_a_tenth_more_bits_is_ten_per_cent() -> None:
 
 
 def test_settings_that_differ() -> None:
-    a = _results(_codec("x", settings={"settings": {"tau": 0.1, "preset": 2}}), idse="0.1", created="now", packages={"n": "1"})
-    b = _results(_codec("x", settings={"settings": {"tau": 0.2, "preset": 2}}), idse="0.2", created="then", packages={"n": "1"})
+    a = _results(
+        _codec("x", settings={"settings": {"tau": 0.1, "preset": 2}}),
+        idse="0.1",
+        created="now",
+        packages={"n": "1"},
+    )
+    b = _results(
+        _codec("x", settings={"settings": {"tau": 0.2, "preset": 2}}),
+        idse="0.2",
+        created="then",
+        packages={"n": "1"},
+    )
     found = compare(a, b)
     assert found.points is None and found.settings is not None
     assert [(name, *[c.text for c in cells]) for name, cells in found.settings.rows] == [
@@ -77,7 +93,9 @@ def test_sources(store: Path, tmp_path: Path) -> None:
     assert loaded == load_results(f"{store}:made-up")
     folder = tmp_path / "theirs"
     folder.mkdir()
-    (folder / "x.json").write_text(json.dumps({"name": "plain", "results": {"bpp": [0.1, 0.2, 0.4], "psnr-y": [30, 33, 36]}}))
+    (folder / "x.json").write_text(
+        json.dumps({"name": "plain", "results": {"bpp": [0.1, 0.2, 0.4], "psnr-y": [30, 33, 36]}})
+    )
     theirs = load_results(str(folder))
     assert [c.name for c in theirs.codecs] == ["plain"]
     found = compare(loaded, theirs)

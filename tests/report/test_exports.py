@@ -21,7 +21,7 @@ from idse.report.exports.latex import escape, latex
 from idse.report.exports.markdown import markdown
 from idse.report.exports.plain import plain
 from idse.report.results import CodecResults, Position, from_study
-from idse.report.tables import Cell, Column, Table, bd_tables
+from idse.report.tables import Cell, Column, Table
 
 TABLE = Table(
     "t",
@@ -42,7 +42,11 @@ def test_points_survive_csv(study: Study, tmp_path: Path) -> None:
     again = read_points_csv(path)
     assert list(again.titles) == list(results.titles)
     for codec, read in zip(results.codecs, again.codecs, strict=True):
-        assert (read.name, read.version, read.settings_hash) == (codec.name, codec.version, codec.settings_hash)
+        assert (read.name, read.version, read.settings_hash) == (
+            codec.name,
+            codec.version,
+            codec.settings_hash,
+        )
         assert read.positions == codec.positions
         for key, values in codec.qualities.items():
             assert read.qualities[key] == pytest.approx(values, rel=0, abs=0, nan_ok=True)
@@ -94,9 +98,13 @@ def test_latex_escapes(tmp_path: Path) -> None:
     assert words.count(r"\begin{") == words.count(r"\end{") == 2
     assert words.startswith("% seed 0 host\n")
     if compiler := shutil.which("pdflatex"):
-        document = rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{words}\end{{document}}"
+        document = (
+            rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{words}\end{{document}}"
+        )
         (tmp_path / "t.tex").write_text(document)
-        done = subprocess.run([compiler, "-interaction=batchmode", "t.tex"], cwd=tmp_path, capture_output=True)
+        done = subprocess.run(
+            [compiler, "-interaction=batchmode", "t.tex"], cwd=tmp_path, capture_output=True
+        )
         assert done.returncode == 0, done.stdout[-2000:]
 
 
@@ -108,7 +116,9 @@ def test_plain_tables_go_on_below() -> None:
     lines = plain(many).splitlines()
     assert max(map(len, lines)) <= 120
     assert sum(line.startswith("codec") for line in lines) > 1
-    assert [w for line in lines if line.startswith("x ") for w in line.split()[1:]] == [str(i) for i in range(30)]
+    assert [w for line in lines if line.startswith("x ") for w in line.split()[1:]] == [
+        str(i) for i in range(30)
+    ]
 
 
 def test_compressai_shape_there_and_back(study: Study, tmp_path: Path) -> None:
@@ -128,7 +138,10 @@ def test_compressai_shape_there_and_back(study: Study, tmp_path: Path) -> None:
 
 
 def test_a_file_of_compressais_own(tmp_path: Path) -> None:
-    own = {"name": "VTM", "results": {"bpp": [0.1, 0.2], "psnr": [30.0, 33.0], "ms-ssim": [0.9, 1.0], "encoding_time": [1, 2]}}
+    own = {
+        "name": "VTM",
+        "results": {"bpp": [0.1, 0.2], "psnr": [30.0, 33.0], "ms-ssim": [0.9, 1.0], "encoding_time": [1, 2]},
+    }
     path = tmp_path / "vtm.json"
     path.write_text(json.dumps(own))
     codec = read_compressai([path], "x").codecs[0]
@@ -140,6 +153,8 @@ def test_a_file_of_compressais_own(tmp_path: Path) -> None:
 
 
 def test_the_front_of_several_sizes() -> None:
-    positions = tuple(Position(qp, scale, bpp) for qp, scale, bpp in [(22, 100, 2.0), (32, 100, 1.0), (22, 50, 1.1)])
+    positions = tuple(
+        Position(qp, scale, bpp) for qp, scale, bpp in [(22, 100, 2.0), (32, 100, 1.0), (22, 50, 1.1)]
+    )
     codec = CodecResults("x", "", "", "", positions, {"psnr_y": (40.0, 30.0, 29.0)})
     assert codec.front("psnr_y") == (1, 0)

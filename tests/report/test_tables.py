@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -52,7 +52,9 @@ def test_what_has_no_figure_says_why(study: Study) -> None:
         (-0.04, None, 0.9, "0.0", "", ""),
     ],
 )
-def test_a_bd_rate_as_a_cell(percent: float, half: float | None, overlap: float, text: str, tone: str, note: str) -> None:
+def test_a_bd_rate_as_a_cell(
+    percent: float, half: float | None, overlap: float, text: str, tone: str, note: str
+) -> None:
     cell = bd_cell(Figure(BdRate(percent, "", overlap), half))
     assert (cell.text, cell.tone, cell.note) == (text, tone, note)
 
@@ -104,7 +106,9 @@ def test_families_differ_in_tau_alone(study: Study) -> None:
     gains = {m.key: k for k, m in enumerate(found.gains)}
     name, cells = found.table.rows[0]
     cost = float(name.split("+")[1].split()[0])
-    costs, gain = ([found.percents[m][c] for c in found.families[0].codecs] for m in ("psnr_y", "map_box:eye"))
+    costs, gain = (
+        [found.percents[m][c] for c in found.families[0].codecs] for m in ("psnr_y", "map_box:eye")
+    )
     wanted = np.interp(cost, sorted(costs), [g for _, g in sorted(zip(costs, gain, strict=True))])
     assert cells[gains["map_box:eye"]].value == pytest.approx(wanted)
     assert matched_families(study, "weighted tau=0.5") is None
@@ -113,8 +117,11 @@ def test_families_differ_in_tau_alone(study: Study) -> None:
 class _Few:
     """A study of two codecs against an anchor on two measures."""
 
-    codecs = [SimpleNamespace(name=n) for n in ("anchor", "one", "two")]
-    measures = [Measure("psnr_y", "PSNR Y", "dB", "fidelity"), Measure("map_box:d", "mAP boxes, d", "", "detections")]
+    codecs: ClassVar = [SimpleNamespace(name=n) for n in ("anchor", "one", "two")]
+    measures: ClassVar = [
+        Measure("psnr_y", "PSNR Y", "dB", "fidelity"),
+        Measure("map_box:d", "mAP boxes, d", "", "detections"),
+    ]
 
     def __init__(self, *figures: tuple[float | None, float | None]) -> None:
         cells = [(t, m.key) for t in ("one", "two") for m in self.measures]
@@ -148,6 +155,11 @@ class _Few:
             [(-3.0, 1.0), (None, None), (-5.0, 1.0), (None, None)],
             "two needs 5.0 ± 1.0 % fewer bits than anchor at equal luma PSNR.",
             "2 save",
+        ),
+        (
+            [(5.0, 1.0), (-30.0, None), (1.0, 2.0), (-4.0, 1.0)],
+            "two needs 4.0 ± 1.0 % fewer bits than anchor at equal mAP of d's boxes.",
+            "1 save bits",
         ),
         ([(None, None)] * 4, "No curve can be compared with anchor's: the tables say why.", "No curve"),
     ],

@@ -17,7 +17,7 @@ _NO_QUALITY = ("bpp", "qp", "scale", "encoding_time", "decoding_time")
 
 
 def compressai(codec: CodecResults) -> dict[str, Any]:
-    """A codec's points by rising rate (the Pareto front of several sizes in luma PSNR), as CompressAI's plots read them.
+    """A codec's points by rising rate, as CompressAI's plots read them; of several sizes the Pareto front in luma PSNR.
 
     MS-SSIM is a share of 1, as there, made from the mean in dB. What CompressAI does not know keeps its key.
     """
@@ -53,16 +53,21 @@ def _read(path: Path) -> CodecResults:
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise IdseError(f"{path}: cannot be read as JSON ({getattr(error, 'strerror', None) or error})") from None
+        raise IdseError(
+            f"{path}: cannot be read as JSON ({getattr(error, 'strerror', None) or error})"
+        ) from None
     try:
-        results = {str(k): [math.nan if v is None else float(v) for v in values] for k, values in read["results"].items()}
+        results = {
+            str(k): [math.nan if v is None else float(v) for v in values]
+            for k, values in read["results"].items()
+        }
         bpp = results["bpp"]
         if any(len(values) != len(bpp) for values in results.values()):
             raise ValueError("lists of unlike length")
         name, description = str(read["name"]), str(read.get("description", ""))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise IdseError(
-            f"{path}: no results as CompressAI writes them (name, description, results with bpp and lists as long): {error}"
+            f"{path}: no results as CompressAI writes them (name, results with bpp and lists as long): {error}"
         ) from None
     positions = tuple(
         Position(q, int(s), b)

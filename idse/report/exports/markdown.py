@@ -11,7 +11,11 @@ _ESCAPED = str.maketrans({sign: f"\\{sign}" for sign in "\\|*_`[]"} | {"<": "&lt
 
 def markdown(title: str, tables: Sequence[Table], provenance: str) -> str:
     """A heading and the tables, notes and provenance under them."""
-    parts = [f"# {_escape(title)}", *[_table(t) for t in tables], f"`*`: by more than the interval. {_escape(provenance)}"]
+    parts = [
+        f"# {_escape(title)}",
+        *[_table(t) for t in tables],
+        f"`*`: by more than the interval. {_escape(provenance)}",
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -23,7 +27,7 @@ def _table(table: Table) -> str:
         *[_row([name, *[_cell(c, table.notes) for c in cells]]) for name, cells in table.rows],
     ]
     notes = [f"({number}) {_escape(note)}" for note, number in table.notes.items()]
-    return "\n".join([f"**{_escape(table.caption)}**", "", *lines, *([""] + notes if notes else [])])
+    return "\n".join([f"**{_escape(table.caption)}**", "", *lines, *(["", *notes] if notes else [])])
 
 
 def _row(fields: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 // The plots. Each is drawn anew from the data; Plotly.react changes only what differs.
 const hidden = new Set();
-const config = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+// Only what works without a network.
+const config = { displaylogo: false, responsive: true, modeBarButtons: [["toImage"], ["zoom2d", "pan2d"], ["zoomIn2d", "zoomOut2d", "resetScale2d"]] };
 
 function layout(x, y, more = {}) {
   const axis = { gridcolor: colourOf("--line"), linecolor: colourOf("--rule"), zeroline: false, ticks: "outside", tickcolor: colourOf("--rule"), automargin: true };
