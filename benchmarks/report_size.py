@@ -9,6 +9,7 @@ runs `idse report` on it as a user would, and prints rows, seconds (wall, and CP
 from __future__ import annotations
 
 import argparse
+import itertools
 import resource
 import subprocess
 import sys
@@ -47,13 +48,15 @@ def photographs(count: int, folder: Path | None) -> list[np.ndarray]:
 
 
 def codecs(count: int) -> list[Synthetic]:
-    """An anchor, a family along tau, and others."""
+    """An anchor, families along tau, and others."""
     made = [Synthetic("plain")]
-    for i in range(1, count):
-        tau = 0.05 * 2 ** (i % 6) if i % 2 else None
-        name = f"codec {i}" if tau is None else f"weighted {i} tau={tau:g}"
-        made.append(Synthetic(name, rate=1 + 0.01 * (i % 7), machine=0.25 * (i % 9), tau=tau))
-    return made
+    for i, (family, tau) in enumerate(itertools.product(("eye", "lynx", "owl"), (0.05, 0.1, 0.2, 0.4, 0.8))):
+        gain = (6 - i // 5) / (1 + 3 * tau)
+        made.append(
+            Synthetic(f"{family} tau={tau}", rate=1 + 0.01 * gain, machine=gain, tau=tau, family=family)
+        )
+    made += [Synthetic(f"other {i}", rate=1 + 0.03 * i, machine=0.3 * i) for i in range(1, count)]
+    return made[:count]
 
 
 def main() -> None:

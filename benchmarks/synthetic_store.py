@@ -51,6 +51,7 @@ class Synthetic:
         rate: Its bytes over the usual ones.
         machine: By how many QPs finer detectors seem to see its pictures.
         tau: In its settings; None without a map.
+        family: Detector of its map: codecs of one family differ in tau alone.
         scales: Per cent of the size.
         offset: Added to its QPs: a codec that lies elsewhere on the quality axis.
     """
@@ -59,6 +60,7 @@ class Synthetic:
     rate: float = 1.0
     machine: float = 0.0
     tau: float | None = None
+    family: str = "eye"
     scales: tuple[int, ...] = (100,)
     offset: float = 0.0
 
@@ -300,7 +302,9 @@ engine = "jpeg"
 """
     described = []
     for codec in codecs:
-        importance = {"method": "none"} if codec.tau is None else {"method": "activity", "log2_unit": 3}
+        importance = (
+            {"method": "none"} if codec.tau is None else {"method": "jacobian", "detector": codec.family}
+        )
         described.append(
             (
                 codec.name,

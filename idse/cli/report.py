@@ -48,7 +48,7 @@ def report(
         raise IdseError("--gallery and --draws: must be 0 or more")
     from idse.report.writing import check_targets, targets, write_report
 
-    wanted = targets(output or [], format_, Path(store.stem))
+    wanted = targets(output or [], format_, store.with_suffix(""))
     check_targets(wanted)
     if any(path.resolve() == store.resolve() for _, path in wanted):
         raise IdseError(f"{store}: would overwrite the results; choose another name")

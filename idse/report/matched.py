@@ -104,8 +104,8 @@ def _table(
     costs: dict[str, float | None],
 ) -> Table:
     rows = []
-    for family in families:
-        for at in _readings([c for name in family.codecs if (c := costs[name]) is not None]):
+    for at in _readings([[c for n in family.codecs if (c := costs[n]) is not None] for family in families]):
+        for family in families:
             cells = []
             for measure in gains:
                 found = study.matched_cost(anchor, family.codecs, measure.key, COST, at)
@@ -125,9 +125,13 @@ def _table(
     )
 
 
-def _readings(costs: Sequence[float]) -> list[float]:
-    """A few round costs between the least and the most."""
-    inside = [c for c in _COSTS if costs and min(costs) <= c <= max(costs)]
+def _readings(costs: Sequence[Sequence[float]]) -> list[float]:
+    """A few round costs that every family has, else that some family has."""
+    ranges = [(min(own), max(own)) for own in costs if own]
+    for enough in (all, any):
+        inside = [c for c in _COSTS if ranges and enough(low <= c <= high for low, high in ranges)]
+        if inside:
+            break
     if len(inside) <= _READINGS:
         return inside
     return [inside[round(i * (len(inside) - 1) / (_READINGS - 1))] for i in range(_READINGS)]

@@ -64,7 +64,7 @@ def test_quiet_alone_and_within_the_window(chromium: Any, page_file: Path, size:
     wider = page.evaluate(
         """() => [...document.querySelectorAll('main *, header *')].filter(e => {
              const box = e.getBoundingClientRect();
-             return box.width && box.right > innerWidth + 1 && 
+             return box.width && box.right > innerWidth + 1 &&
                !e.closest('.scroll, .sr, .stage, .plot, pre, .thumbnails');
            }).map(e => e.outerHTML.slice(0, 80))"""
     )

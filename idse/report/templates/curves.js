@@ -101,13 +101,13 @@ function drawMatched() {
   const gain = byId("gain").value;
   const traces = families.map((family, n) => {
     const there = family.codecs.map((_, i) => i).filter((i) => percents[cost][family.codecs[i]] !== null && percents[gain][family.codecs[i]] !== null);
-    const look = codecOf(family.codecs[Math.floor(family.codecs.length / 2)]);
     return {
       type: "scatter", mode: "lines+markers+text", name: plain(family.name), hoverinfo: "text", textposition: "top right",
       x: there.map((i) => percents[cost][family.codecs[i]]), y: there.map((i) => percents[gain][family.codecs[i]]),
       text: there.map((i) => `τ ${family.taus[i]}`), textfont: { color: colourOf("--soft"), size: 12 },
       hovertext: there.map((i) => `<b>${plain(family.codecs[i])}</b><br>luma PSNR ${signed(percents[cost][family.codecs[i]])} %<br>gain ${signed(percents[gain][family.codecs[i]])} %`),
-      line: { color: look.colour, width: 2 }, marker: { size: 9, symbol: n, color: there.map((i) => codecOf(family.codecs[i]).colour) },
+      // A family is no codec: its line has no codec's colour.
+      line: { color: colourOf("--soft"), width: 1.6, dash: ["solid", "dash", "dot", "dashdot"][n % 4] }, marker: { size: 9, symbol: n, color: there.map((i) => codecOf(family.codecs[i]).colour) },
       showlegend: families.length > 1,
     };
   });
