@@ -272,7 +272,7 @@ class Study:
         return measures
 
     def left_out(self, measure: str) -> list[str]:
-        """Items that do not count for a measure: some codec codes them without any loss (the chroma of grey pictures)."""
+        """Items that do not count for a measure: some codec codes them without loss (the chroma of grey pictures)."""
         return [name for name, counts in zip(self.items, self._finite(measure), strict=True) if not counts]
 
     def _items_of(self, measure: str) -> npt.NDArray[np.bool_]:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-
-sys.path[:0] = [str(Path(__file__).parents[2] / name) for name in ("detectors", "features")]
-toys = pytest.importorskip("toys", reason="ONNX is not installed")
 
 from idse.detectors import DetectorSettings, load_detector
 from idse.errors import IdseError
@@ -66,6 +62,7 @@ scale = [100, 50]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, photograph: np.ndarray) -> Path:
     """A finished sweep over three pictures, annotated with what the detector finds on them best."""
+    toys = pytest.importorskip("toys", reason="ONNX is not installed")
     folder = tmp_path_factory.mktemp("study")
     toys.yolox(folder / "toy.onnx")
     detector = load_detector(
