@@ -52,7 +52,7 @@ def estimate(prepared: Prepared, store: Store) -> list[Row]:
         seconds = 0.0
         for job in jobs:
             share = job.scale**2 / 1e4 * prepared.samples / 1e6
-            if job.stream is None:
+            if not job.stored:
                 seconds += share * _per_megapixel(per_point, job.scale, job.qp, rough)
             seconds += looks
         rows.append(

@@ -153,11 +153,11 @@ def _missing(
                 if (key in known and not lacking) or (key, truth) in taken:
                     continue
                 taken.add((key, truth))
-                stream = store.stream(key) if key in known else None
-                if stream is None and key in known:  # it was not kept: once more, for all detectors
+                stored = key in known and store.has_stream(key)
+                if key in known and not stored:  # it was not kept: once more, for all detectors
                     lacking = tuple(range(len(hashes)))
                 jobs.append(
-                    Job(key, c, i, digest, scale, qp, engines[c], lacking, of(lacking), truth, stream)
+                    Job(key, c, i, digest, scale, qp, engines[c], lacking, of(lacking), truth, stored)
                 )
     return jobs
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import platform
 import threading
@@ -97,7 +98,7 @@ def _claimed(jobs: Iterable[Job], store: Store, owner: str, others: list[Job]) -
     """The jobs that are nobody else's; the rest go to `others`."""
     for job in jobs:
         if not _is_there(store, job) and store.claim(job.key, owner):
-            yield job
+            yield dataclasses.replace(job, stream=store.stream(job.key)) if job.stored else job
         else:
             others.append(job)
 

@@ -241,6 +241,13 @@ class Store:
         row = self._database.execute("SELECT stream FROM results WHERE key = ?", (key,)).fetchone()
         return None if row is None else row[0]
 
+    def has_stream(self, key: str) -> bool:
+        """Whether a result's stream was kept."""
+        row = self._database.execute(
+            "SELECT stream IS NOT NULL FROM results WHERE key = ?", (key,)
+        ).fetchone()
+        return row is not None and bool(row[0])
+
     def provenance(self, key: str) -> dict[str, Any]:
         """Where a result comes from."""
         row = self._database.execute("SELECT provenance FROM results WHERE key = ?", (key,)).fetchone()

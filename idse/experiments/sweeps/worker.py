@@ -59,7 +59,8 @@ class Job:
         observers: Positions of the detectors that are wanted.
         hashes: Theirs.
         truth: Hash of what detections are matched with.
-        stream: The stream, where the result is there and only observations are missing.
+        stored: Whether the result is there with its stream, and only observations are missing.
+        stream: The stream then; it is put in when the job is handed out, not before.
     """
 
     key: str
@@ -72,6 +73,7 @@ class Job:
     observers: tuple[int, ...]
     hashes: tuple[str, ...]
     truth: str
+    stored: bool = False
     stream: bytes | None = field(default=None, repr=False)
 
 

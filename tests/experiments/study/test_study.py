@@ -16,7 +16,7 @@ from idse.experiments.study import Study
 from idse.experiments.study.check import check_precision
 from idse.experiments.sweeps.local import local_executor
 from idse.experiments.sweeps.packing import unpack_detections
-from idse.experiments.sweeps.plan import read_plan
+from idse.experiments.sweeps.plan import parse_plan, read_plan
 from idse.experiments.sweeps.preparation import prepare
 from idse.experiments.sweeps.running import run
 from idse.experiments.sweeps.store import Store
@@ -296,3 +296,24 @@ def test_times(study: Study) -> None:
     assert study.times("toy map").map_cpu > 0
     enc, dec = study.time_percent("native", "native")
     assert (enc, dec) == pytest.approx((100, 100))
+
+
+def test_another_detector_needs_no_new_encode(folder: Path, tmp_path: Path) -> None:
+    """Its observations come from the kept streams, and are those of a sweep that had it from the start."""
+    second = '[[detectors]]\nname = "second"\nmodel = "toy.onnx"\nscore_threshold = 0.3\nclasses = {}\n\n'
+    more = (folder / "plan.toml").read_text()
+    more = more.replace("[[codecs]]", second.format(list(CLASSES)) + "[[codecs]]", 1)
+    plan = parse_plan(more, folder, "study")
+    store = tmp_path / "r.sqlite"
+    with sqlite3.connect(folder / "r.sqlite") as source, sqlite3.connect(store) as target:
+        source.backup(target)
+        before = target.execute("SELECT key, provenance FROM results ORDER BY key").fetchall()
+    with Store(store) as opened, Store(tmp_path / "new.sqlite") as anew:
+        prepared = prepare(plan, opened)
+        assert all(job.stored or job.codec is None for job in prepared.jobs)
+        assert run(prepared, opened, local_executor(plan, 1)) == []
+        assert run(prepare(plan, anew), anew, local_executor(plan, 1)) == []
+    with sqlite3.connect(store) as a, sqlite3.connect(tmp_path / "new.sqlite") as b:
+        assert a.execute("SELECT key, provenance FROM results ORDER BY key").fetchall() == before
+        seen = "SELECT * FROM observations ORDER BY key, detector, truth"
+        assert a.execute(seen).fetchall() == b.execute(seen).fetchall()
