@@ -151,7 +151,7 @@ class _Changed:
 def _points(pairs: _Pairs, measures: list[str]) -> tuple[list[_Changed], int]:
     changed, same = [], 0
     for first, second in pairs:
-        at = {(p.qp, p.scale): j for j, p in enumerate(second.positions)}
+        at = {(p.qp, p.scale): j for j, p in enumerate(second.positions) if not math.isnan(p.qp)}
         for i, p in enumerate(first.positions):
             j = at.get((p.qp, p.scale))
             if j is None:
@@ -222,7 +222,7 @@ def _only(labels: tuple[str, str], a: Results, b: Results, pairs: _Pairs) -> Ite
             yield f"Only {label} has {word} {text.names_listed(measures)}."
         for pair in pairs:
             here, there = ({(p.qp, p.scale) for p in pair[s].positions} for s in (side, 1 - side))
-            if here - there:
+            if here - there and not any(math.isnan(qp) for qp, _ in here | there):
                 points = [
                     f"QP {qp:g}" + ("" if size == 100 else f" at {size} %")
                     for qp, size in sorted(here - there)

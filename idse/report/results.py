@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Position:
-    """Where on its curve a point lies: QP (or quality), per cent of the size, bits per sample of the original."""
+    """Where a point lies: QP (NaN where nobody told), per cent of the size, bits per sample of the original."""
 
     qp: float
     scale: int

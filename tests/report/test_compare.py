@@ -100,6 +100,8 @@ def test_sources(store: Path, tmp_path: Path) -> None:
     assert [c.name for c in theirs.codecs] == ["plain"]
     found = compare(loaded, theirs)
     assert found.bd is not None and [name for name, _ in found.bd.rows] == ["plain"]
+    # Theirs says no QP: no point is taken for another.
+    assert found.points is None and not any("at QP" in remark for remark in found.remarks)
     with pytest.raises(IdseError, match="no sweep 'other'"):
         load_results(f"{store}:other")
 

@@ -59,12 +59,13 @@ def _read(path: Path) -> CodecResults:
     try:
         results = {
             str(k): [math.nan if v is None else float(v) for v in values]
-            for k, values in read["results"].items()
+            for k, values in read.get("results", read).items()  # older files are the lists alone
+            if isinstance(values, list)
         }
         bpp = results["bpp"]
         if any(len(values) != len(bpp) for values in results.values()):
             raise ValueError("lists of unlike length")
-        name, description = str(read["name"]), str(read.get("description", ""))
+        name, description = str(read.get("name", path.stem)), str(read.get("description", ""))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise IdseError(
             f"{path}: no results as CompressAI writes them (name, results with bpp and lists as long): {error}"
@@ -72,7 +73,7 @@ def _read(path: Path) -> CodecResults:
     positions = tuple(
         Position(q, int(s), b)
         for q, s, b in zip(
-            results.get("qp", range(len(bpp))), results.get("scale", [100] * len(bpp)), bpp, strict=True
+            results.get("qp", [math.nan] * len(bpp)), results.get("scale", [100] * len(bpp)), bpp, strict=True
         )
     )
     qualities = {_OURS.get(k, k): tuple(_quality(k, v)) for k, v in results.items() if k not in _NO_QUALITY}
