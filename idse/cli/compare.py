@@ -35,6 +35,7 @@ def compare(
         check_writable(path)
     found = compare_results(load_results(a), load_results(b), cast(Literal["pchip", "akima"], method))
     files = [(path, rendered(found, path.suffix.lower(), (a, b))) for path in outputs]
-    print("\n\n".join([f"A: {a}\nB: {b}", *[plain(t) for t in found.tables], "\n".join(found.remarks)]))
+    head = "\n".join([f"A: {a}", f"B: {b}", *found.remarks])
+    print("\n\n".join([head, *[plain(t) for t in found.tables]]))
     for path, words in files:
         write_bytes(path, words.encode())

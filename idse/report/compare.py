@@ -104,6 +104,12 @@ def compare(
         f"{text.plural(same, 'point')} equal in every measure, {text.plural(len(changed), 'point')} not.",
         *_only(labels, a, b, pairs),
     ]
+    if a.items and b.items and set(a.items) != set(b.items):
+        both = len(set(a.items) & set(b.items))
+        remarks.insert(
+            0,
+            f"Not of the same pictures: {labels[0]} has {len(a.items)}, {labels[1]} {len(b.items)}, both {both}.",
+        )
     settings = _settings(a, b, pairs)
     return Comparison(
         labels,
@@ -219,7 +225,7 @@ def _only(labels: tuple[str, str], a: Results, b: Results, pairs: _Pairs) -> Ite
         measures = [k for k in own.titles if k not in other.titles]
         if measures:
             word = "measure" if len(measures) == 1 else "measures"
-            yield f"Only {label} has {word} {text.names_listed(measures)}."
+            yield f"Only {label} has {word} {text.some(measures)}."
         for pair in pairs:
             here, there = ({(p.qp, p.scale) for p in pair[s].positions} for s in (side, 1 - side))
             if here - there and not any(math.isnan(qp) for qp, _ in here | there):
@@ -227,7 +233,7 @@ def _only(labels: tuple[str, str], a: Results, b: Results, pairs: _Pairs) -> Ite
                     f"QP {qp:g}" + ("" if size == 100 else f" at {size} %")
                     for qp, size in sorted(here - there)
                 ]
-                yield f"Only {label} has {text.quoted(_name(pair))} at {text.listed(points)}."
+                yield f"Only {label} has {text.quoted(_name(pair))} at {text.some(points)}."
 
 
 def _settings(a: Results, b: Results, pairs: _Pairs) -> Table:

@@ -62,12 +62,14 @@ class Results:
         titles: Of the measures, by key, in order.
         codecs: In order.
         about: What belongs to every number: versions, conversion, seed; empty where nobody told.
+        items: Names of the pictures; empty where nobody told.
     """
 
     name: str
     titles: Mapping[str, str]
     codecs: tuple[CodecResults, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
+    items: tuple[str, ...] = ()
 
     def codec(self, name: str) -> CodecResults | None:
         """A codec by its name."""
@@ -91,7 +93,8 @@ def from_study(study: Study) -> Results:
                 {"settings": codec.settings, "importance": codec.importance},
             )
         )
-    return Results(study.name, {m.key: m.title for m in study.measures}, tuple(codecs), study.provenance)
+    titles = {m.key: m.title for m in study.measures}
+    return Results(study.name, titles, tuple(codecs), study.provenance, tuple(study.items))
 
 
 def bd_rate_between(

@@ -81,6 +81,13 @@ def names_listed(names: list[str]) -> str:
     return listed([quoted(name) for name in names])
 
 
+def some(names: list[str], most: int = 8) -> str:
+    """The first of many names, and how many there are besides."""
+    if len(names) <= most:
+        return names_listed(names)
+    return names_listed([*names[: most - 1], f"{len(names) - most + 1} more"])
+
+
 def slug(name: str) -> str:
     """A name as part of a file's name: letters, digits, dots and hyphens."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()

@@ -74,6 +74,11 @@ def test_what_only_one_has() -> None:
     )
 
 
+def test_other_pictures_are_told() -> None:
+    a, b = (replace(_results(_codec("x")), items=items) for items in (("p", "q", "r"), ("p", "s")))
+    assert compare(a, b).remarks[0] == "Not of the same pictures: A has 3, B 2, both 1."
+
+
 def test_nothing_in_common() -> None:
     with pytest.raises(IdseError, match="no codec is in both: A has a and b, B has c and d"):
         compare(_results(_codec("a"), _codec("b")), _results(_codec("c"), _codec("d")))
