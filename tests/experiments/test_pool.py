@@ -20,8 +20,14 @@ from pathlib import Path
 from idse.experiments.pool import finished
 
 def work(folder, task):
-    (folder / f"{os.getpid()}.worker").touch()
-    subprocess.run(["sleep", "0.02" if task < 3 else "300"], check=True)
+    with subprocess.Popen(["sleep", "0.02" if task < 3 else "300"]) as program:
+        try:
+            (folder / f"{os.getpid()}.worker").touch()
+            (folder / f"{program.pid}.program{task}").touch()
+            program.wait()
+        except BaseException:
+            program.kill()
+            raise
     return task
 
 if __name__ == "__main__":
@@ -43,8 +49,8 @@ def test_a_killed_run_leaves_no_worker(tmp_path: Path, number: signal.Signals, s
             assert time.monotonic() < end, what
             time.sleep(0.02)
 
-    def children(of: int) -> list[int]:
-        return [int(c) for c in Path(f"/proc/{of}/task/{of}/children").read_text().split()]
+    def under_way() -> list[int]:
+        return [int(f.stem) for f in tmp_path.glob("*.program[3-9]")]
 
     def done() -> set[str]:
         return {f.stem for f in tmp_path.glob("*.done")}
@@ -56,9 +62,7 @@ def test_a_killed_run_leaves_no_worker(tmp_path: Path, number: signal.Signals, s
     )
     try:
         until(lambda: done() == {"0", "1", "2"}, "three tasks are done")
-        workers = [int(f.stem) for f in tmp_path.glob("*.worker")]
-        until(lambda: sum(len(children(w)) for w in workers) == 2, "two programs are under way")
-        under_way = [c for w in workers for c in children(w)]
+        until(lambda: len(under_way()) == 2, "two programs are under way")
     finally:
         run.send_signal(number)
         run.wait(timeout=60)
@@ -70,7 +74,9 @@ def test_a_killed_run_leaves_no_worker(tmp_path: Path, number: signal.Signals, s
         except OSError:
             return False
 
-    until(lambda: not any(map(alive, [*workers, *under_way])), "nothing is left running")
+    workers = [int(f.stem) for f in tmp_path.glob("*.worker")]
+    assert len(workers) == 2
+    until(lambda: not any(map(alive, [*workers, *under_way()])), "nothing is left running")
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
