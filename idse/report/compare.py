@@ -18,8 +18,8 @@ from idse.report.tables import Cell, Column, Table, bd_value_cell
 if TYPE_CHECKING:
     from idse.metrics.bd_rate import Method
 
-_VOLATILE = ("created", "store", "folder")
-"""Of the sweeps' origins, what differs without meaning anything."""
+_VOLATILE = ("created", "store", "folder", "plan")
+"""Of the sweeps' origins, what says nothing that the codecs' settings do not say."""
 
 
 def load_results(source: str) -> Results:

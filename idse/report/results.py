@@ -90,7 +90,7 @@ def from_study(study: Study) -> Results:
                 str(codec.provenance.get("settings_hash", "")),
                 tuple(Position(p.qp, p.scale, p.bpp) for p in first),
                 {key: tuple(p.quality for p in found) for key, found in points.items()},
-                {"settings": codec.settings, "importance": codec.importance},
+                {k: v for k, v in codec.provenance.items() if k != "settings_hash"},
             )
         )
     titles = {m.key: m.title for m in study.measures}

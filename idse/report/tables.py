@@ -36,6 +36,11 @@ class Cell:
     tone: str = ""
     note: str = ""
 
+    @property
+    def is_word(self) -> bool:
+        """Whether it is no figure, and none is missing."""
+        return self.value is None and not self.note and self.text not in ("n/a", "–")
+
 
 @dataclass(frozen=True)
 class Column:
@@ -73,6 +78,11 @@ class Table:
         """Every cell's note once, with its number."""
         found = dict.fromkeys(cell.note for _, cells in self.rows for cell in cells if cell.note)
         return {note: i for i, note in enumerate(found, 1)}
+
+    @property
+    def is_text(self) -> bool:
+        """Whether all of it is words."""
+        return all(cell.is_word for _, cells in self.rows for cell in cells)
 
     @property
     def groups(self) -> list[tuple[str, int]]:

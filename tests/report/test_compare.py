@@ -63,6 +63,12 @@ def test_settings_that_differ() -> None:
     ]
 
 
+def test_settings_in_files() -> None:
+    a, b = (_results(_codec("x", settings={"tau": tau})) for tau in (0.1, 0.2))
+    assert "x,tau,0.1,0.2," in rendered(compare(a, b), ".csv", ("a", "b"))
+    assert "| x | tau | 0.1 | 0.2 |" in rendered(compare(a, b), ".md", ("a", "b"))
+
+
 def test_what_only_one_has() -> None:
     fewer = _codec("a")
     fewer = replace(fewer, positions=fewer.positions[:3], qualities={"psnr_y": fewer.qualities["psnr_y"][:3]})

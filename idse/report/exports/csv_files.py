@@ -81,7 +81,7 @@ def table_csv(table: Table) -> str:
     for name, cells in table.rows:
         row = [name]
         for cell, has_half in zip(cells, halves, strict=True):
-            row.append("" if cell.value is None else f"{cell.value:.6g}")
+            row.append(cell.text if cell.is_word else "" if cell.value is None else f"{cell.value:.6g}")
             if has_half:
                 row.append("" if cell.half is None else f"{cell.half:.4g}")
         remarks = [
