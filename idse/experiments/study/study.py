@@ -241,13 +241,27 @@ class Study:
         )
 
     def time_percent(self, anchor: str, test: str) -> tuple[float, float]:
-        """EncT and DecT as the JCT-VC gives them: 100 times the test's CPU time over the anchor's, per megapixel."""
-        a, t = self.times(anchor), self.times(test)
+        """EncT and DecT as the JCT-VC gives them: 100 times the test's CPU time over the anchor's, per megapixel.
+
+        Of what both have in common: points of the same size and QP where one engine codes both, else sizes. NaN where
+        they have none.
+        """
+        a, t = self._grids[anchor], self._grids[test]
+        same_scale = self.codec(anchor).engine == self.codec(test).engine
+
+        def alike(point: tuple[int, int]) -> tuple[int, ...]:
+            return point if same_scale else point[:1]
+
+        both = {alike(p) for p in a.points} & {alike(p) for p in t.points}
+        if not both:
+            return float("nan"), float("nan")
+        spent = []
+        for grid in (a, t):
+            rows = [i for i, p in enumerate(grid.points) if alike(p) in both]
+            spent.append((grid.encode_cpu[rows].mean(axis=0).sum(), grid.decode_cpu[rows].mean(axis=0).sum()))
         with np.errstate(all="ignore"):
-            return (
-                float(100 * np.float64(t.encode_cpu) / t.megapixels / (a.encode_cpu / a.megapixels)),
-                float(100 * np.float64(t.decode_cpu) / t.megapixels / (a.decode_cpu / a.megapixels)),
-            )
+            enc, dec = (float(100 * np.float64(n) / d) for n, d in zip(spent[1], spent[0], strict=True))
+        return enc, dec
 
     def verified(self, codec: str) -> bool:
         """Whether a decoder that is not the codec's own gave every sample of every stream."""

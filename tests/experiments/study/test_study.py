@@ -296,6 +296,8 @@ def test_times(study: Study) -> None:
     assert study.times("toy map").map_cpu > 0
     enc, dec = study.time_percent("native", "native")
     assert (enc, dec) == pytest.approx((100, 100))
+    # "sizes" has the same points as "native" at 100 %, and others, which do not count.
+    assert study.time_percent("native", "sizes") == pytest.approx((100, 100))
 
 
 def test_another_detector_needs_no_new_encode(folder: Path, tmp_path: Path) -> None:
