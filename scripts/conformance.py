@@ -29,10 +29,10 @@ from pathlib import Path
 
 from idse.engines import EncodedStream, EncodeSettings, get_engine
 from idse.errors import IdseError
-from idse.experiments.conformance import check_ffmpeg, check_program
+from idse.experiments.conformance.decoders import check_ffmpeg, check_program
+from idse.experiments.conformance.random_streams import Case, make_case
 from idse.experiments.pictures import load_photograph, photographs
 from idse.experiments.progress import Progress
-from idse.experiments.random_streams import Case, make_case
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame
 

@@ -24,10 +24,10 @@ from collections import defaultdict
 from pathlib import Path
 
 from idse.engines.vtm.patcher import status
+from idse.experiments.conformance.vtm import Bench, Outcome, Subject, check_version, subjects
+from idse.experiments.conformance.vtm_unpatching import check_unpatching
 from idse.experiments.progress import Progress
 from idse.experiments.script import run_script
-from idse.experiments.vtm_conformance import Bench, Outcome, Subject, check_version, subjects
-from idse.experiments.vtm_unpatching import check_unpatching
 from idse.media.raw import parse_size
 
 REPOSITORY = Path(__file__).resolve().parent.parent

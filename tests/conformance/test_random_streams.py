@@ -7,8 +7,8 @@ import pytest
 
 from idse.engines import EncodeSettings, get_engine
 from idse.errors import IdseError
-from idse.experiments.conformance import check_ffmpeg, difference
-from idse.experiments.random_streams import make_case
+from idse.experiments.conformance.decoders import check_ffmpeg, difference
+from idse.experiments.conformance.random_streams import make_case
 from idse.media.frame import Frame
 
 try:

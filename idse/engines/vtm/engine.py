@@ -80,7 +80,8 @@ class VtmEngine:
             found = find_root(root)
             if found is None:
                 raise IdseError(
-                    f"which VTM? Set {ROOT_VARIABLE}, or --vtm-root, to the folder of a VTM that was built"
+                    f"which VTM? Set {ROOT_VARIABLE}, or --vtm-root (in a plan: root), "
+                    "to the folder of a VTM that was built"
                 )
             self.tree = VtmTree.open(found)
             path = self.options.executable or self.tree.executable

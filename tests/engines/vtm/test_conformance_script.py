@@ -16,8 +16,9 @@ from idse.engines.base import EncodedStream
 from idse.engines.vtm import patcher
 from idse.engines.vtm.options import TOOLS
 from idse.errors import IdseError
-from idse.experiments import vtm_conformance, vtm_unpatching
-from idse.experiments.vtm_conformance import CHECKS, Bench, Subject
+from idse.experiments.conformance import vtm as vtm_conformance
+from idse.experiments.conformance import vtm_unpatching
+from idse.experiments.conformance.vtm import CHECKS, Bench, Subject
 from idse.media.frame import Frame
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "vtm_conformance.py"

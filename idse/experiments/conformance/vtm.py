@@ -16,7 +16,7 @@ from idse.engines.vtm.engine import VtmEngine
 from idse.engines.vtm.options import TOOLS, VtmOptions
 from idse.engines.vtm.tree import VtmTree
 from idse.errors import IdseError
-from idse.experiments.conformance import check_program, difference
+from idse.experiments.conformance.decoders import check_program, difference
 from idse.importance.api import activity_map
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame
