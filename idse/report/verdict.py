@@ -100,11 +100,12 @@ def _count(cells: dict[str, dict[str, Cell]], anchor: str) -> str:
     absent = sum(c.value is None for c in all_cells)
     bare = sum(c.value is not None and c.half is None for c in all_cells)
     rest = len(all_cells) - wins - losses - absent - bare
-    words = [
-        f"{wins} save bits by more than their interval",
-        f"{losses} cost bits by more than it",
-        f"{rest} cannot be told from {anchor}",
-        *([f"{bare} have no interval"] if bare else []),
-        *([f"{absent} have no BD-rate"] if absent else []),
+    counts = [
+        (wins, "save bits by more than their interval", "saves bits by more than its interval"),
+        (losses, "cost bits by more than their interval", "costs bits by more than its interval"),
+        (rest, f"cannot be told from {anchor}", f"cannot be told from {anchor}"),
+        (bare, "have no interval", "has no interval"),
+        (absent, "have no BD-rate", "has no BD-rate"),
     ]
+    words = [f"{count} {one if count == 1 else many}" for count, many, one in counts if count]
     return f"Of {text.plural(len(all_cells), 'figure')} in the tables (classes apart), {text.listed(words)}."

@@ -257,3 +257,20 @@ def test_the_page_asks_the_network_for_nothing(page_file: Path) -> None:
     assert "default-src 'none'" in head
     own = words[: words.index("<script>")] + words[words.rindex("<script>") :]  # without Plotly's own script
     assert not re.findall(r"""(?:src|href)=["']?(?:https?:)?//|url\(["']?https?:|@import|fetch\(""", own)
+
+
+def test_one_codec_and_no_detector(chromium: Any, maker: Any, pictures: list[Any], tmp_path: Path) -> None:
+    store = maker.make_store(tmp_path, [maker.Synthetic("alone")], pictures[:1], detectors=())
+    file = tmp_path / "report.html"
+    file.write_text(make_page(Study.load(store), PageOptions("alone")))
+    visit = Visit(chromium, file, "narrow")
+    page = visit.page
+    assert "nothing to compare it with" in page.locator(".verdict").inner_text()
+    assert page.locator("#bd").count() == page.locator("#matched").count() == 0
+    assert page.locator(".layer.left .tag").inner_text() == "original"
+    assert page.locator(".layer.right .tag").inner_text() == "alone"
+    assert not any(
+        page.locator(f"#{name}").is_visible() for name in ("detector", "score", "show-found", "show-map")
+    )
+    assert visit.said == []
+    page.close()

@@ -138,28 +138,28 @@ class _Few:
         (
             [(5.0, 1.0), (-20.0, 2.0), (1.0, 2.0), (-8.0, 1.0)],
             "one needs 20.0 ± 2.0 % fewer bits than anchor at equal mAP of d's boxes.",
-            "2 save bits by more than their interval, 1 cost bits by more than it and 1 cannot be told from anchor",
+            "2 save bits by more than their interval, 1 costs bits by more than its interval and 1 cannot be told from",
         ),
         (
             [(5.0, 1.0), (-1.0, 2.0), (1.0, 2.0), (3.0, 9.0)],
             "No codec differs from anchor for the better by more than its interval at equal mAP of d's boxes; "
             "the lowest is one at −1.0 ±2.0 %.",
-            "0 save",
+            "(classes apart), 1 costs bits by more than its interval and 3 cannot be told from anchor.",
         ),
         (
             [(5.0, 1.0), (6.0, 2.0), (1.0, 2.0), (None, None)],
             "No codec saves bits at equal mAP of d's boxes: even one needs 6.0 ± 2.0 % more bits than anchor.",
-            "1 have no BD-rate",
+            "1 has no BD-rate",
         ),
         (
             [(-3.0, 1.0), (None, None), (-5.0, 1.0), (None, None)],
             "two needs 5.0 ± 1.0 % fewer bits than anchor at equal luma PSNR.",
-            "2 save",
+            "2 save bits by more than their interval and 2 have no BD-rate"
         ),
         (
             [(5.0, 1.0), (-30.0, None), (1.0, 2.0), (-4.0, 1.0)],
             "two needs 4.0 ± 1.0 % fewer bits than anchor at equal mAP of d's boxes.",
-            "1 save bits",
+            "1 saves bits",
         ),
         ([(None, None)] * 4, "No curve can be compared with anchor's: the tables say why.", "No curve"),
     ],

@@ -75,7 +75,8 @@ function startGallery() {
       const before = byId(where).value === "" ? null : names[byId(where).value];
       const again = picture.sides.map(label).indexOf(before);
       byId(where).replaceChildren(...picture.sides.map((side, i) => make("option", { value: i }, label(side))));
-      byId(where).value = String(again >= 0 ? again : where === "left" ? Math.min(1, picture.sides.length - 1) : Math.min(2, picture.sides.length - 1));
+      const first = picture.sides.length > 2 ? 1 : 0;  // two codecs side by side; one beside the original
+      byId(where).value = String(again >= 0 ? again : where === "left" ? first : first + 1);
     }
     draw();
   }
