@@ -60,6 +60,8 @@ function startGallery() {
 
   function draw() {
     stage.style.aspectRatio = `${picture.width} / ${picture.height}`;
+    // The whole of a tall picture is in view; slider and choices keep to its width.
+    stage.parentElement.style.setProperty("--fit", `calc(82vh * ${picture.width / picture.height})`);
     stage.replaceChildren(layer("left"), layer("right"));
     byId("map-scale").hidden = !byId("show-map").checked;
     byId("show-truth-label").hidden = pictures.classes.length === 0;
