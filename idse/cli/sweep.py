@@ -130,8 +130,14 @@ def _run(plan: Any, path: Path, jobs: int | None, scheduler: str | None, dry_run
 
     client = cluster.connect(scheduler) if scheduler else None
     try:
+        new = not path.exists()
         with Store(path) as store:
-            prepared = prepare(plan, store)
+            try:
+                prepared = prepare(plan, store)
+            except BaseException:
+                if new:
+                    store.discard()
+                raise
             for text in prepared.notes:
                 note(f"note: {text}")
             workers = (

@@ -154,6 +154,12 @@ class Store:
         """Close the file."""
         self._database.close()
 
+    def discard(self) -> None:
+        """Close the file and remove it: it was made for nothing."""
+        self.close()
+        for suffix in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction: all of it or nothing.
