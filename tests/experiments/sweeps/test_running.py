@@ -70,7 +70,8 @@ def test_killed_and_resumed(folder: Path, rows: Rows, times: Callable[[Path], di
     (folder / "plan.toml").write_text(text.replace("[32, 40, 47]", many))
     store = folder / "r.sqlite"
     command = [sys.executable, "-m", "idse", "sweep", str(folder / "plan.toml"), "-o", str(store), "-j", "2"]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True) as process:
+    # Not in the source tree, whose idse may not be built.
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL, start_new_session=True) as process:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline and process.poll() is None:
             if store.exists() and _count(store) >= 2:
@@ -80,7 +81,7 @@ def test_killed_and_resumed(folder: Path, rows: Rows, times: Callable[[Path], di
         process.wait()
     made = times(store)
     assert 2 <= len(made) < 90
-    resumed = subprocess.run(command, capture_output=True, text=True, check=False)
+    resumed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert resumed.returncode == 0, resumed.stderr
     assert f"{90 - len(made)} jobs" in resumed.stderr
     assert {k: t for k, t in times(store).items() if k in made} == made
