@@ -35,7 +35,8 @@ from typing import Any
 from idse.detectors import DetectorSettings
 from idse.errors import IdseError
 from idse.experiments.datasets import DatasetSettings
-from idse.experiments.sweeps.codec import Codec, read_codecs
+from idse.experiments.sweeps.codec import Codec
+from idse.experiments.sweeps.codec_table import read_codecs
 from idse.media.io import parse_frames
 from idse.media.raw import parse_size
 
