@@ -230,8 +230,11 @@ class Study:
     def times(self, codec: str) -> Times:
         """CPU seconds of encoding, decoding and making maps, over all counted cells."""
         grid = self._grids[codec]
-        made = grid.map_cpu[np.isfinite(grid.map_cpu)]
-        # A map serves several points; whoever codes one picture once makes it once.
+        # A map serves several points and rows; whoever codes one picture once makes it once.
+        which = self.codec(codec).provenance.get("map_identity")
+        alike = [c.name for c in self.codecs if c.provenance.get("map_identity") == which]
+        made = np.concatenate([self._grids[name].map_cpu.ravel() for name in alike])
+        made = made[np.isfinite(made)]
         per_map = float(made.mean()) if made.size else float("nan")
         return Times(
             float(grid.encode_cpu.sum()),
