@@ -99,3 +99,13 @@ def test_baselines() -> None:
     boxes = codecs["boxes 6 QP finer"]
     assert (boxes.importance.method, boxes.importance.roi_qp) == ("roi", 6)
     assert all(len(c.qps) == 5 for c in codecs.values())
+
+
+def test_tau() -> None:
+    codecs = plan("tau").codecs
+    for method in ("jacobian", "activity"):
+        family = [c for c in codecs if c.importance.method == method]
+        taus = [c.encode_settings(32).tau for c in family]
+        assert taus == sorted(set(taus))
+        assert min(taus) <= 0.05
+        assert max(taus) >= 2
