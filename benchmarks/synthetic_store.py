@@ -311,7 +311,8 @@ engine = "jpeg"
                 {
                     "engine": "jpeg", "options": {}, "settings": {} if codec.tau is None else {"tau": codec.tau},
                     "importance": importance, "identity": {"engine": "made-up", "version": "made-up 1.0"},
-                    "map_identity": "" if codec.tau is None else codec.family, "qps": list(qps), "scales": list(codec.scales),
+                    "map_identity": "" if codec.tau is None else codec.family,
+                    "qps": list(qps), "scales": list(codec.scales),
                 },
             )
         )  # fmt: skip
