@@ -15,6 +15,10 @@ from idse.cli.output import note
 from idse.errors import IdseError
 
 if TYPE_CHECKING:
+    from distributed import Client
+
+    from idse.experiments.sweeps.estimate import Row
+    from idse.experiments.sweeps.plan import Plan
     from idse.experiments.sweeps.preparation import Prepared
 
 _DATA, _WHAT, _RUN = "Instead of a plan: data", "Instead of a plan: what is measured", "Running"
@@ -121,7 +125,7 @@ def sweep(
     _run(wanted, path, jobs, scheduler, dry_run)
 
 
-def _run(plan: Any, path: Path, jobs: int | None, scheduler: str | None, dry_run: bool) -> None:
+def _run(plan: Plan, path: Path, jobs: int | None, scheduler: str | None, dry_run: bool) -> None:
     from idse.experiments.sweeps import cluster, local
     from idse.experiments.sweeps.estimate import estimate
     from idse.experiments.sweeps.preparation import prepare
@@ -173,14 +177,14 @@ def _run(plan: Any, path: Path, jobs: int | None, scheduler: str | None, dry_run
     print(f"{path}: all {prepared.total} cells of '{plan.name}' are there; idse report {path} -o report.html")
 
 
-def _workers(client: Any) -> int:
+def _workers(client: Client) -> int:
     threads = sum(client.nthreads().values())
     if threads == 0:
         note("note: the cluster has no worker yet; jobs wait for one")
     return max(1, threads)
 
 
-def _print_plan(prepared: Prepared, rows: list[Any], path: Path, workers: int) -> None:
+def _print_plan(prepared: Prepared, rows: list[Row], path: Path, workers: int) -> None:
     plan = prepared.plan
     table = Table(title=f"{plan.name}: {prepared.items} items, {prepared.total} cells in {path}")
     for title in ("codec", "points", "cells", "to do", "CPU time"):

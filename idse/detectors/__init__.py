@@ -5,7 +5,7 @@ Nothing here knows of codecs. Importing this package imports neither torch nor o
 
 from idse.detectors.base import Detector, DetectorSettings, Observation
 from idse.detectors.classes import COCO_CLASSES
-from idse.detectors.loading import load_detector, load_detectors
+from idse.detectors.loading import load_detector
 
 __all__ = [
     "COCO_CLASSES",
@@ -13,5 +13,4 @@ __all__ = [
     "DetectorSettings",
     "Observation",
     "load_detector",
-    "load_detectors",
 ]

@@ -28,12 +28,6 @@ def load_detector(settings: DetectorSettings, *, cache: Path | None = None) -> D
     return CachedDetector(detector, cache)
 
 
-def load_detectors(folder: Path) -> list[Detector]:
-    """YOLOX-nano and NanoDet from a folder with `yolox_nano.onnx` and `nanodet_m.onnx`, on the CPU."""
-    files = (folder / "yolox_nano.onnx", folder / "nanodet_m.onnx")
-    return [load_detector(DetectorSettings(str(file), device="cpu")) for file in files]
-
-
 def _check(settings: DetectorSettings) -> None:
     for name in ("score_threshold", "nms_iou"):
         value = getattr(settings, name)

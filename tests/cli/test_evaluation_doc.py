@@ -26,7 +26,9 @@ def test_tutorial(tmp_path, monkeypatch, photograph, capsys):
     tutorial = DOC.read_text().split("## The plan")[0]
     (plan,) = re.findall(r"```toml\n(.*?)```", tutorial, re.DOTALL)
     Path("plan.toml").write_text(plan)
-    commands = [line for block in re.findall(r"```sh\n(.*?)```", tutorial, re.DOTALL) for line in block.splitlines()]
+    commands = [
+        line for block in re.findall(r"```sh\n(.*?)```", tutorial, re.DOTALL) for line in block.splitlines()
+    ]
     assert [c.split()[1] for c in commands] == ["sweep", "sweep", "report", "sweep", "compare"]
     said = []
     for command in commands:

@@ -23,7 +23,9 @@ def test_commands(tmp_path, monkeypatch, photograph):
 
     monkeypatch.chdir(tmp_path)
     Image.fromarray(photograph[:96, :128]).save("photo.jpg")
-    commands = re.findall(r"^    idse (.*?)(?: +#.*)?$", README.read_text().split("## Compare")[0], re.MULTILINE)
+    commands = re.findall(
+        r"^    idse (.*?)(?: +#.*)?$", README.read_text().split("## Compare")[0], re.MULTILINE
+    )
     assert len(commands) == 4
     for command in commands:
         assert main(command.split()) == 0

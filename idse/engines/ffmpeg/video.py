@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -50,13 +51,13 @@ class VideoEngine(AnchorEngine):
             )
         self.version, self._library = self._find_version()
 
+    @abstractmethod
     def _find_version(self) -> tuple[str, str]:
         """The library's version, and all it says of itself."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _options(self, settings: EncodeSettings) -> tuple[dict[str, str], dict[str, str]]:
         """Options of FFmpeg, and the library's own parameters before the user's."""
-        raise NotImplementedError
 
     def _pix_fmt(self, frame: Frame) -> str:
         kind = "gray" if frame.chroma_format == "400" else "yuv420p"

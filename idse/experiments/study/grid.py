@@ -58,8 +58,11 @@ def read_grids(store: Store, sweep: Sweep) -> tuple[dict[int, Grid], list[int], 
     )
     wanted, lacking = defaultdict[int, int](int), defaultdict[int, int](int)
     incomplete: dict[int, set[int]] = defaultdict(set)
-    unseen = _unseen(store, sweep)
-    for codec, item, scale, qp, key, figures in store.cells(sweep):
+    rows = store.cells(sweep)
+    unseen = _unseen(
+        store, sweep, [(key, sweep.items[item][3]) for _, item, _, _, key, figures in rows if figures]
+    )
+    for codec, item, scale, qp, key, figures in rows:
         wanted[codec] += 1
         if figures is None or key in unseen:
             lacking[codec] += 1
@@ -75,10 +78,8 @@ def read_grids(store: Store, sweep: Sweep) -> tuple[dict[int, Grid], list[int], 
     return {c: _grid(cells[c], counted) for c in present} if counted else {}, counted, missing
 
 
-def _unseen(store: Store, sweep: Sweep) -> set[str]:
-    """Keys of the cells that some detector of the sweep has not looked at."""
-    truths = {i: row[3] for i, row in enumerate(sweep.items)}
-    cells = [(key, truths[item]) for _, item, _, _, key, figures in store.cells(sweep) if figures is not None]
+def _unseen(store: Store, sweep: Sweep, cells: Sequence[tuple[str, str]]) -> set[str]:
+    """Keys of those cells (key, truth hash) that some detector of the sweep has not looked at."""
     unseen: set[str] = set()
     for _, detector, _ in sweep.detectors:
         seen = {(row[0], row[1]) for row in store.observations(sweep, detector)}

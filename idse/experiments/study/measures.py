@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-GROUPS = ("fidelity", "features", "detections", "classes")
-
 
 @dataclass(frozen=True)
 class Measure:
@@ -16,7 +14,7 @@ class Measure:
         key: "psnr_y"; with a detector "map_box:DETECTOR"; with a class "class_box:DETECTOR:CLASS".
         title: For tables.
         unit: "dB", or empty for a share 0..1.
-        group: One of `GROUPS`.
+        group: "fidelity", "features", "detections" or "classes".
     """
 
     key: str

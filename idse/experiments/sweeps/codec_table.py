@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import itertools
 import math
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from typing import Any
 
 from idse.engines import ENGINES, EncodeSettings, WeightScope, engine_class
 from idse.engines.base import PRESETS
+from idse.engines.plain import plain_options
 from idse.errors import IdseError
 from idse.experiments.sweeps.codec import Codec, Importance
 
@@ -80,11 +80,7 @@ def _importance_table(importance: Any, engine: str) -> Mapping[str, Any]:
 
 def _split(engine: str, given: Mapping[str, Any], folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """What belongs to the engine's class, and what to `EncodeSettings`."""
-    accepted = set(inspect.signature(engine_class(engine).__init__).parameters) - {"self"}
-    if engine == "vtm":
-        from idse.engines.vtm.options import VtmOptions
-
-        accepted = {"root"} | {f.name for f in dataclasses.fields(VtmOptions)}
+    accepted = plain_options(engine)
     for key in given:
         if key not in accepted | _SETTINGS:
             known = ", ".join(sorted(accepted | _SETTINGS | set(_OWN)))

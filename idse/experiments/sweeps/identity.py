@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-import numpy as np
-
 from idse.engines import EncodeSettings, Engine
 from idse.errors import IdseError
 from idse.experiments.datasets import Item
 from idse.experiments.hashing import settings_hash
 from idse.experiments.sweeps.codec import Codec
+from idse.experiments.sweeps.made_up import made_up_picture
 from idse.experiments.sweeps.scaling import RESAMPLING
 from idse.experiments.sweeps.store import Store
-from idse.media.frame import Frame
 
 MEASURING = (
     "1: stream decoded by FFmpeg and scaled back; PSNR at 10 bit, peak 1020; MS-SSIM of luma; "
@@ -35,11 +33,8 @@ def engine_identity(engine: Engine) -> dict[str, Any]:
 
 
 def _probe(engine: Engine) -> str:
-    y, x = np.mgrid[0:64, 0:96]
-    rgb = np.stack([128 + 90 * np.sin(x / (3 + k)) * np.cos(y / 5 + k) for k in range(3)], axis=2)
-    frame = Frame.from_rgb(rgb.astype(np.uint8))
     settings = EncodeSettings(qp=sum(engine.qp_range) // 2)
-    return hashlib.sha256(engine.encode([frame], None, settings).data).hexdigest()[:12]
+    return hashlib.sha256(engine.encode([made_up_picture(96, 64)], None, settings).data).hexdigest()[:12]
 
 
 def result_key(

@@ -15,6 +15,7 @@ import numpy as np
 
 from idse.experiments.hashing import settings_hash
 from idse.experiments.sweeps.codec import Importance
+from idse.experiments.sweeps.made_up import made_up_picture
 from idse.importance.boxes import box_map
 from idse.media.frame import Frame
 
@@ -95,9 +96,7 @@ class Maps:
                 importance.detector, importance.weights, importance.device
             ).identity
         else:
-            y, x = np.mgrid[0:48, 0:64]
-            rgb = np.stack([128 + 90 * np.sin(x / (3 + k)) * np.cos(y / 5 + k) for k in range(3)], axis=2)
-            weights = self._estimate([Frame.from_rgb(rgb.astype(np.uint8))], importance)
+            weights = self._estimate([made_up_picture(64, 48)], importance)
             rounded = [np.round(np.log2(weights.planes.astype(np.float64) + 1e-30), 2)]
             if weights.tiles is not None:
                 rounded.append(np.round(weights.tiles.astype(np.float64) / np.abs(weights.tiles).max(), 2))

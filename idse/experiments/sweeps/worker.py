@@ -20,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idse.detectors import Detector, DetectorSettings, Observation, load_detector
-from idse.engines import Engine, get_engine
-from idse.engines.base import EncodedStream
+from idse.engines import EncodedStream, Engine
+from idse.engines.plain import engine_from_plain
 from idse.errors import IdseError
 from idse.experiments.datasets import Dataset, open_dataset
+from idse.experiments.hashing import settings_hash
 from idse.experiments.sweeps.codec import Codec
 from idse.experiments.sweeps.identity import engine_identity
 from idse.experiments.sweeps.maps import Maps, map_file
@@ -118,10 +119,6 @@ class Worker:
     def dataset(self) -> Dataset:
         """The plan's data set."""
         return open_dataset(self.plan.dataset)
-
-    def classes(self, detector: int) -> tuple[str, ...]:
-        """Class names that annotations are matched by: the data set's, else the detector's."""
-        return self.dataset.classes or self.detector(detector).classes
 
     def run(self, job: Job) -> Outcome:
         """Do a job.
@@ -251,10 +248,8 @@ class Worker:
         return rgb[:height, :width]
 
     def _engine(self, codec: int) -> Engine:
-        c = self.plan.codecs[codec]
-        if c.engine == "vtm":
-            return _vtm(dict(c.options))
-        return get_engine(c.engine, **c.options)
+        wanted = self.plan.codecs[codec]
+        return engine_from_plain(wanted.engine, wanted.options)
 
     def _detector(self, detector: int) -> Detector:
         return load_detector(self.plan.detectors[detector])
@@ -282,8 +277,6 @@ class Worker:
 
 def detector_hash(detector: Detector) -> str:
     """What observations of a detector are kept under."""
-    from idse.experiments.hashing import settings_hash
-
     return settings_hash(detector.identity, 16)
 
 
@@ -355,16 +348,3 @@ def _cpu() -> float:
     """CPU seconds so far of this process and of the encoders it ran."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
-
-
-def _vtm(options: dict[str, Any]) -> Engine:
-    from idse.engines.vtm.engine import VtmEngine
-    from idse.engines.vtm.options import VtmOptions
-
-    root = options.pop("root", None)
-    for name in ("tools", "extra"):
-        if name in options:
-            options[name] = tuple(options[name])
-    if "executable" in options:
-        options["executable"] = Path(options["executable"])
-    return VtmEngine(None if root is None else Path(root), options=VtmOptions(**options))
