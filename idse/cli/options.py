@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import typer
 
@@ -135,3 +135,15 @@ def one_of(option: str, value: str | None, known: tuple[str, ...]) -> None:
     """Raise an `IdseError` unless the value is known, or was not given."""
     if value is not None and value not in known:
         raise IdseError(f"{option} '{value}': must be {' or '.join(known)}")
+
+
+def numbers(option: str, text: str, kind: type[Any]) -> list[Any]:
+    """Numbers that an option gives, joined by commas or blanks.
+
+    Raises:
+        IdseError: A word that is none.
+    """
+    try:
+        return [kind(part) for part in text.replace(",", " ").split()]
+    except ValueError:
+        raise IdseError(f"{option} '{text}': must be numbers, joined by commas") from None

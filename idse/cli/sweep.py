@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from idse.cli.output import note
+from idse.cli.options import numbers
+from idse.cli.sweeping import run_plan
 from idse.errors import IdseError
-
-if TYPE_CHECKING:
-    from distributed import Client
-
-    from idse.experiments.sweeps.estimate import Row
-    from idse.experiments.sweeps.plan import Plan
-    from idse.experiments.sweeps.preparation import Prepared
 
 _DATA, _WHAT, _RUN = "Instead of a plan: data", "Instead of a plan: what is measured", "Running"
 
@@ -108,156 +98,18 @@ def sweep(
             kind=kind,
             detectors=detector or (),
             codecs=codec or ("native",),
-            qps=_numbers("--qp", qp, int),
-            scales=_numbers("--scale", scale, int),
+            qps=numbers("--qp", qp, int),
+            scales=numbers("--scale", scale, int),
             importance=importance or (),
-            proj_dims=() if proj_dim is None else _numbers("--proj-dim", proj_dim, int),
-            taus=() if tau is None else _numbers("--tau", tau, float),
+            proj_dims=() if proj_dim is None else numbers("--proj-dim", proj_dim, int),
+            taus=() if tau is None else numbers("--tau", tau, float),
             limit=limit,
             seed=seed,
             name=name,
         )
         wanted, path = parse_plan(plan_text(flags), Path.cwd(), name), store or Path(f"{name}.sqlite")
-    if jobs is not None and jobs < 1:
-        raise IdseError(f"--jobs {jobs}: must be at least 1")
-    if jobs is not None and scheduler is not None:
-        raise IdseError("--jobs is for this machine, --scheduler for a cluster: give one of them")
-    _run(wanted, path, jobs, scheduler, dry_run)
-
-
-def _run(plan: Plan, path: Path, jobs: int | None, scheduler: str | None, dry_run: bool) -> None:
-    from idse.experiments.sweeps import cluster, local
-    from idse.experiments.sweeps.estimate import estimate
-    from idse.experiments.sweeps.preparation import prepare
-    from idse.experiments.sweeps.running import describe, run
-    from idse.experiments.sweeps.store import Store
-
-    client = cluster.connect(scheduler) if scheduler else None
-    try:
-        new = not path.exists()
-        with Store(path) as store:
-            try:
-                prepared = prepare(plan, store)
-            except BaseException:
-                if new:
-                    store.discard()
-                raise
-            for text in prepared.notes:
-                note(f"note: {text}")
-            workers = (
-                _workers(client)
-                if client
-                else min(jobs or local.available_cpus(), max(1, len(prepared.jobs)))
-            )
-            _print_plan(prepared, estimate(prepared, store), path, workers)
-            if dry_run or not prepared.jobs:
-                return
-            executor = (
-                cluster.cluster_executor(plan, client) if client else local.local_executor(plan, workers)
-            )
-            with _Progress(len(prepared.jobs)) as progress:
-                failures = run(
-                    prepared,
-                    store,
-                    executor,
-                    lambda done, job, failed: progress(done, describe(prepared, job), failed),
-                )
-    except KeyboardInterrupt:
-        note(f"note: what was measured is kept in {path}; the same command goes on from there")
-        raise
-    finally:
-        if client:
-            client.close()
-    for failure in failures:
-        note(f"failed: {failure}")
-    if failures:
-        raise IdseError(
-            f"{len(failures)} of {len(prepared.jobs)} jobs failed; the same command tries them again"
+    prepared = run_plan(wanted, path, jobs, scheduler, dry_run)
+    if prepared.jobs and not dry_run:
+        print(
+            f"{path}: all {prepared.total} cells of '{wanted.name}' are there; idse report {path} -o report.html"
         )
-    print(f"{path}: all {prepared.total} cells of '{plan.name}' are there; idse report {path} -o report.html")
-
-
-def _workers(client: Client) -> int:
-    threads = sum(client.nthreads().values())
-    if threads == 0:
-        note("note: the cluster has no worker yet; jobs wait for one")
-    return max(1, threads)
-
-
-def _print_plan(prepared: Prepared, rows: list[Row], path: Path, workers: int) -> None:
-    plan = prepared.plan
-    table = Table(title=f"{plan.name}: {prepared.items} items, {prepared.total} cells in {path}")
-    for title in ("codec", "points", "cells", "to do", "CPU time"):
-        table.add_column(title, justify="left" if title == "codec" else "right")
-    points = {c.name: f"{len(c.qps)} QP x {len(c.scales)}" for c in plan.codecs}
-    for row in rows:
-        mark = "" if row.measured or not row.missing else "~"
-        table.add_row(
-            row.codec,
-            points.get(row.codec, ""),
-            str(row.cells),
-            str(row.missing),
-            mark + _duration(row.seconds),
-        )
-    Console(stderr=True).print(table)
-    total = sum(row.seconds for row in rows)
-    kept = f", {prepared.kept} there already" if prepared.kept else ""
-    rough = " (~: a rough guess, nothing of that codec is measured yet)" if any(
-        r.missing and not r.measured and r.codec in points for r in rows
-    ) else ""  # fmt: skip
-    note(
-        f"{len(prepared.jobs)} jobs{kept}; about {_duration(total / workers)} on {workers} "
-        f"process{'es' if workers > 1 else ''}{rough}"
-    )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
-
-
-class _Progress:
-    """A bar on a terminal, a line now and then elsewhere."""
-
-    def __init__(self, total: int) -> None:
-        self._total, self._live = total, sys.stderr.isatty()
-
-    def __enter__(self) -> _Progress:
-        if self._live:
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-            self._bar = Progress(
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-                TextColumn("{task.description}"),
-                console=Console(stderr=True),
-            )
-            self._task = self._bar.add_task("", total=self._total)
-            self._bar.start()
-        else:
-            from idse.experiments.progress import Progress as Lines
-
-            self._lines = functools.partial(Lines("jobs", self._total))
-        return self
-
-    def __call__(self, done: int, what: str, failed: int) -> None:
-        words = what + (f"; {failed} failed" if failed else "")
-        if self._live:
-            self._bar.update(self._task, completed=done, description=words)
-        else:
-            self._lines(done, f"; {words}")
-
-    def __exit__(self, *_: object) -> None:
-        if self._live:
-            self._bar.stop()
-
-
-def _numbers(option: str, text: str, kind: type[Any]) -> list[Any]:
-    try:
-        return [kind(part) for part in text.replace(",", " ").split()]
-    except ValueError:
-        raise IdseError(f"{option} '{text}': must be numbers, joined by commas") from None
