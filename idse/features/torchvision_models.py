@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from idse.errors import IdseError
+from idse.features.preprocess import Geometry
 
 _PREFIX = "backbone."
 
@@ -90,6 +91,13 @@ class TorchvisionExtractor:
         if missing:
             raise IdseError(f"{self.name} has no feature node '{missing[0]}'; it has {', '.join(levels)}")
         return [levels[n] for n in self.nodes]
+
+
+    def placement(self, width: int, height: int) -> tuple[Geometry, tuple[int, int]]:
+        """Where a picture lies in the input that the features cover, and that input's height and width."""
+        images, _ = self._transform([torch.zeros(3, height, width, device=self.device)])
+        (rows, cols), (in_rows, in_cols) = images.image_sizes[0], images.tensors.shape[-2:]
+        return Geometry(cols, rows, cols / width, rows / height, 0, 0), (in_rows, in_cols)
 
 
 def pyramid_levels(out: Any) -> list[torch.Tensor]:

@@ -1,0 +1,52 @@
+"""The scale hyperprior (Ballé et al. 2018) with CompressAI's networks."""
+
+from __future__ import annotations
+
+import torch
+from compressai.models import ScaleHyperprior
+from torch import Tensor, nn
+
+from idse.learned.models.base import LatentCodec, Prior
+from idse.learned.models.mask import MaskNetwork
+from idse.learned.models.settings import ModelSettings
+
+
+class ScaleHyperpriorCodec(LatentCodec):
+    """GDN transforms with latents at 1/16, side information at 1/64, Gaussians of mean 0."""
+
+    stride = 64
+    latent_stride = 16
+
+    def __init__(self, settings: ModelSettings, mask: MaskNetwork | None = None) -> None:
+        super().__init__(settings, mask)
+        parts = ScaleHyperprior(settings.channels, settings.latent)
+        self.g_a, self.g_s, self.h_a, self.h_s = parts.g_a, parts.g_s, parts.h_a, parts.h_s
+
+    def analyze(self, x: Tensor) -> Tensor:
+        """See `LatentCodec.analyze`."""
+        return self.g_a(x)
+
+    def hyper_analyze(self, y: Tensor) -> Tensor:
+        """See `LatentCodec.hyper_analyze`."""
+        return self.h_a(torch.abs(y))
+
+    def hyper_synthesize(self, z_hat: Tensor) -> Tensor:
+        """See `LatentCodec.hyper_synthesize`."""
+        return self.h_s(z_hat)
+
+    def synthesize(self, y_hat: Tensor) -> Tensor:
+        """See `LatentCodec.synthesize`."""
+        return self.g_s(y_hat)
+
+    def prior(self, hyper: Tensor, y_hat: Tensor | None) -> Prior:
+        """See `LatentCodec.prior`."""
+        return Prior(hyper, None)
+
+    def groups(self) -> dict[str, list[nn.Module]]:
+        """See `LatentCodec.groups`."""
+        return {
+            "encoder": [self.g_a, self.h_a],
+            "decoder": [self.g_s],
+            "entropy": [self.h_s, self.entropy_bottleneck, self.gaussian_conditional],
+            "mask": [] if self.mask is None else [self.mask],
+        }

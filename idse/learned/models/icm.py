@@ -1,0 +1,95 @@
+"""Le's codec for machines (Le, Zhang, Cricri, Ghaznavi-Youvalari, Rahtu 2020, "Image coding for machines: an end-to-end
+learned approach").
+
+Residual blocks between strided and transposed convolutions; few latent channels (6) at 1/8; a hyperprior with mean and
+scale, without context model, with side information at 1/32.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from idse.learned.models.base import LatentCodec, Prior
+from idse.learned.models.mask import MaskNetwork
+from idse.learned.models.settings import ModelSettings
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions with PReLU beside a skip."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1),
+            nn.PReLU(channels),
+            nn.Conv2d(channels, channels, 3, padding=1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Same shape."""
+        return x + self.body(x)
+
+
+class IcmCodec(LatentCodec):
+    """Auto-encoder with a latent of `settings.latent` channels at 1/8."""
+
+    stride = 32
+    latent_stride = 8
+
+    def __init__(self, settings: ModelSettings, mask: MaskNetwork | None = None) -> None:
+        super().__init__(settings, mask)
+        n, m, blocks = settings.channels, settings.latent, settings.blocks
+        self.g_a = nn.Sequential(
+            *_down(3, n, 5), *_blocks(n, blocks), *_down(n, n, 5), *_blocks(n, blocks), *_down(n, n, 5),
+            *_blocks(n, blocks), nn.Conv2d(n, m, 3, padding=1),
+        )  # fmt: skip
+        self.g_s = nn.Sequential(
+            nn.Conv2d(m, n, 3, padding=1), nn.PReLU(n), *_blocks(n, blocks), *_up(n, n), *_blocks(n, blocks),
+            *_up(n, n), *_blocks(n, blocks), nn.ConvTranspose2d(n, 3, 4, stride=2, padding=1),
+        )  # fmt: skip
+        self.h_a = nn.Sequential(
+            nn.Conv2d(m, n, 3, padding=1), nn.PReLU(n), *_down(n, n, 5), *_down(n, n, 5)[:1]
+        )
+        self.h_s = nn.Sequential(*_up(n, n), *_up(n, n), nn.Conv2d(n, 2 * m, 3, padding=1))
+
+    def analyze(self, x: Tensor) -> Tensor:
+        """See `LatentCodec.analyze`."""
+        return self.g_a(x)
+
+    def hyper_analyze(self, y: Tensor) -> Tensor:
+        """See `LatentCodec.hyper_analyze`."""
+        return self.h_a(y)
+
+    def hyper_synthesize(self, z_hat: Tensor) -> Tensor:
+        """See `LatentCodec.hyper_synthesize`."""
+        return self.h_s(z_hat)
+
+    def synthesize(self, y_hat: Tensor) -> Tensor:
+        """See `LatentCodec.synthesize`."""
+        return self.g_s(y_hat)
+
+    def prior(self, hyper: Tensor, y_hat: Tensor | None) -> Prior:
+        """See `LatentCodec.prior`."""
+        scales, means = hyper.chunk(2, 1)
+        return Prior(scales, means)
+
+    def groups(self) -> dict[str, list[nn.Module]]:
+        """See `LatentCodec.groups`."""
+        return {
+            "encoder": [self.g_a, self.h_a],
+            "decoder": [self.g_s],
+            "entropy": [self.h_s, self.entropy_bottleneck, self.gaussian_conditional],
+            "mask": [] if self.mask is None else [self.mask],
+        }
+
+
+def _blocks(channels: int, count: int) -> list[nn.Module]:
+    return [ResidualBlock(channels) for _ in range(count)]
+
+
+def _down(inside: int, outside: int, size: int) -> list[nn.Module]:
+    return [nn.Conv2d(inside, outside, size, stride=2, padding=size // 2), nn.PReLU(outside)]
+
+
+def _up(inside: int, outside: int) -> list[nn.Module]:
+    return [nn.ConvTranspose2d(inside, outside, 4, stride=2, padding=1), nn.PReLU(outside)]

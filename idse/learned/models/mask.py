@@ -1,0 +1,134 @@
+"""LSMnet: which latents a detector needs (Fischer, Brand, Kaup 2022, "Boosting neural image compression for machines
+using latent space masking").
+
+A frozen backbone of the detector sees the uncompressed picture; a 1x1 convolution and a sigmoid make of its features a
+mask alpha over the latents, and y' = y - alpha (y - mu) draws what is not needed to the mean of its distribution, where
+it costs next to nothing. The decoder knows nothing of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from idse.errors import IdseError
+from idse.features.api import load_extractor
+from idse.features.base import FeatureExtractor
+from idse.learned.models.settings import MaskSettings
+
+_START = -3.0
+"""Bias of the fresh layer: alpha begins near 0.05, so that training begins near the unmasked codec."""
+
+
+class MaskNetwork(nn.Module):
+    """The trainable layer: 1x1 convolution and sigmoid.
+
+    Args:
+        settings: `channels` is used.
+        feature_channels: Of the backbone's feature map.
+        latent: M, channels of the latents.
+    """
+
+    def __init__(self, settings: MaskSettings, feature_channels: int, latent: int) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(feature_channels, latent if settings.channels == "all" else 1, 1)
+        nn.init.normal_(self.layer.weight, std=1e-3)
+        assert self.layer.bias is not None
+        nn.init.constant_(self.layer.bias, _START)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """`[N, M or 1, h, w]` alpha in 0..1 of features `[N, C, h, w]` on the latents' grid."""
+        return torch.sigmoid(self.layer(features))
+
+
+def draw_to_mean(y: Tensor, mean: Tensor | None, alpha: Tensor) -> Tensor:
+    """y' = y - alpha (y - mu): alpha 0 keeps a latent, 1 replaces it by its mean (None: 0)."""
+    return y - alpha * (y if mean is None else y - mean)
+
+
+class Salience:
+    """The frozen backbone's features on the grid of the latents.
+
+    Args:
+        settings: `level` is used.
+        extractor: A `FeatureExtractor` with a `placement`.
+    """
+
+    def __init__(self, settings: MaskSettings, extractor: FeatureExtractor) -> None:
+        self.settings = settings
+        self.extractor: Any = extractor
+        self._level = settings.level
+
+    @torch.no_grad()
+    def __call__(self, rgb: Tensor, latent_stride: int, stride: int) -> Tensor:
+        """Features `[N, C, h, w]` at the latents of pictures.
+
+        Args:
+            rgb: `[N, 3, H, W]`, 0..1, not padded.
+            latent_stride: Samples between latents.
+            stride: What the codec pads to.
+
+        Raises:
+            IdseError: The backbone has no such level.
+        """
+        height, width = rgb.shape[-2:]
+        rows, cols = (-(-side // stride) * stride // latent_stride for side in (height, width))
+        levels = self.extractor.features(rgb.to(self.extractor.device))
+        features = levels[self._choose(levels, rows * cols)]
+        geometry, (in_rows, in_cols) = self.extractor.placement(width, height)
+        # Centres of the latents, in the backbone's input, in grid_sample's -1..1.
+        y = (
+            torch.arange(rows, device=features.device) + 0.5
+        ) * latent_stride * geometry.scale_y + geometry.top
+        x = (
+            torch.arange(cols, device=features.device) + 0.5
+        ) * latent_stride * geometry.scale_x + geometry.left
+        grid_y, grid_x = torch.meshgrid(2 * y / in_rows - 1, 2 * x / in_cols - 1, indexing="ij")
+        grid = torch.stack([grid_x, grid_y], -1).to(features.dtype).expand(len(rgb), -1, -1, -1)
+        return F.grid_sample(features, grid, padding_mode="border", align_corners=False)
+
+    def channels(self) -> int:
+        """C of the features."""
+        probe = torch.zeros(1, 3, 128, 128, device=self.extractor.device)
+        return int(self(probe, 16, 64).shape[1])
+
+    def _choose(self, levels: list[Tensor], cells: int) -> int:
+        """The level asked for, or the one nearest in size; the same for every picture from then on."""
+        if self._level is None:
+            sizes = [level.shape[-2] * level.shape[-1] for level in levels]
+            self._level = min(
+                range(len(levels)), key=lambda i: abs(torch.tensor(sizes[i] / cells).log().item())
+            )
+        if self._level >= len(levels):
+            raise IdseError(f"mask: level {self._level}: the backbone has levels 0..{len(levels) - 1}")
+        return self._level
+
+
+def load_salience(
+    settings: MaskSettings, device: str | torch.device = "auto", weights: Any = None
+) -> Salience:
+    """The backbone that a mask network sees through.
+
+    Args:
+        settings: Whose `detector` is loaded.
+        device: Where it runs.
+        weights: File of torchvision's weights; else torchvision's own.
+
+    Raises:
+        IdseError: It is not there, or has other weights than the mask was trained with.
+    """
+    extractor = load_extractor(settings.detector, weights=weights, device=device)
+    if not hasattr(extractor, "placement"):
+        raise IdseError(
+            f"mask: '{settings.detector}' is no detector's backbone: give an ONNX file or torchvision's name"
+        )
+    found = extractor.description.get("weights_sha256", "")
+    if settings.sha256 and settings.sha256 != found:
+        raise IdseError(
+            f"{settings.detector}: has other weights than the mask was trained with "
+            f"(SHA-256 {found[:12]}, wanted {settings.sha256[:12]})"
+        )
+    return Salience(settings, extractor)

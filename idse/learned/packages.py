@@ -1,0 +1,13 @@
+"""What the extra `learned` installs, and what is said without it."""
+
+from __future__ import annotations
+
+from idse.errors import IdseError
+
+
+def needs_learned() -> None:
+    """Raise an `IdseError` that says how to install CompressAI, where it is missing."""
+    try:
+        import compressai  # noqa: F401
+    except ImportError as error:
+        raise IdseError(f"learned codecs need compressai ({error}): pip install 'idse[learned]'") from None
