@@ -15,6 +15,7 @@ from idse.cli.compare import compare
 from idse.cli.decode import decode
 from idse.cli.doctor import doctor
 from idse.cli.encode import encode
+from idse.cli.eval import eval_
 from idse.cli.info import info
 from idse.cli.map import map_
 from idse.cli.report import report
@@ -39,6 +40,7 @@ app.command("map")(map_)
 app.command()(info)
 app.command()(doctor)
 app.command()(sweep)
+app.command("eval")(eval_)
 app.command()(report)
 app.command()(compare)
 app.add_typer(vtm, name="vtm")

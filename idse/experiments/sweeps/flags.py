@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,15 @@ class Flags:
         kind: Of the data set; None: "coco" with annotations, "folder" or "sequence" without.
         detectors: ONNX files or torchvision's names.
         codecs: "x265", "x265:preset=slow,qp=22 27", "idse=native:tau=0.1": name, engine, settings.
+        tables: Further codecs as a plan's `[[codecs]]` have them, plain values by key, paths absolute.
         qps: Of every codec that names none.
         scales: Per cent.
         importance: Of the codecs whose engine takes maps: "embedded", "activity" or a detector of those above; each
             adds rows beside the plain ones.
         proj_dims: Rows of the sketch.
         taus: Shares of plain squared error.
+        task_models: What looks at every codec's pictures in a detector's place, by the detector's name:
+            FILE-{qp}.onnx.
         limit: So many pictures at most.
         seed: Of the maps.
         name: Of the sweep.
@@ -38,11 +41,13 @@ class Flags:
     kind: str | None = None
     detectors: Sequence[str] = ()
     codecs: Sequence[str] = ("native",)
+    tables: Sequence[Mapping[str, Any]] = ()
     qps: Sequence[int] = (27, 32, 37, 42, 47)
     scales: Sequence[int] = (100,)
     importance: Sequence[str] = ()
     proj_dims: Sequence[int] = ()
     taus: Sequence[float] = ()
+    task_models: Mapping[str, str] = field(default_factory=dict)
     limit: int | None = None
     seed: int = 0
     name: str = "sweep"
@@ -74,6 +79,8 @@ def plan_text(flags: Flags) -> str:
         lines += ["", "[[detectors]]", _line("model", model)]
     for text in flags.codecs:
         lines += _codec(text, flags)
+    for table in flags.tables:
+        lines += ["", "[[codecs]]", *[_line(k, v) for k, v in table.items()], *_task_models(flags)]
     return "\n".join(lines) + "\n"
 
 
@@ -88,7 +95,7 @@ def _codec(text: str, flags: Flags) -> list[str]:
             raise IdseError(f"--codec {text}: '{pair}' must look like preset=slow")
         settings[key.strip()] = _value(value)
     lines = ["", "[[codecs]]", _line("name", name), _line("engine", engine)]
-    plain = [*lines, *[_line(k, v) for k, v in settings.items()]]
+    plain = [*lines, *[_line(k, v) for k, v in settings.items()], *_task_models(flags)]
     if engine not in ("native", "vtm"):
         return plain
     out = plain
@@ -108,6 +115,14 @@ def _codec(text: str, flags: Flags) -> list[str]:
             table += " }"
         out = [*out, *row, f"importance = {table}"]
     return out
+
+
+def _task_models(flags: Flags) -> list[str]:
+    pairs = [
+        f"{json.dumps(name)} = {json.dumps(str(Path(file).resolve()))}"
+        for name, file in flags.task_models.items()
+    ]
+    return [f"task_models = {{ {', '.join(pairs)} }}"] if pairs else []
 
 
 def _value(text: str) -> Any:

@@ -13,7 +13,10 @@ from idse.report.results import CodecResults, Position, Results
 
 _NAMES = {"psnr_y": "psnr-y", "psnr_u": "psnr-u", "psnr_v": "psnr-v", "ms_ssim": "ms-ssim-y"}
 _OURS = {theirs: ours for ours, theirs in _NAMES.items()}
-_NO_QUALITY = ("bpp", "qp", "scale", "encoding_time", "decoding_time")
+_NO_QUALITY = (
+    "bpp", "qp", "scale", "encoding_time", "decoding_time", "encode_cpu_per_megapixel", "decode_cpu_per_megapixel",
+    "estimated_bpp",
+)  # fmt: skip
 
 
 def compressai(codec: CodecResults) -> dict[str, Any]:
