@@ -127,7 +127,7 @@ def parse_plan(text: str, folder: Path, name: str = "sweep") -> Plan:
             raise IdseError(f"two {what} are called '{min(twice)}': give each a name of its own")
     return Plan(
         name=str(table.get("name", name)),
-        dataset=_dataset(table["dataset"], folder),
+        dataset=dataset_settings(table["dataset"], folder),
         detectors=detectors,
         codecs=tuple(codecs),
         seed=seed,
@@ -154,7 +154,12 @@ def _detector(entry: Mapping[str, Any], folder: Path) -> DetectorSettings:
     return DetectorSettings(**values)
 
 
-def _dataset(entry: Mapping[str, Any], folder: Path) -> DatasetSettings:
+def dataset_settings(entry: Mapping[str, Any], folder: Path) -> DatasetSettings:
+    """A `[dataset]` table as settings; paths are relative to `folder`.
+
+    Raises:
+        IdseError: A key that is unknown or missing.
+    """
     known = tuple(f.name for f in dataclasses.fields(DatasetSettings))
     _only(entry, known, "the data set")
     values = dict(entry)
