@@ -1,0 +1,263 @@
+"""A trained codec's file (`*.idsec`): all that it takes to encode and to decode, in one file.
+
+A file of torch's own (`torch.save`) of plain tensors and one JSON text, read with `weights_only`, so that opening one
+runs nothing that is in it. It holds the settings of the network, the weights and the frozen tables of every point of
+the codec's curve, where they come from, and of LSMnet the detector that the mask network sees through.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from idse.errors import IdseError
+from idse.learned.models import LatentCodec, ModelSettings, Salience, build_codec, load_salience
+from idse.media.files import replacing
+
+SUFFIX = ".idsec"
+_FORMAT = "idse learned codec 1"
+_MOST_MODELS = 8
+"""Networks kept at once: a sweep goes through all points of a picture before the next."""
+
+
+@dataclass(frozen=True, eq=False)
+class CodecPoint:
+    """A point of a codec's curve; `make_point` makes one.
+
+    Attributes:
+        label: What tells it apart for people: "epoch 120".
+        epoch: Of the training.
+        figures: What validation measured: "bpp" and others.
+        state: Weights and frozen tables of the network, on the CPU.
+        decoder_id: `decoder_id` of the network.
+    """
+
+    label: str
+    epoch: int
+    figures: Mapping[str, float]
+    state: Mapping[str, Tensor]
+    decoder_id: int
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedCodec:
+    """A codec with its points, sorted by falling rate: point 0 has the most bits, as the lowest QP.
+
+    Attributes:
+        name: For people.
+        settings: Of the network, the same for all points.
+        points: At least one; put in order where every one has a figure "bpp".
+        provenance: JSON-able: what it takes to train it again.
+        detector: Of a codec with a mask: the bytes of the detector's ONNX file, or of torchvision's weights (empty:
+            torchvision's own weights).
+    """
+
+    name: str
+    settings: ModelSettings
+    points: Sequence[CodecPoint]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    detector: bytes = field(default=b"", repr=False)
+    _models: OrderedDict[tuple[int, str], LatentCodec] = field(default_factory=OrderedDict, init=False, repr=False)
+    _salience: dict[str, Salience] = field(default_factory=dict, init=False, repr=False)
+    _lock: Any = field(default_factory=threading.RLock, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.points:
+            raise ValueError("a codec has at least one point")
+        points = list(self.points)
+        if all("bpp" in p.figures for p in points):
+            points.sort(key=lambda p: -p.figures["bpp"])
+        object.__setattr__(self, "points", tuple(points))
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256, hexadecimal, of all that decides streams and pictures: settings, weights, their order, detector."""
+        whole = hashlib.sha256(json.dumps(_deciding(self.settings), sort_keys=True).encode())
+        for point in self.points:
+            whole.update(b"point")
+            _feed(whole, point.state)
+        whole.update(b"detector" + self.detector)
+        return whole.hexdigest()
+
+    @classmethod
+    def load(cls, path: Path | str) -> TrainedCodec:
+        """Read a codec's file.
+
+        Raises:
+            IdseError: It is missing, no codec's file, or damaged.
+        """
+        path = Path(path)
+        try:
+            with path.open("rb") as file:
+                begins = file.read(4)
+        except FileNotFoundError:
+            raise IdseError(f"{path}: no such codec file: 'idse train' makes one") from None
+        except OSError as error:
+            raise IdseError(f"{path}: cannot be read ({error.strerror})") from None
+        if begins != b"PK\3\4":  # torch's files are ZIP archives
+            raise IdseError(f"{path}: no file of a trained codec (*{SUFFIX}, made by 'idse train')")
+        try:
+            held = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception:  # pickles and archives fail in many ways
+            raise _damaged(path) from None
+        if not isinstance(held, dict) or not str(held.get("format", "")).startswith("idse learned codec "):
+            raise IdseError(f"{path}: no file of a trained codec (*{SUFFIX}, made by 'idse train')")
+        if held["format"] != _FORMAT:
+            raise IdseError(f"{path}: {held['format']}: this idse reads '{_FORMAT}'; take the idse that wrote it")
+        try:
+            about = json.loads(held["about"])
+            codec = cls(
+                name=about["name"],
+                settings=ModelSettings.from_dict(about["settings"]),
+                points=[
+                    CodecPoint(p["label"], p["epoch"], p["figures"], state, p["decoder_id"])
+                    for p, state in zip(about["points"], held["states"], strict=True)
+                ],
+                provenance=about["provenance"],
+                detector=held["detector"].numpy().tobytes(),
+            )
+            whole = codec.digest == about["digest"]
+        except (LookupError, TypeError, ValueError, AttributeError, IdseError):
+            raise _damaged(path) from None
+        if not whole:
+            raise _damaged(path)
+        return codec
+
+    def save(self, path: Path | str) -> None:
+        """Write the file, whole or not at all.
+
+        Raises:
+            IdseError: It cannot be written.
+        """
+        about = {
+            "name": self.name,
+            "settings": self.settings.to_dict(),
+            "provenance": dict(self.provenance),
+            "digest": self.digest,
+            "points": [
+                {"label": p.label, "epoch": p.epoch, "figures": dict(p.figures), "decoder_id": p.decoder_id}
+                for p in self.points
+            ],
+        }
+        with replacing(Path(path)) as temporary:
+            torch.save(
+                {
+                    "format": _FORMAT,
+                    "about": json.dumps(about),
+                    "states": [dict(p.state) for p in self.points],
+                    "detector": torch.frombuffer(bytearray(self.detector), dtype=torch.uint8).clone()
+                    if self.detector
+                    else torch.empty(0, dtype=torch.uint8),
+                },
+                temporary,
+            )
+
+    def model(self, point: int, device: str | torch.device = "cpu") -> LatentCodec:
+        """The network of a point, to evaluate; the last few are kept.
+
+        Raises:
+            IdseError: No such point.
+        """
+        self.check_point(point)
+        key = point, str(device)
+        with self._lock:
+            if key not in self._models:
+                state = self.points[point].state
+                seen = state.get("mask.layer.weight")
+                model = build_codec(self.settings, None if seen is None else seen.shape[1])
+                model.load_state_dict(dict(state))
+                self._models[key] = model.to(device).eval().requires_grad_(False)
+                while len(self._models) > _MOST_MODELS:
+                    self._models.popitem(last=False)
+            self._models.move_to_end(key)
+            return self._models[key]
+
+    def check_point(self, point: int) -> None:
+        """Raise an `IdseError` unless the codec has that point."""
+        if not 0 <= point < len(self.points):
+            raise IdseError(f"point {point}: must be 0..{len(self.points) - 1} (0 has the most bits)")
+
+    def salience(self, device: str | torch.device = "cpu") -> Salience | None:
+        """What the mask network sees through; None for a codec without a mask.
+
+        Raises:
+            IdseError: Torchvision's own weights are needed, and are others than in training or not to be had.
+        """
+        mask = self.settings.mask
+        if mask is None:
+            return None
+        with self._lock, tempfile.TemporaryDirectory(prefix="idse-codec-") as folder:
+            if str(device) not in self._salience:
+                weights = None
+                if self.detector:
+                    file = Path(folder) / Path(mask.detector).name
+                    if _is_onnx(mask.detector):
+                        mask = dataclasses.replace(mask, detector=str(file))
+                    else:
+                        weights = file
+                    file.write_bytes(self.detector)
+                self._salience[str(device)] = load_salience(mask, device, weights)
+            return self._salience[str(device)]
+
+    def find(self, decoder: int, name: str = "stream") -> int:
+        """The first point whose decoder has that id.
+
+        Raises:
+            IdseError: None has: the stream was made by another codec.
+        """
+        for i, point in enumerate(self.points):
+            if point.decoder_id == decoder:
+                return i
+        raise IdseError(f"{name}: made by another codec than '{self.name}': give the codec file that it was coded with")
+
+
+def make_point(model: LatentCodec, label: str, epoch: int, figures: Mapping[str, float]) -> CodecPoint:
+    """A point of a network as it is now; its entropy coder's tables are made and frozen with it."""
+    training = model.training
+    model.eval().tables()
+    state = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+    found = decoder_id(model)
+    model.train(training)
+    return CodecPoint(label, epoch, dict(figures), state, found)
+
+
+def decoder_id(model: LatentCodec) -> int:
+    """32 bits that tell decoders apart: the first of SHA-256 over `decoder_state`, little-endian."""
+    digest = hashlib.sha256(model.settings.system.encode())
+    _feed(digest, model.decoder_state())
+    return int.from_bytes(digest.digest()[:4], "little")
+
+
+def _deciding(settings: ModelSettings) -> dict[str, Any]:
+    """The settings, but for the folder in which the mask's detector lay."""
+    values = settings.to_dict()
+    if settings.mask is not None:
+        values["mask"]["detector"] = Path(settings.mask.detector).name
+    return values
+
+
+def _is_onnx(detector: str) -> bool:
+    return detector.lower().endswith(".onnx")
+
+
+def _feed(digest: Any, state: Mapping[str, Tensor]) -> None:
+    for name in sorted(state):
+        value = state[name].detach().cpu().contiguous()
+        digest.update(f"{name} {value.dtype} {list(value.shape)}".encode())
+        digest.update(value.numpy().tobytes())
+
+
+def _damaged(path: Path) -> IdseError:
+    return IdseError(f"{path}: the codec file is damaged: copy it again, or have 'idse train' make it again")

@@ -1,0 +1,224 @@
+"""The container of a learned codec's stream: what a decoder must know, the entropy coder's strings, a checksum.
+
+    4   "IDSL"
+    1   version (high 4 bits) and strings a frame (low 4 bits)
+    1   flags: 1 4:2:0 (else 4:0:0), 2 BT.709 (else BT.601), 4 full range, 8 checksums of the frames,
+        high 4 bits: bit depth - 8
+    v   width, height, frames (v: a varint, 7 bits a byte, least significant first, the top bit set on all but the last)
+    4   the decoder's id, little-endian
+    v   length of each string, frame by frame
+    4   a frame, where flags say so: CRC-32 of its decoded samples, little-endian
+    *   the strings
+    4   CRC-32 of all before it, little-endian
+
+About 23 bytes for a picture of two strings; they count in its rate. Nothing is handed to an entropy decoder, which
+trusts its input, before the CRC was found right. This module needs no torch.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from idse.errors import IdseError
+from idse.media.frame import ChromaFormat, Matrix
+
+MAGIC = b"IDSL"
+VERSION = 1
+LARGEST_SIDE = (1 << 16) - 1
+LARGEST_PICTURE = 1 << 28
+"""Luma samples: no header can ask for more memory."""
+MOST_FRAMES = 1 << 20
+
+_CHROMA_420, _BT709, _FULL_RANGE, _CHECKSUMS = 1, 2, 4, 8
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a decoder must know.
+
+    Attributes:
+        width: Luma samples a row, 1..65535.
+        height: Luma rows, 1..65535; `width * height` is at most 2**28.
+        frames: Pictures in the stream, at least 1.
+        bit_depth: Of the decoded samples, 8..16.
+        chroma_format: "420" or "400".
+        matrix: "bt601" or "bt709".
+        full_range: Of the decoded samples.
+        decoder_id: Which decoder it takes (`codec_file.decoder_id`), 32 bits.
+        checksums: CRC-32 of each frame's decoded samples (`samples_crc`); empty: they are not in the stream.
+    """
+
+    width: int
+    height: int
+    frames: int
+    bit_depth: int
+    chroma_format: ChromaFormat
+    matrix: Matrix
+    full_range: bool
+    decoder_id: int
+    checksums: tuple[int, ...] = ()
+
+
+def check_size(width: int, height: int, frames: int) -> None:
+    """Raise an `IdseError` for pictures that a stream cannot hold."""
+    if not 1 <= width <= LARGEST_SIDE or not 1 <= height <= LARGEST_SIDE or width * height > LARGEST_PICTURE:
+        raise IdseError(
+            f"a picture of {width}x{height}: learned codecs take sides up to {LARGEST_SIDE} and "
+            f"{LARGEST_PICTURE >> 20} Mi samples; crop it or scale it down"
+        )
+    if not 1 <= frames <= MOST_FRAMES:
+        raise IdseError(f"{frames} frames: a learned codec's stream holds 1..{MOST_FRAMES}")
+
+
+def pack(header: Header, payloads: Sequence[Sequence[bytes]]) -> bytes:
+    """The stream's bytes.
+
+    Args:
+        header: Of the stream.
+        payloads: The strings of each frame, 0..15 and as many for every frame.
+
+    Raises:
+        IdseError: Pictures too large for the format.
+    """
+    check_size(header.width, header.height, header.frames)
+    counts = {len(strings) for strings in payloads}
+    if len(payloads) != header.frames or len(counts) != 1 or max(counts) > 15:
+        raise ValueError(f"{len(payloads)} payloads of {sorted(counts)} strings for {header.frames} frames")
+    if header.checksums and len(header.checksums) != header.frames:
+        raise ValueError(f"{len(header.checksums)} checksums for {header.frames} frames")
+    flags = (
+        (_CHROMA_420 if header.chroma_format == "420" else 0)
+        | (_BT709 if header.matrix == "bt709" else 0)
+        | (_FULL_RANGE if header.full_range else 0)
+        | (_CHECKSUMS if header.checksums else 0)
+        | (header.bit_depth - 8) << 4
+    )
+    strings = [string for payload in payloads for string in payload]
+    head = b"".join([
+        MAGIC,
+        bytes([VERSION << 4 | counts.pop(), flags]),
+        *(_varint(v) for v in (header.width, header.height, header.frames)),
+        struct.pack("<I", header.decoder_id),
+        *(_varint(len(string)) for string in strings),
+        *(struct.pack("<I", crc) for crc in header.checksums),
+    ])  # fmt: skip
+    body = head + b"".join(strings)
+    return body + struct.pack("<I", zlib.crc32(body))
+
+
+def unpack(data: bytes, name: str = "stream") -> tuple[Header, list[list[bytes]]]:
+    """Header and strings of a stream, which is whole and as it was written.
+
+    Args:
+        data: The whole stream.
+        name: For messages.
+
+    Raises:
+        IdseError: No stream of a learned codec, one of another version, cut short, or changed.
+    """
+    if len(data) < len(MAGIC) or not data.startswith(MAGIC):
+        raise IdseError(f"{name}: no stream of a learned codec (it does not begin with {MAGIC.decode()})")
+    if len(data) > len(MAGIC) and (version := data[4] >> 4) != VERSION:
+        raise IdseError(
+            f"{name}: a learned codec's stream of version {version}, this idse reads version {VERSION}: "
+            "take the idse that wrote it"
+        )
+    damaged = IdseError(f"{name}: the stream is damaged (its checksum is wrong): copy it or encode it again")
+    cut = IdseError(f"{name}: the stream is cut short: copy it or encode it again")
+    try:
+        header, lengths, at = _head(data)
+    except IndexError:
+        raise cut from None
+    except ValueError:
+        raise damaged from None
+    end = at + sum(lengths)
+    if end + 4 > len(data):
+        # Lengths that were changed look the same as bytes that are missing, unless the end is the written one.
+        raise damaged if _ends_right(data) else cut
+    if not _ends_right(data):
+        raise damaged
+    if end + 4 < len(data):
+        raise damaged
+    strings = []
+    for length in lengths:
+        strings.append(data[at : at + length])
+        at += length
+    each = len(lengths) // header.frames
+    return header, [strings[i * each : (i + 1) * each] for i in range(header.frames)]
+
+
+def is_learned(data: bytes) -> bool:
+    """Whether these bytes begin as a learned codec's stream does."""
+    return data.startswith(MAGIC)
+
+
+def _head(data: bytes) -> tuple[Header, list[int], int]:
+    """Header, lengths of the strings, and where those begin.
+
+    Raises:
+        IndexError: The data ends before.
+        ValueError: Values that nothing writes.
+    """
+    each, flags = data[4] & 15, data[5]
+    at = 6
+    width, at = _read_varint(data, at)
+    height, at = _read_varint(data, at)
+    frames, at = _read_varint(data, at)
+    try:
+        check_size(width, height, frames)
+    except IdseError as error:
+        raise ValueError(str(error)) from None
+    (decoder,), at = _words(data, at, 1)
+    lengths = []
+    for _ in range(frames * each):
+        length, at = _read_varint(data, at)
+        lengths.append(length)
+    checksums, at = _words(data, at, frames if flags & _CHECKSUMS else 0)
+    header = Header(
+        width=width,
+        height=height,
+        frames=frames,
+        bit_depth=8 + (flags >> 4),
+        chroma_format="420" if flags & _CHROMA_420 else "400",
+        matrix="bt709" if flags & _BT709 else "bt601",
+        full_range=bool(flags & _FULL_RANGE),
+        decoder_id=decoder,
+        checksums=checksums,
+    )
+    if header.bit_depth > 16:
+        raise ValueError("bit depth")
+    return header, lengths, at
+
+
+def _ends_right(data: bytes) -> bool:
+    return len(data) > 10 and struct.unpack_from("<I", data, len(data) - 4)[0] == zlib.crc32(data[:-4])
+
+
+def _words(data: bytes, at: int, count: int) -> tuple[tuple[int, ...], int]:
+    end = at + 4 * count
+    if end > len(data):
+        raise IndexError
+    return struct.unpack_from(f"<{count}I", data, at), end
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 35, 7):
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, at
+    raise ValueError("varint")
