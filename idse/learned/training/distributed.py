@@ -1,0 +1,120 @@
+"""Several processes that train together, started by torchrun; one alone where nobody did.
+
+    torchrun --nproc-per-node 4 -m idse train CONFIG.toml
+
+Every process sees its own part of each batch, gradients are averaged by torch's DistributedDataParallel. Only rank 0
+writes files and talks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import torch
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from idse.errors import IdseError
+from idse.features.api import pick_device
+
+_PATIENCE = datetime.timedelta(hours=6)
+"""How long a process waits for the others: rank 0 validates while they wait."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes that train together, seen by one of them.
+
+    Attributes:
+        rank: Which one, 0..size - 1.
+        size: How many there are.
+        device: Where this one computes.
+    """
+
+    rank: int = 0
+    size: int = 1
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    @property
+    def main(self) -> bool:
+        """Whether this one writes files and talks."""
+        return self.rank == 0
+
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """A module whose gradients are averaged over the processes; call the wrapped one.
+
+        All have rank 0's weights from then on. A module alone, or one with nothing to train, comes back as it is.
+        """
+        if self.size == 1 or not any(p.requires_grad for p in module.parameters()):
+            return module
+        ids = [self.device.index] if self.device.type == "cuda" else None
+        return DistributedDataParallel(module, device_ids=ids, find_unused_parameters=True)
+
+    def barrier(self) -> None:
+        """Wait until all are here."""
+        if self.size > 1:
+            distributed.barrier()
+
+    def broadcast(self, value: _T) -> _T:
+        """Rank 0's value, at every rank; anything that can be pickled."""
+        if self.size == 1:
+            return value
+        box = [value]
+        distributed.broadcast_object_list(box, src=0, device=self.device)
+        return box[0]
+
+    def mean(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Every value's mean over the processes; all give the same names."""
+        if self.size == 1:
+            return dict(values)
+        sums = torch.tensor([float(values[name]) for name in sorted(values)], dtype=torch.float64)
+        sums = sums.to(self.device)
+        distributed.all_reduce(sums)
+        return dict(zip(sorted(values), (sums / self.size).tolist(), strict=True))
+
+
+def accumulating(module: nn.Module, last: bool) -> contextlib.AbstractContextManager[Any]:
+    """Around forward and backward of one part of an accumulated gradient: only the `last` is exchanged."""
+    if last or not isinstance(module, DistributedDataParallel):
+        return contextlib.nullcontext()
+    return module.no_sync()
+
+
+@contextlib.contextmanager
+def world(device: str = "auto") -> Iterator[World]:
+    """Join the processes that torchrun started; alone without it.
+
+    Args:
+        device: "cpu", "cuda" (each process takes the GPU of its local rank) or "auto".
+
+    Raises:
+        IdseError: The device is absent, there are fewer GPUs than processes, or they cannot find each other.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield World(device=pick_device(device))
+        return
+    rank, local = int(os.environ["RANK"]), int(os.environ.get("LOCAL_RANK", "0"))
+    found = pick_device(device)
+    if found.type == "cuda":
+        if found.index is not None:
+            raise IdseError(
+                f"device {device}: with torchrun every process takes its own GPU: use --device cuda"
+            )
+        found = pick_device(f"cuda:{local}")
+        torch.cuda.set_device(found)
+    try:
+        distributed.init_process_group("nccl" if found.type == "cuda" else "gloo", timeout=_PATIENCE)
+    except (RuntimeError, ValueError) as error:
+        raise IdseError(f"torchrun's processes do not find each other: {error}") from error
+    try:
+        yield World(rank, size, found)
+    finally:
+        distributed.destroy_process_group()

@@ -1,0 +1,151 @@
+"""How a training goes: a bar with rate, distortion, task loss and the time left, and TensorBoard's events."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from torch import Tensor
+
+from idse.experiments.progress import Progress as Lines
+
+_EVERY = 10
+"""Steps between values written for TensorBoard."""
+NAMES = ("loss", "rate", "mse", "task")
+"""What a step tells, in this order."""
+
+Value = float | Tensor
+
+
+class Tracker:
+    """Shows and writes what a training tells; a context. Steps are counted from 1 over all epochs.
+
+    Values may be tensors on a GPU: they are only waited for when something is shown or written.
+
+    Args:
+        steps: Of the whole training.
+        done: Steps before this process began: those of the checkpoint that it goes on from.
+        events: Folder for TensorBoard; None: none.
+        shown: False at all ranks but 0: only the means are kept.
+        target: Where to tell; standard error by default.
+    """
+
+    def __init__(
+        self,
+        steps: int,
+        done: int = 0,
+        events: Path | None = None,
+        shown: bool = True,
+        target: TextIO | None = None,
+    ) -> None:
+        self._steps, self._done, self._shown = steps, done, shown
+        self._target = target or sys.stderr
+        self._sums: dict[str, Value] = {}
+        self._count = 0
+        self._words = ""
+        self._live = shown and self._target.isatty()
+        self._writer = _writer(events, done, self._target) if shown and events is not None else None
+
+    def __enter__(self) -> Tracker:
+        if self._live:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self._bar = Progress(
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(elapsed_when_finished=True),
+                TextColumn("{task.description}"),
+                console=Console(file=self._target),
+            )
+            # A resumed training's speed is that of its own steps: what was done before is no progress.
+            self._task = self._bar.add_task("", total=self._steps, completed=self._done)
+            self._bar.start()
+        else:
+            self._lines = Lines("steps", self._steps - self._done, self._target)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._bar.stop()
+        if self._writer is not None:
+            self._writer.close()
+
+    def step(self, step: int, loss: Value, rate: Value, mse: Value, task: Value = 0.0) -> None:
+        """Tell of one step.
+
+        Args:
+            step: Which, from 1, over all epochs.
+            loss: What is minimised.
+            rate: Bits a sample of the picture's grid.
+            mse: Mean squared error of RGB in 0..1.
+            task: Loss of the detector; 0 without one.
+        """
+        values = {
+            name: v.detach() if isinstance(v, Tensor) else v
+            for name, v in zip(NAMES, (loss, rate, mse, task), strict=True)
+        }
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._count += 1
+        if not self._shown:
+            return
+        if self._writer is not None and step % _EVERY == 0:
+            for name, value in values.items():
+                self._writer.add_scalar(f"train/{name}", float(value), step)
+        if self._live:
+            if self._bar.tasks[self._task].time_remaining is None or step % _EVERY == 0:
+                self._words = _words(values)
+            self._bar.update(self._task, completed=step, description=self._words)
+        else:
+            if step % _EVERY == 0 or not self._words:
+                self._words = _words(values)
+            self._lines(step - self._done, f"; {self._words}")
+
+    def means(self) -> dict[str, float]:
+        """Means of `NAMES` since the last call; of an epoch, when called at its end."""
+        found = {name: float(value) / self._count for name, value in self._sums.items()}
+        self._sums, self._count = {}, 0
+        return found
+
+    def epoch(self, step: int, validation: Mapping[str, float], weights: Mapping[str, float]) -> None:
+        """Write an epoch's figures for TensorBoard.
+
+        Args:
+            step: The epoch's last.
+            validation: Figures of the pictures that are held out; may be empty.
+            weights: Of the loss's parts, learning rate and the like.
+        """
+        if self._writer is None:
+            return
+        for group, values in (("validation", validation), ("weights", weights)):
+            for name, value in values.items():
+                if math.isfinite(value):
+                    self._writer.add_scalar(f"{group}/{name}", value, step)
+        self._writer.flush()
+
+    def note(self, text: str) -> None:
+        """A line above the bar."""
+        if self._live:
+            self._bar.console.print(text, highlight=False, markup=False)
+        elif self._shown:
+            print(text, file=self._target, flush=True)
+
+
+def _words(values: Mapping[str, Value]) -> str:
+    rate, mse, task = (float(values[name]) for name in ("rate", "mse", "task"))
+    psnr = math.inf if mse <= 0 else -10 * math.log10(mse)
+    return f"{rate:.3f} bpp, {psnr:.2f} dB" + (f", task {task:.4g}" if task else "")
+
+
+def _writer(folder: Path, done: int, target: TextIO) -> Any:
+    """TensorBoard's writer, or None where it is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        print("note: no TensorBoard events: pip install tensorboard", file=target)
+        return None
+    return SummaryWriter(str(folder), purge_step=done + 1)

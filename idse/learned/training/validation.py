@@ -1,0 +1,201 @@
+"""What a codec is worth on the pictures that are held out: whole, one at a time, with rounding as in real streams."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import math
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from idse.detectors import Detector, DetectorSettings, load_detector
+from idse.learned.models import LatentCodec, Salience, pad
+from idse.learned.tasks.base import Task, TaskSettings
+from idse.learned.training.data import Sample
+from idse.learned.training.objective import mask_of
+from idse.metrics.detection import Detections, Truth, align, pseudo_truth
+from idse.metrics.psnr import psnr_from_sse
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Means over the pictures; NaN: not asked for.
+
+    Attributes:
+        bpp: Bits a luma sample.
+        mse: Of RGB in 0..1, rounded to 8 bits.
+        psnr: Mean of the pictures' PSNRs of RGB, dB.
+        task_loss: Of the detector.
+        ap: Of the detector against what it finds on the uncompressed pictures, 0..1.
+        map: Of the detector against annotations, 0..1.
+    """
+
+    bpp: float
+    mse: float
+    psnr: float
+    task_loss: float = math.nan
+    ap: float = math.nan
+    map: float = math.nan
+
+    def known(self) -> dict[str, float]:
+        """Those that were asked for, by name."""
+        return {name: value for name, value in asdict(self).items() if not math.isnan(value)}
+
+
+class Judge:
+    """A detector that says how well decoded pictures can be used.
+
+    Args:
+        settings: The task's detector, as it was before training.
+        samples: The pictures that are held out.
+        classes: What the labels of their annotations index.
+        annotated: Compare with annotations ("map") instead of what is found on uncompressed pictures ("ap").
+        device: Where the detector runs.
+    """
+
+    def __init__(
+        self,
+        settings: TaskSettings,
+        samples: Sequence[Sample],
+        classes: Sequence[str],
+        annotated: bool,
+        device: str = "auto",
+    ) -> None:
+        self.annotated = annotated
+        self._settings = DetectorSettings(settings.model, weights=settings.weights, device=device)
+        self._detector = load_detector(self._settings)
+        self._classes = tuple(classes) if annotated else self._detector.classes
+        self._truths: list[Truth] = []
+        for sample in samples:
+            if not annotated:
+                found = self._detector.detect([sample.picture.astype(np.float32) / 255])[0]
+                self._truths.append(pseudo_truth(found))
+            else:
+                assert sample.truth is not None
+                self._truths.append(sample.truth)
+
+    def detector(self, task: Task | None) -> Detector:
+        """The detector with a task's weights of now; None: those it was loaded with."""
+        if task is None:
+            return self._detector
+        with tempfile.TemporaryDirectory(prefix="idse-") as folder:
+            path = Path(folder) / f"task{task.suffix}"
+            task.save(path)
+            if path.suffix == ".onnx":
+                return load_detector(replace(self._settings, model=str(path)))
+            return load_detector(replace(self._settings, weights=path))
+
+    def precision(self, found: Sequence[Detections], names: Sequence[str]) -> float:
+        """AP of the pictures' detections: pooled over classes against its own, COCO's mAP against annotations.
+
+        Args:
+            found: Of every sample, in their order.
+            names: The detector's classes.
+        """
+        from idse.metrics.average_precision import PrecisionCurves
+        from idse.metrics.matching import match
+
+        matches = [
+            match(align(one, names, self._classes), truth, len(self._classes))
+            for one, truth in zip(found, self._truths, strict=True)
+        ]
+        curves = PrecisionCurves(matches, len(self._classes))
+        return curves.mean() if self.annotated else curves.pooled()
+
+
+def validate(
+    codec: LatentCodec,
+    task: Task | None,
+    salience: Salience | None,
+    samples: Sequence[Sample],
+    judge: Judge | None = None,
+    exact: bool = False,
+) -> Figures:
+    """Code whole pictures without training; weights, modes and randomness of the training stay as they are.
+
+    Args:
+        codec: In any mode, on any device.
+        task: Its loss is computed; None: not.
+        salience: Of a codec with a mask network.
+        samples: Pictures, with targets where the task needs them.
+        judge: Gives `ap` or `map` too. Where `task` is being trained it sees with its weights.
+        exact: Rates of real strings, on the CPU, instead of likelihoods.
+
+    Raises:
+        IdseError: A model fails on the pictures.
+    """
+    device = next(codec.parameters()).device
+    detector, found = None, []
+    if judge is not None:
+        trained = task is not None and any(p.requires_grad for p in task.parameters())
+        detector = judge.detector(task if trained else None)
+    rows = []
+    with torch.no_grad(), _evaluating(codec, task):
+        if exact:
+            codec = copy.deepcopy(codec).cpu()
+            codec.tables()
+        else:
+            codec.find_medians()
+        for sample in samples:
+            picture = _tensor(sample.picture).to(device)
+            decoded, bits = _code(codec, salience, picture, exact)
+            decoded = decoded.to(device).clamp(0, 1).mul(255).add(0.5).floor().div(255)
+            height, width = sample.picture.shape[:2]
+            mse = float((decoded - picture).double().square().mean())
+            loss = math.nan
+            if task is not None:
+                target = (
+                    None if sample.target is None else [{k: v.to(device) for k, v in sample.target.items()}]
+                )
+                loss = float(task(decoded, picture, target))
+            rows.append((bits / (height * width), mse, psnr_from_sse(mse, 1, 1.0), loss))
+            if detector is not None:
+                array = decoded[0].permute(1, 2, 0).cpu().numpy()
+                found.append(detector.detect([np.ascontiguousarray(array, dtype=np.float32)])[0])
+    bpp, mse, psnr, loss = (float(value) for value in np.mean(np.array(rows, dtype=np.float64), axis=0))
+    ap = math.nan if judge is None or detector is None else judge.precision(found, detector.classes)
+    annotated = judge is not None and judge.annotated
+    return Figures(bpp, mse, psnr, loss, math.nan if annotated else ap, ap if annotated else math.nan)
+
+
+def _code(
+    codec: LatentCodec, salience: Salience | None, picture: Tensor, exact: bool
+) -> tuple[Tensor, float]:
+    """The decoded picture, not clamped, and its bits."""
+    height, width = picture.shape[-2:]
+    padded = pad(picture, codec.stride)
+    if exact:
+        padded, alpha = padded.cpu(), None
+        if codec.mask is not None and salience is not None:  # the backbone stays where it is
+            alpha = codec.mask(salience(picture, codec.latent_stride, codec.stride).cpu())
+        coded = codec.compress(padded, alpha)
+        x_hat, bits = codec.synthesize(coded.y_hat), 8.0 * sum(map(len, coded.strings))
+    else:
+        result = codec(padded, mask_of(codec, salience, picture))
+        x_hat, bits = result.x_hat, float(result.bits()[0])
+    return x_hat[..., :height, :width], bits
+
+
+@contextlib.contextmanager
+def _evaluating(*modules: nn.Module | None) -> Iterator[None]:
+    """Modules in evaluation mode; each of their parts gets its own mode back."""
+    modes = [(part, part.training) for module in modules if module is not None for part in module.modules()]
+    for module in modules:
+        if module is not None:
+            module.eval()
+    try:
+        yield
+    finally:
+        for part, mode in modes:
+            part.training = mode
+
+
+def _tensor(picture: np.ndarray[Any, np.dtype[np.uint8]]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))).float().div_(255)[None]
