@@ -6,17 +6,14 @@ model may declare what the structure cannot tell: the fields of `preprocess.Prep
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from idse.errors import IdseError
 from idse.features.onnx_file import (
-    INSTALL,
-    first_line,
     fix_input_size,
     infer_shapes,
     picture_input,
@@ -24,13 +21,8 @@ from idse.features.onnx_file import (
     read_sidecar,
     sidecar_of,
 )
-from idse.features.preprocess import Preprocess, preprocess_from_dict
-
-if TYPE_CHECKING:
-    import onnx
-
-# onnx2torch's Slice indexes in a way newer torch warns of; its result is tested against onnx's reference.
-warnings.filterwarnings("ignore", message="Using a non-tuple sequence", module=r"onnx2torch\.")
+from idse.features.onnx_torch import OnnxNetwork, free_batch, need_onnx2torch
+from idse.features.preprocess import Geometry, Preprocess, preprocess_from_dict
 
 
 class OnnxExtractor:
@@ -59,10 +51,7 @@ class OnnxExtractor:
         self.path = Path(path)
         self.name = self.path.stem
         self.device = device or torch.device("cpu")
-        try:
-            import onnx2torch  # noqa: F401
-        except ImportError:
-            raise IdseError(INSTALL) from None
+        need_onnx2torch()
         model, digest = read_model(self.path)
         sidecar = read_sidecar(self.path)
         self._input = picture_input(model, self.path)
@@ -87,11 +76,10 @@ class OnnxExtractor:
             raise IdseError(
                 f"{self.path}: no tensor '{unknown[0]}' depends on the picture; found by itself: {hint}"
             )
-        _free_batch(model, graph.shapes)
+        free_batch(model, graph.shapes)
         self._model = model
-        self._features = _convert(_cut(model, self._input, self.nodes), self.path).to(self.device)
-        self._batches: bool | None = None
-        self._whole: torch.nn.Module | None = None
+        self._features = self.network(self.nodes)
+        self._whole: OnnxNetwork | None = None
         self.description: dict[str, Any] = {
             "kind": "onnx",
             "file": self.path.name,
@@ -107,50 +95,34 @@ class OnnxExtractor:
         Raises:
             IdseError: The model fails on its own input size, or no gradient flows through it.
         """
-        x = self.preprocess(rgb.to(torch.float32))
-        try:
-            if len(x) > 1 and not self._can_batch(x):
-                parts = [self._run(x[i : i + 1]) for i in range(len(x))]
-                out = [torch.cat(level) for level in zip(*parts, strict=True)]
-            else:
-                out = self._run(x)
-        except (RuntimeError, TypeError, IndexError) as error:
-            if isinstance(error, torch.OutOfMemoryError):
-                raise
-            raise IdseError(f"{self.path}: the model fails on its input: {first_line(error)}") from None
+        out = list(self._features(self.preprocess(rgb.to(torch.float32))))
         if rgb.requires_grad and torch.is_grad_enabled() and not all(f.requires_grad for f in out):
             raise IdseError(f"{self.path}: no gradient flows from the features to the picture")
         return out
+
+    def placement(self, width: int, height: int) -> tuple[Geometry, tuple[int, int]]:
+        """Where a picture lies in the input that the features cover, and that input's height and width."""
+        return self.preprocess.geometry(width, height), self.preprocess.size
 
     @torch.no_grad()
     def run(self, rgb: torch.Tensor) -> dict[str, torch.Tensor]:
         """The detector's raw outputs by name, for `[N, 3, H, W]` RGB in 0..1 on `device`; no gradients."""
         if self._whole is None:
-            outputs = [o.name for o in self._model.graph.output]
-            self._whole = _convert(_cut(self._model, self._input, outputs), self.path).to(self.device)
-        names = [o.name for o in self._model.graph.output]
+            self._whole = self.network(self.outputs)
         x = self.preprocess(rgb.to(torch.float32))
-        parts = [_as_list(self._whole(x[i : i + 1])) for i in range(len(x))]
-        return {name: torch.cat(values) for name, values in zip(names, zip(*parts, strict=True), strict=True)}
+        parts = [self._whole(x[i : i + 1]) for i in range(len(x))]
+        return {
+            n: torch.cat(values) for n, values in zip(self.outputs, zip(*parts, strict=True), strict=True)
+        }
 
-    def _run(self, x: torch.Tensor) -> list[torch.Tensor]:
-        return _as_list(self._features(x))
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the detector's outputs, in its order."""
+        return [o.name for o in self._model.graph.output]
 
-    @torch.no_grad()
-    def _can_batch(self, x: torch.Tensor) -> bool:
-        """Whether the graph, exported for one picture, takes two; tried once."""
-        if self._batches is None:
-            pair = torch.cat([x[:1], x[1:2]])
-            singles = [self._run(p) for p in pair.split(1)]
-            try:
-                both = self._run(pair)
-                self._batches = all(
-                    b.shape[0] == 2 and torch.allclose(b, torch.cat(s), rtol=1e-3, atol=1e-3)
-                    for b, s in zip(both, zip(*singles, strict=True), strict=True)
-                )
-            except (RuntimeError, TypeError, IndexError):
-                self._batches = False
-        return self._batches
+    def network(self, outputs: Sequence[str]) -> OnnxNetwork:
+        """The part of the detector that computes these tensors, new and on `device`; takes `preprocess(rgb)`."""
+        return OnnxNetwork(self._model, self._input, outputs, self.path).to(self.device)
 
 
 def default_preprocess(layout: str, size: tuple[int, int]) -> Preprocess:
@@ -161,71 +133,3 @@ def default_preprocess(layout: str, size: tuple[int, int]) -> Preprocess:
         mean, std = (103.53, 116.28, 123.675), (57.375, 57.12, 58.395)
         return Preprocess(size, order="bgr", fit="center", pad=0.0, scale=255.0, mean=mean, std=std)
     return Preprocess(size)
-
-
-def _free_batch(model: onnx.ModelProto, shapes: dict[str, tuple[int, ...]]) -> None:
-    """Let constants that name a batch of 1 take any: Reshape copies its input's (0 in ONNX), Resize scales."""
-    import numpy as np
-    from onnx import numpy_helper
-
-    constants = {i.name: i for i in model.graph.initializer}
-    for node in model.graph.node:
-        if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
-            constants[node.output[0]] = node.attribute[0].t
-    for index, node in enumerate(model.graph.node):
-        source = shapes.get(node.input[0], ()) if node.input else ()
-        if source[:1] != (1,):
-            continue
-        name = f"idse_free_batch_{index}"
-        if node.op_type == "Reshape" and node.input[1] in constants:
-            shape = numpy_helper.to_array(constants[node.input[1]]).copy()
-            if (
-                len(shape) > 1
-                and shape[0] == 1
-                and not any(a.name == "allowzero" and a.i for a in node.attribute)
-            ):
-                shape[0] = 0
-                model.graph.initializer.append(numpy_helper.from_array(shape, name))
-                node.input[1] = name
-        elif node.op_type == "Resize" and len(node.input) == 4 and node.input[3] in constants:
-            sizes = numpy_helper.to_array(constants[node.input[3]])
-            scales = (sizes / np.maximum(source, 1)).astype(np.float32)
-            if np.array_equal(np.floor(np.array(source) * scales), sizes):
-                model.graph.initializer.append(numpy_helper.from_array(scales, name))
-                del node.input[3]
-                node.input[2] = name
-
-
-def _cut(model: onnx.ModelProto, input_name: str, outputs: Sequence[str]) -> onnx.ModelProto:
-    """The part of the model that computes `outputs`."""
-    import onnx
-
-    needed, nodes = set(outputs), []
-    for node in reversed(model.graph.node):
-        if needed.intersection(node.output):
-            nodes.append(node)
-            needed.update(node.input)
-    graph = onnx.helper.make_graph(
-        nodes[::-1],
-        "features",
-        [i for i in model.graph.input if i.name == input_name],
-        [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in outputs],
-        [i for i in model.graph.initializer if i.name in needed],
-    )
-    return onnx.helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
-
-
-def _convert(model: onnx.ModelProto, path: Path) -> torch.nn.Module:
-    import onnx2torch
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            module = onnx2torch.convert(model)
-    except Exception as error:  # NotImplementedError for operators, and whatever a malformed graph provokes
-        raise IdseError(f"{path}: cannot be made differentiable: {first_line(error)}") from None
-    return module.eval().requires_grad_(False)
-
-
-def _as_list(out: Any) -> list[torch.Tensor]:
-    return [out] if isinstance(out, torch.Tensor) else list(out)

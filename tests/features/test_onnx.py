@@ -186,8 +186,6 @@ def test_real_detectors(shared, file, layout, nodes, tmp_path):
     """Nodes and layout by structure (the file renamed), features against onnx's own evaluator."""
     from onnx.reference import ReferenceEvaluator
 
-    from idse.features.onnx import _cut
-
     path = tmp_path / "renamed.onnx"
     path.symlink_to(shared / "data" / "detectors" / f"{file}.onnx")
     extractor = OnnxExtractor(path)
@@ -196,10 +194,11 @@ def test_real_detectors(shared, file, layout, nodes, tmp_path):
     assert extractor.preprocess.order == "bgr"
     rgb = torch.rand(2, 3, 48, 64, generator=torch.Generator().manual_seed(0))
     levels = extractor.features(rgb)
-    model = _cut(extractor._model, extractor._input, nodes)
-    want = ReferenceEvaluator(model).run(None, {extractor._input: extractor.preprocess(rgb[:1]).numpy()})
+    network = extractor.network(nodes)
+    want = ReferenceEvaluator(network.source).run(None, {extractor._input: extractor.preprocess(rgb[:1]).numpy()})
     for level, expected in zip(levels, want, strict=True):
         np.testing.assert_allclose(level[:1].numpy(), expected, atol=2e-4 * np.abs(expected).max())
-    assert extractor._batches
+    network(extractor.preprocess(rgb))
+    assert network.batches
     item = estimate_map([picture()], extractor=extractor, proj_dim=2)
     assert item.planes.min() >= 0
