@@ -1,6 +1,6 @@
-"""Le's codec for machines (Le, Zhang, Cricri, Ghaznavi-Youvalari, Rahtu 2020, "Image coding for machines: an end-to-end
-learned approach").
+"""Le's codec for machines.
 
+(Le, Zhang, Cricri, Ghaznavi-Youvalari, Rahtu 2020, "Image coding for machines: an end-to-end learned approach".)
 Residual blocks between strided and transposed convolutions; few latent channels (6) at 1/8; a hyperprior with mean and
 scale, without context model, with side information at 1/32.
 """

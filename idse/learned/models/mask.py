@@ -1,9 +1,9 @@
-"""LSMnet: which latents a detector needs (Fischer, Brand, Kaup 2022, "Boosting neural image compression for machines
-using latent space masking").
+"""LSMnet: which latents a detector needs.
 
-A frozen backbone of the detector sees the uncompressed picture; a 1x1 convolution and a sigmoid make of its features a
-mask alpha over the latents, and y' = y - alpha (y - mu) draws what is not needed to the mean of its distribution, where
-it costs next to nothing. The decoder knows nothing of it.
+(Fischer, Brand, Kaup 2022, "Boosting neural image compression for machines using latent space masking".) A frozen
+backbone of the detector sees the uncompressed picture; a 1x1 convolution and a sigmoid make a mask alpha of its features
+over the latents, and y' = y - alpha (y - mu) draws what is not needed to the mean of its distribution, where it costs
+next to nothing. The decoder knows nothing of it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class MaskNetwork(nn.Module):
 
 
 def draw_to_mean(y: Tensor, mean: Tensor | None, alpha: Tensor) -> Tensor:
-    """y' = y - alpha (y - mu): alpha 0 keeps a latent, 1 replaces it by its mean (None: 0)."""
+    """Latents y' = y - alpha (y - mu): alpha 0 keeps a latent, 1 replaces it by its mean (None: 0)."""
     return y - alpha * (y if mean is None else y - mean)
 
 

@@ -1,0 +1,247 @@
+"""The training loop: epochs of steps, a checkpoint every so often, and everything that going on again needs.
+
+Crops, flips and noise are seeded by (seed, epoch, step, process), so a training that was killed and went on from a
+checkpoint ends with the weights of one that ran through.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from idse.errors import IdseError
+from idse.learned.models import LatentCodec, Salience, build_codec, load_salience
+from idse.learned.tasks import Task, load_task
+from idse.learned.training.checkpoint import RunFolder, load_checkpoint
+from idse.learned.training.config import TrainingConfig
+from idse.learned.training.data import Sample, TrainingData
+from idse.learned.training.distributed import World, accumulating
+from idse.learned.training.objective import Objective
+from idse.learned.training.schedule import LossWeights
+from idse.learned.training.tracking import Tracker
+from idse.learned.training.validation import Judge, validate
+
+
+@dataclass
+class Networks:
+    """What a training moves, or only looks at."""
+
+    codec: LatentCodec
+    task: Task | None
+    salience: Salience | None
+
+
+def build_networks(config: TrainingConfig, device: torch.device, *, init: bool = True) -> Networks:
+    """The networks of a configuration, on their device, frozen but for what its set-up trains.
+
+    Args:
+        config: What to build.
+        device: Where.
+        init: Load the weights that the configuration begins with; a checkpoint brings its own.
+
+    Raises:
+        IdseError: A file that the configuration names is missing or does not fit.
+    """
+    model, salience = config.model, None
+    if model.mask is not None:
+        salience = load_salience(model.mask, device)
+    torch.manual_seed(config.seed)
+    codec = build_codec(model, None if salience is None else salience.channels())
+    if init and config.init is not None:
+        load_initial(codec, config.init, config.init_point)
+    task = None if config.task is None else load_task(config.task, device)
+    codec.to(device)
+    config.setup.apply(codec, task)
+    return Networks(codec, task, salience)
+
+
+def load_initial(codec: LatentCodec, path: Path, point: int) -> None:
+    """Begin with the weights of a codec's file (of one of its points) or of a checkpoint; a mask may be missing there.
+
+    Raises:
+        IdseError: No such file or point, or weights of another network.
+    """
+    if path.suffix == ".pt":
+        weights: dict[str, Tensor] = load_checkpoint(path)["codec"]
+    else:
+        from idse.learned.coding.codec_file import TrainedCodec
+
+        trained = TrainedCodec.load(path)
+        if not 0 <= point < len(trained.points):
+            raise IdseError(f"{path}: has points 0..{len(trained.points) - 1}, not {point}")
+        weights = dict(trained.points[point].state)
+    fresh = codec.state_dict()
+    mask = {k: v for k, v in fresh.items() if k.startswith("mask.")}
+    try:
+        codec.load_state_dict(
+            mask | {k: v for k, v in weights.items() if k in fresh or not k.startswith("mask.")}
+        )
+    except RuntimeError as error:
+        line = str(error).strip().splitlines()[-1].strip()
+        raise IdseError(f"{path}: weights of another network than [codec] says: {line}") from None
+
+
+class Training:
+    """One configuration in its run's folder.
+
+    Args:
+        config: What to train.
+        run: Where checkpoints and logs lie; what is there is gone on from.
+        world: This process among those that train together.
+
+    Raises:
+        IdseError: Something that the configuration names is missing or does not fit.
+    """
+
+    def __init__(self, config: TrainingConfig, run: RunFolder, world: World) -> None:
+        self.config, self.run, self.world = config, run, world
+        start = run.latest()
+        self.networks = build_networks(config, world.device, init=start is None)
+        codec, task = self.networks.codec, self.networks.task
+        classes = None if task is None or not task.needs_targets else task.labels_of
+        self.data = TrainingData(
+            config.data.dataset,
+            crop=config.data.crop,
+            batch=config.data.batch,
+            seed=config.seed,
+            held_out=config.data.validation,
+            labels_of=classes,
+            masks=task is not None and task.needs_masks,
+        )
+        whole = config.data.batch * world.size * config.optimizer.accumulate
+        self.steps = config.epoch_steps or math.ceil(self.data.count / whole)
+        groups = [
+            {"params": parameters, "part": part} for part, parameters in config.setup.parameters(codec, task)
+        ]
+        self.optimizer = torch.optim.Adam(groups, lr=config.optimizer.lr)
+        half = config.optimizer.amp
+        self._autocast = (
+            (torch.float16 if self.world.device.type == "cuda" else torch.bfloat16) if half else None
+        )
+        self._scaler = torch.amp.GradScaler(
+            self.world.device.type, enabled=half and self.world.device.type == "cuda"
+        )
+        self._kept_judge: Judge | None = None
+        self.epoch = 0
+        if start is not None:
+            self._restore(run.load(start), run.checkpoint(start))
+        self.objective = world.wrap(Objective(codec, task, self.networks.salience))
+
+    def fit(self, tracker: Tracker) -> None:
+        """Train to the schedule's end."""
+        config, size = self.config, self.world.size
+        for epoch in range(self.epoch, config.schedule.epochs):
+            weights = config.schedule.weights(epoch)
+            self._set_rates(weights)
+            for step in range(self.steps):
+                losses = self._step(epoch, step, weights)
+                tracker.step(epoch * self.steps + step + 1, **losses)
+            self.epoch = epoch + 1
+            record: dict[str, Any] = {
+                "epoch": self.epoch,
+                "weights": {"rate": weights.rate, "mse": weights.mse, "task": weights.task},
+                "lr": self.optimizer.param_groups[0]["lr"],
+                "train": self.world.mean(tracker.means()),
+                "pictures": self.steps * config.optimizer.accumulate * config.data.batch * size,
+            }
+            last = self.epoch == config.schedule.epochs
+            if self.epoch % config.selection.every == 0 or last:
+                self._keep(record)
+            elif self.world.rank == 0:
+                self.run.log(record)
+            told = {f"w_{k}": v for k, v in record["weights"].items()} | {"lr": record["lr"]}
+            tracker.epoch(self.epoch * self.steps, record.get("validation", {}), told)
+
+    def _step(self, epoch: int, step: int, weights: LossWeights) -> dict[str, float]:
+        """One step of the optimizer; the parts of its loss."""
+        count = self.config.optimizer.accumulate
+        found = dict.fromkeys(("loss", "rate", "mse", "task"), 0.0)
+        self.optimizer.zero_grad(set_to_none=True)
+        for part in range(count):
+            place = step * count + part
+            batch = self.data.batch(epoch, place, self.world.rank, self.world.size).to(self.world.device)
+            _seed(self.config.seed, epoch, place, self.world.rank)
+            with accumulating(self.objective, part == count - 1):
+                losses = self.objective(batch.pictures, batch.targets, weights, self._autocast)
+                self._scaler.scale(losses["loss"] / count).backward()
+            for name in found:
+                found[name] += float(losses[name].detach()) / count
+        if not np.isfinite(found["loss"]) and not self._scaler.is_enabled():
+            raise IdseError(
+                f"{self.config.name}: the loss is no longer finite at epoch {epoch}, step {step}: "
+                "lower the learning rate, and go on from an earlier checkpoint"
+            )
+        if self.config.optimizer.clip:
+            self._scaler.unscale_(self.optimizer)
+            trained = [p for group in self.optimizer.param_groups for p in group["params"]]
+            nn.utils.clip_grad_norm_(trained, self.config.optimizer.clip)
+        self._scaler.step(self.optimizer)
+        self._scaler.update()
+        return found
+
+    def _set_rates(self, weights: LossWeights) -> None:
+        optimizer = self.config.optimizer
+        for group in self.optimizer.param_groups:
+            own = optimizer.task_lr if group["part"] == "task" else None
+            group["lr"] = own or weights.lr or optimizer.lr
+
+    def _keep(self, record: dict[str, Any]) -> None:
+        """Validate, log, and write a checkpoint; the other processes wait."""
+        networks = self.networks
+        if self.world.rank == 0:
+            samples = self.data.validation()
+            figures = validate(
+                networks.codec, networks.task, networks.salience, samples, self._judge(samples)
+            )
+            record["validation"] = figures.known()
+            self.run.log(record)
+            self.run.save(self.epoch, self._state())
+        self.world.barrier()
+
+    def _judge(self, samples: Sequence[Sample]) -> Judge | None:
+        """What gives the metric that checkpoints are chosen by, where it takes a detector's boxes."""
+        config, metric = self.config, self.config.selection.metric
+        if metric not in ("ap", "map") or config.task is None:
+            return None
+        if self._kept_judge is None:
+            classes = self.data.dataset.classes
+            device = str(self.world.device)
+            self._kept_judge = Judge(config.task, samples, classes, metric == "map", device)
+        return self._kept_judge
+
+    def _state(self) -> dict[str, Any]:
+        task = self.networks.task
+        return {
+            "epoch": self.epoch,
+            "config": self.config.digest,
+            "model": self.config.model.to_dict(),
+            "codec": self.networks.codec.state_dict(),
+            "task": None if task is None or "task" not in self.config.setup.train else task.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self._scaler.state_dict(),
+        }
+
+    def _restore(self, state: dict[str, Any], path: Path) -> None:
+        if state.get("config") != self.config.digest:
+            raise IdseError(
+                f"{path}: a checkpoint of another configuration: give this one a folder of its own (-o), "
+                "or begin with its weights (codec.init)"
+            )
+        self.networks.codec.load_state_dict(state["codec"])
+        if state["task"] is not None and self.networks.task is not None:
+            self.networks.task.load_state_dict(state["task"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._scaler.load_state_dict(state["scaler"])
+        self.epoch = int(state["epoch"])
+
+
+def _seed(*numbers: int) -> None:
+    """Seed torch's noise."""
+    torch.manual_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))

@@ -1,0 +1,103 @@
+"""What is trained: LSMnet's mask, and the set-ups of Chamain et al. 2020.
+
+("End-to-end optimized image compression for machines, a study": T: task model, C: codec, J: both, FT: fine-tuned.)
+
+| set-up | encoder | decoder | entropy | task model | mask |
+|---|---|---|---|---|---|
+| baseline | x | x | x | | |
+| T-FT | | | | x | |
+| C-FT | x | x | x | | |
+| J-FT | x | x | x | x | |
+| mask | | | | | x |
+| mask+codec | x | x | x | | x |
+
+With `decoder_fixed` what the decoder needs (decoder and entropy) stays as it is, so that decoders in the field play the
+streams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from idse.errors import IdseError
+from idse.learned.models import LatentCodec
+from idse.learned.tasks.base import Task
+
+_CODEC = ("encoder", "decoder", "entropy")
+PARTS = (*_CODEC, "task", "mask")
+SETUPS: dict[str, tuple[str, ...]] = {
+    "baseline": _CODEC,
+    "T-FT": ("task",),
+    "C-FT": _CODEC,
+    "J-FT": (*_CODEC, "task"),
+    "mask": ("mask",),
+    "mask+codec": (*_CODEC, "mask"),
+}
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Which parts are trained; the others stay as they are.
+
+    Attributes:
+        train: Of `PARTS`.
+    """
+
+    train: tuple[str, ...]
+
+    @classmethod
+    def of(cls, name: str, decoder_fixed: bool = False, train: Sequence[str] | None = None) -> Setup:
+        """A set-up by name, or by its parts.
+
+        Raises:
+            IdseError: An unknown name or part, or nothing left to train.
+        """
+        if train is None:
+            if name not in SETUPS:
+                raise IdseError(f"set-up '{name}': must be one of {', '.join(SETUPS)}")
+            train = SETUPS[name]
+        if unknown := [part for part in train if part not in PARTS]:
+            raise IdseError(f"set-up: part '{unknown[0]}': must be one of {', '.join(PARTS)}")
+        parts = tuple(p for p in PARTS if p in train and not (decoder_fixed and p in ("decoder", "entropy")))
+        if not parts:
+            raise IdseError("set-up: nothing is left to train: name other parts, or leave out decoder_fixed")
+        return cls(parts)
+
+    @property
+    def trains_codec(self) -> bool:
+        """Whether anything before the decoded picture is trained."""
+        return any(part != "task" for part in self.train)
+
+    def apply(self, codec: LatentCodec, task: Task | None) -> None:
+        """Freeze all but what is trained, and set the modules' modes.
+
+        The codec rounds as in real streams unless something of it is trained (noise stands for rounding then).
+
+        Raises:
+            IdseError: A part is to be trained that is not there.
+        """
+        if "task" in self.train and task is None:
+            raise IdseError("set-up: the task model is to be trained: give a [task]")
+        if "mask" in self.train and codec.mask is None:
+            raise IdseError("set-up: the mask is to be trained: give a [codec.mask]")
+        codec.requires_grad_(False).train(self.trains_codec)
+        groups = codec.groups()
+        for part in self.train:
+            for module in groups.get(part, []):
+                module.requires_grad_(True)
+        codec.entropy_bottleneck.quantiles.requires_grad_(False)  # found by bisection, not by a loss
+        codec.tables_fixed = "entropy" not in self.train
+        if task is not None:
+            task.trainable("task" in self.train)
+
+    def parameters(self, codec: LatentCodec, task: Task | None) -> Iterator[tuple[str, list[nn.Parameter]]]:
+        """Parameters that `apply` left trainable, by part."""
+        groups: dict[str, list[nn.Module]] = dict(codec.groups())
+        groups["task"] = [] if task is None else [task]
+        for part in self.train:
+            found = [p for module in groups[part] for p in module.parameters() if p.requires_grad]
+            if found:
+                yield part, found
