@@ -20,6 +20,7 @@ from idse.cli.info import info
 from idse.cli.map import map_
 from idse.cli.report import report
 from idse.cli.sweep import sweep
+from idse.cli.train import train
 from idse.cli.vtm import vtm
 from idse.errors import IdseError
 
@@ -40,6 +41,7 @@ app.command("map")(map_)
 app.command()(info)
 app.command()(doctor)
 app.command()(sweep)
+app.command()(train)
 app.command("eval")(eval_)
 app.command()(report)
 app.command()(compare)

@@ -8,6 +8,7 @@ next to nothing. The decoder knows nothing of it.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import torch
@@ -94,6 +95,11 @@ class Salience:
         """C of the features."""
         probe = torch.zeros(1, 3, 128, 128, device=self.extractor.device)
         return int(self(probe, 16, 64).shape[1])
+
+    def settled(self) -> MaskSettings:
+        """The settings with what was found out: the level, once a picture was seen, and the weights' digest."""
+        found = self.extractor.description.get("weights_sha256", "")
+        return dataclasses.replace(self.settings, level=self._level, sha256=found)
 
     def _choose(self, levels: list[Tensor], cells: int) -> int:
         """The level asked for, or the one nearest in size; the same for every picture from then on."""

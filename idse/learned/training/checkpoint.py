@@ -84,6 +84,18 @@ class RunFolder:
         self._origin = path / "origin"
         self._checkpoints = path / "checkpoints"
         self._log = path / "log.jsonl"
+        self._lock = path / "lock"
+
+    def make(self) -> None:
+        """Make the folder, where it is missing.
+
+        Raises:
+            IdseError: It cannot be made.
+        """
+        try:
+            self._checkpoints.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise IdseError(f"cannot make the folder {self._checkpoints}: {error.strerror}") from error
 
     def start(self, config: str, folder: Path) -> None:
         """Make the folder and put the configuration there.
@@ -95,10 +107,7 @@ class RunFolder:
         Raises:
             IdseError: It cannot be made.
         """
-        try:
-            self._checkpoints.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise IdseError(f"cannot make the folder {self._checkpoints}: {error.strerror}") from error
+        self.make()
         write_bytes(self._origin, f"{folder.resolve()}\n".encode())
         write_bytes(self.config, config.encode())  # last: a folder with a configuration is a run
 
@@ -120,9 +129,10 @@ class RunFolder:
         """Keep other processes from training here; the lock ends with the process, however that ends.
 
         Raises:
-            IdseError: Another one does.
+            IdseError: Another one does, or the folder cannot be made.
         """
-        with (self.path / "lock").open("w") as lock:
+        self.make()
+        with self._lock.open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:

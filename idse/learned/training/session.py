@@ -1,0 +1,103 @@
+"""What `idse train` was asked for: which configuration, in which folder, from which checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from idse.errors import IdseError
+from idse.learned.training.checkpoint import RunFolder, run_of
+from idse.learned.training.config import TrainingConfig, parse_config, read_config
+
+
+@dataclass(frozen=True)
+class Session:
+    """A training to begin or to go on with.
+
+    Attributes:
+        config: What to train.
+        run: Where.
+        epoch: The checkpoint to go on from: later ones are dropped; None: the last there is.
+    """
+
+    config: TrainingConfig
+    run: RunFolder
+    epoch: int | None = None
+
+    def begin(self) -> int:
+        """Make the folder, or bring it to the checkpoint; the epoch from which training goes on.
+
+        Raises:
+            IdseError: It cannot be written.
+        """
+        self.run.start(self.config.text, self.config.folder)
+        epoch = self.epoch if self.epoch is not None else self.run.latest() or 0
+        self.run.rewind(epoch)
+        return epoch
+
+
+def open_session(what: Path | None, out: Path | None, resume: Path | None) -> Session:
+    """Find out what is meant; nothing is written.
+
+    Args:
+        what: A configuration, or a run's folder to go on with.
+        out: The run's folder; None: `runs/NAME` of the configuration's file.
+        resume: A run's folder or one of its checkpoints.
+
+    Raises:
+        IdseError: Nothing or too much was given, a file is missing or damaged, or the folder is another training's.
+    """
+    if what is not None and what.is_dir():
+        if resume is not None:
+            raise IdseError(f"{what} and --resume {resume}: give one of them")
+        what, resume = None, what
+    if what is None and resume is None:
+        raise IdseError(
+            "give a configuration (idse train CONFIG.toml), or a run to go on with (--resume RUN)"
+        )
+    if resume is not None and out is not None:
+        raise IdseError(f"--resume goes on in {resume}: leave -o out")
+    if resume is None:
+        assert what is not None
+        run, epoch = RunFolder(out or Path("runs") / what.stem), None
+    else:
+        run, epoch = _resumed(resume)
+    old = _config_of(run)
+    config = read_config(what) if what is not None else old
+    if config is None:
+        raise IdseError(f"{run.path}: no run of idse train: give the configuration too")
+    if old is None:
+        _check_free(run.path)
+    elif old.digest != config.digest and run.epochs():
+        raise IdseError(
+            f"{run.path}: has checkpoints of another configuration: choose another -o, or remove the folder"
+        )
+    return Session(config, run, epoch)
+
+
+def _resumed(resume: Path) -> tuple[RunFolder, int | None]:
+    if resume.is_dir():
+        return RunFolder(resume), None
+    if not resume.exists():
+        raise IdseError(f"{resume}: no such run or checkpoint")
+    return run_of(resume)
+
+
+def _config_of(run: RunFolder) -> TrainingConfig | None:
+    """What a run was begun with."""
+    started = run.started()
+    if started is None:
+        return None
+    text, folder = started
+    try:
+        return parse_config(text, folder, run.path.resolve().name)
+    except IdseError as error:
+        raise IdseError(f"{run.config}: {error}") from None
+
+
+def _check_free(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise IdseError(f"{folder}: is a file; a run is a folder: choose another -o")
+    # What is left of a run that was killed before it had its configuration is no hindrance.
+    if folder.is_dir() and {path.name for path in folder.iterdir()} - {"checkpoints", "lock", "origin"}:
+        raise IdseError(f"{folder}: is not empty, and no run of idse train: choose another -o")
