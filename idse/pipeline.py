@@ -136,7 +136,7 @@ def code(
     verify: bool = False,
     progress: Progress | None = None,
 ) -> EncodedStream:
-    """Encode and, if wanted, have FFmpeg's decoder confirm every sample.
+    """Encode and, if wanted, have a decoder (FFmpeg's, where it has one) confirm every sample.
 
     Raises:
         IdseError: The input cannot be coded, the decoder knows no streams of this engine, or gives other samples.
@@ -145,8 +145,23 @@ def code(
         check_verifiable(engine)
     stream = engine.encode(frames, weights, settings, progress)
     if verify:
-        compare(decode_coded(stream.data, engine.stream_format, frames[0]), stream.recon)
+        compare(decode(stream.data, engine, frames[0]), stream.recon)
     return stream
+
+
+def decode(data: bytes, engine: Engine, like: Frame) -> list[Frame]:
+    """Decode a stream of an engine: by FFmpeg, or by the engine where FFmpeg knows no such streams.
+
+    Args:
+        data: The whole stream.
+        engine: That made it.
+        like: The source: the frames get its matrix, range and chroma format.
+
+    Raises:
+        IdseError: A damaged stream, or one that this engine did not make.
+    """
+    own = getattr(engine, "decode", None)
+    return decode_coded(data, engine.stream_format, like) if own is None else list(own(data))
 
 
 def check_verifiable(engine: Engine) -> None:

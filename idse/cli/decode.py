@@ -11,29 +11,33 @@ from idse.cli import options as o
 from idse.cli.output import print_json
 from idse.errors import IdseError
 from idse.media.files import check_writable
-from idse.media.io import check_output_suffix, read_frames, write_frames
+from idse.media.frame import Frame
+from idse.media.io import InputOptions, check_output_suffix, read_frames, write_frames
 
 
 def decode(
     stream: Annotated[
-        Path, typer.Argument(metavar="STREAM", help="VVC stream (.266), or .hevc, .h264, .obu, .jpg.")
+        Path, typer.Argument(metavar="STREAM", help="VVC stream (.266), or .hevc, .h264, .obu, .jpg, .idsl.")
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Picture (.png, .jpg), .y4m or raw .yuv.")],
     frames: o.Frames = None,
     bit_depth: Annotated[
         int | None, typer.Option("--bit-depth", help="Of .yuv and .y4m, 8..16 (default: the stream's).")
     ] = None,
+    codec: Annotated[
+        Path | None, typer.Option("--codec", help="Of a learned codec's stream: the codec's file (.idsec).")
+    ] = None,
     matrix: o.Matrix = None,
     range_: o.Range = None,
     json: o.Json = False,
 ) -> None:
-    """Decode a stream of any engine with FFmpeg (PyAV)."""
+    """Decode a stream of any engine: with FFmpeg (PyAV), or with the learned codec that made it."""
     options = o.input_options(None, bit_depth, None, frames, matrix, range_)
     check_output_suffix(output)
     if output.exists() and stream.exists() and output.samefile(stream):
         raise IdseError(f"{output}: would overwrite the input; choose another name with -o")
     check_writable(output)
-    decoded = read_frames(stream, options, coded=True)
+    decoded = read_frames(stream, options, coded=True) if codec is None else _learned(stream, codec, options)
     if bit_depth is not None:
         decoded = [frame.with_bit_depth(bit_depth) for frame in decoded]
     write_frames(output, decoded)
@@ -47,3 +51,21 @@ def decode(
         sampling = f"{first.bit_depth} bit  {first.chroma_format}"
         count = f"{len(decoded)} frame{'s' if len(decoded) > 1 else ''}"
         print(f"{count}  {first.width}x{first.height}  {sampling}  {output}")
+
+
+def _learned(stream: Path, codec: Path, options: InputOptions) -> list[Frame]:
+    from idse.engines.learned import load_codec
+
+    trained = load_codec(codec)
+    try:
+        data = stream.read_bytes()
+    except OSError as error:
+        raise IdseError(f"{stream}: cannot be read ({error.strerror})") from None
+    from idse.learned.coding.coder import decode_stream
+
+    frames = decode_stream(data, trained, str(stream))
+    first, last = options.frames
+    wanted = frames[first:last]
+    if len(wanted) < (1 if last is None else last - first):
+        raise IdseError(f"{stream}: has {len(frames)} frames, frames {first}:{last or ''} asked for: see --frames")
+    return wanted

@@ -12,7 +12,13 @@ from idse.engines import ENGINES, engine_class, get_engine
 from idse.errors import IdseError
 
 _PACKAGES = ("numpy", "torch", "av", "pillow")
-_OPTIONAL = {"torchvision": "detectors", "onnx": "detectors", "onnx2torch": "detectors", "numba": "evaluate"}
+_OPTIONAL = {
+    "torchvision": "detectors",
+    "onnx": "detectors",
+    "onnx2torch": "detectors",
+    "numba": "evaluate",
+    "compressai": "learned",
+}
 
 
 def doctor() -> None:
@@ -39,7 +45,7 @@ def doctor() -> None:
         if not _say(name, check):
             missing.append(name)
     for engine in ENGINES:
-        if not engine_class(engine).takes_weights:
+        if not engine_class(engine).takes_weights and engine != "learned":  # which needs a codec's file
             _say(f"engine {engine}", partial(_anchor, engine), failure="absent ")
     for name, check in (("engine vtm", _vtm), ("engine vtm in process", _vtm_in_process)):
         _say(name, check, failure="absent ")  # the user's own, if any

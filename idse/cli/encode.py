@@ -44,7 +44,9 @@ def encode(
     qp: Annotated[
         int,
         typer.Option(
-            "--qp", help="Luma QP, 0..63; x265, x264: 0..51; jpeg: quality 1..100.", rich_help_panel=_STREAM
+            "--qp",
+            help="Luma QP, 0..63; x265, x264: 0..51; jpeg: quality 1..100; learned: the codec's point, 0 the finest.",
+            rich_help_panel=_STREAM,
         ),
     ] = EncodeSettings.qp,
     target_bytes: Annotated[
@@ -140,6 +142,7 @@ def encode(
     vtm_timeout: e.VtmTimeout = None,
     codec_depth: e.CodecDepth = None,
     codec_param: e.CodecParams = None,
+    codec: e.Codec = None,
     size: o.Size = None,
     bit_depth: o.BitDepth = None,
     chroma: o.Chroma = None,
@@ -151,14 +154,14 @@ def encode(
         typer.Option("--recon", help="Write the reconstruction, raw YUV; above 8 bit little-endian."),
     ] = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Decode with FFmpeg and compare every sample.")
+        bool, typer.Option("--verify", help="Decode, with FFmpeg where it can, and compare every sample.")
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="In a folder: do what is already there again.")
     ] = False,
     json: o.Json = False,
 ) -> None:
-    """Code pictures as VVC, with the bits where a detector looks; or as HEVC, AV1, H.264, JPEG to compare with."""
+    """Code pictures as VVC, with the bits where a detector looks; or as HEVC, AV1, H.264, JPEG, learned codecs."""
     coding = engine_class(engine)
     method = importance or (ImportanceSettings.method if coding.takes_weights else "none")
     settings = EncodeSettings(
@@ -176,7 +179,7 @@ def encode(
     )  # fmt: skip
     coder = e.make_engine(
         engine, settings, weighted=map_in is not None or method != "none", tiles=tiles and map_in is None,
-        preset=preset, codec_depth=codec_depth, codec_params=codec_param,
+        preset=preset, codec_depth=codec_depth, codec_params=codec_param, codec=codec,
         root=vtm_root, mode=vtm_mode, tools=vtm_tools, extra=vtm_extra, in_process=vtm_in_process,
         timeout=vtm_timeout,
     )  # fmt: skip

@@ -49,7 +49,7 @@ VtmTimeout = Annotated[
     float | None,
     typer.Option("--vtm-timeout", help="Seconds after which VTM is given up.", rich_help_panel=_VTM),
 ]
-_ANCHORS = tuple(name for name in ENGINES if name not in ("native", "vtm"))
+_ANCHORS = tuple(name for name in ENGINES if name not in ("native", "vtm", "learned"))
 _ANCHOR = ", ".join(_ANCHORS)
 
 CodecDepth = Annotated[
@@ -62,6 +62,12 @@ CodecParams = Annotated[
         "--codec-param", help="The library's own, NAME=VALUE; may be given again.", rich_help_panel=_ANCHOR
     ),
 ]
+Codec = Annotated[
+    Path | None,
+    typer.Option(
+        "--codec", help="A learned codec's file (.idsec), made by idse train.", rich_help_panel="Learned"
+    ),
+]
 
 
 def make_engine(
@@ -71,6 +77,7 @@ def make_engine(
     preset: str | None,
     codec_depth: int | None,
     codec_params: list[str] | None,
+    codec: Path | None,
     weighted: bool,
     tiles: bool,
     root: Path | None,
@@ -92,13 +99,15 @@ def make_engine(
         ):  # fmt: skip
             if value is not None:
                 raise IdseError(f"--vtm-{option} is for VTM: add --engine vtm, or leave it out")
+    if codec is not None and name != "learned":
+        raise IdseError("--codec is for learned codecs: add --engine learned, or leave it out")
     if name in _ANCHORS:
         return _anchor(name, settings, weighted or tiles, preset, codec_depth, codec_params)
     for option, given in (("depth", codec_depth), ("param", codec_params or None)):
         if given is not None:
             raise IdseError(f"--codec-{option} is for {_ANCHOR}: add --engine, or leave it out")
     if name != "vtm":
-        coder = get_engine(name)
+        coder = get_engine(name, **({"codec": codec} if name == "learned" else {}))
         coder.check(settings, weighted=weighted, tiles=tiles)
         return coder
     from idse.engines.vtm.engine import VtmEngine

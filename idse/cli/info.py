@@ -11,20 +11,24 @@ import typer
 from idse.cli import options as o
 from idse.cli.output import print_json
 from idse.errors import IdseError
+from idse.learned.coding.stream import is_learned, unpack
 from idse.media.vvc_stream import parse_stream
 
 
 def info(
-    stream: Annotated[Path, typer.Argument(metavar="STREAM", help="VVC stream (.266).")],
+    stream: Annotated[Path, typer.Argument(metavar="STREAM", help="VVC stream (.266), or a learned codec's (.idsl).")],
     json: o.Json = False,
 ) -> None:
-    """Say what a VVC stream holds, without decoding it."""
+    """Say what a VVC or learned codec's stream holds, without decoding it."""
     try:
         data = stream.read_bytes()
     except OSError as error:
         raise IdseError(f"{stream}: cannot be read ({error.strerror})") from None
     if not data:
         raise IdseError(f"{stream}: the file is empty")
+    if is_learned(data):
+        _learned(data, stream, json)
+        return
     found = parse_stream(data, str(stream))
     sps = found.sps
     if json:
@@ -45,3 +49,20 @@ def info(
         print(f"{kind:<12}{count:>6} NAL units {size:>10} bytes")
     bpp = f"  {8 * found.size / (sps.width * sps.height * found.frames):.4f} bpp" if found.frames else ""
     print(f"{found.size} bytes{bpp}")
+
+
+def _learned(data: bytes, stream: Path, json: bool) -> None:
+    header, payloads = unpack(data, str(stream))
+    strings = sum(len(string) for payload in payloads for string in payload)
+    if json:
+        print_json({
+            "stream": str(stream), "bytes": len(data), "string_bytes": strings, **asdict(header),
+            "strings": [[len(string) for string in payload] for payload in payloads],
+        })  # fmt: skip
+        return
+    print(f"size      {header.width}x{header.height}")
+    print(f"samples   {header.bit_depth} bit, {':'.join(header.chroma_format)}, {header.matrix}")
+    print(f"decoder   {header.decoder_id:08x} of a learned codec")
+    print(f"frames    {header.frames}, {len(header.checksums)} with a checksum")
+    print(f"strings   {strings} bytes, {len(data) - strings} bytes around them")
+    print(f"{len(data)} bytes  {8 * len(data) / (header.width * header.height * header.frames):.4f} bpp")

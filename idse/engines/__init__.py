@@ -7,7 +7,7 @@ from typing import Any
 from idse.engines.base import EncodedStream, EncodeSettings, Engine, FrameStats, WeightScope
 from idse.errors import IdseError
 
-ENGINES = ("native", "vtm", "x265", "svtav1", "x264", "jpeg")
+ENGINES = ("native", "vtm", "x265", "svtav1", "x264", "jpeg", "learned")
 
 __all__ = [
     "ENGINES",
@@ -54,6 +54,10 @@ def engine_class(name: str) -> type[Any]:
         from idse.engines.ffmpeg.jpeg import JpegEngine
 
         return JpegEngine
+    if name == "learned":
+        from idse.engines.learned import LearnedEngine
+
+        return LearnedEngine
     raise IdseError(f"engine '{name}' is unknown: this version has {', '.join(ENGINES)}")
 
 
@@ -63,7 +67,7 @@ def get_engine(name: str, **options: Any) -> Engine:
     Args:
         name: One of `ENGINES`.
         options: The engine's own: `root` and `options` of `VtmEngine`; `preset`, `bit_depth` and `params` of
-            the anchors (`idse.engines.ffmpeg`); none for native.
+            the anchors (`idse.engines.ffmpeg`); `codec` of `LearnedEngine`; none for native.
 
     Raises:
         IdseError: No such engine, or it is not built here.

@@ -173,11 +173,13 @@ class Engine(Protocol):
     Attributes:
         name: As `get_engine` knows it.
         version: Of the encoder.
-        stream_format: "vvc", "hevc", "h264", "av1" or "jpeg": see `idse.media.coded`.
+        stream_format: "vvc", "hevc", "h264", "av1", "jpeg" or "learned": see `idse.media.coded`.
         takes_weights: Whether a weight map does anything; an engine that takes none refuses it.
         qp_range: Least and greatest `EncodeSettings.qp`.
 
-    An engine whose streams FFmpeg cannot decode has a `verify_refusal`: one line that says why.
+    An engine whose streams FFmpeg cannot decode has a `decode` of its own, from a stream's bytes to its frames, or a
+    `verify_refusal`: one line that says why. One whose options decide the range of `qp` has a class method `points`,
+    from the options to all of them.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Coded streams of every format that idse writes: their files' suffixes, and FFmpeg's decoders for them."""
+"""Coded streams of every format that idse writes: their suffixes, and FFmpeg's decoders for what it knows."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ SUFFIXES: dict[str, tuple[str, ...]] = {
     "h264": (".h264", ".264", ".avc"),
     "av1": (".obu",),
     "jpeg": (".jpg", ".jpeg", ".mjpeg", ".mjpg"),
+    "learned": (".idsl",),
 }
 """Per stream format: suffixes of its files, the usual one first."""
 
@@ -45,10 +46,12 @@ def decode_coded(
         full_range: Without `like`: instead of what the stream says; full where it says nothing.
 
     Raises:
-        IdseError: An unknown format, no such stream, a damaged one, or an FFmpeg without the decoder.
+        IdseError: An unknown format or a learned codec's, no such stream, a damaged one, or no decoder in this FFmpeg.
     """
     if stream_format not in SUFFIXES:
         raise IdseError(f"stream format '{stream_format}': must be one of {', '.join(SUFFIXES)}")
+    if stream_format == "learned":
+        raise IdseError(f"{name}: a learned codec's stream: give the codec file with --codec")
     if like is not None:
         matrix, full_range = like.matrix, like.full_range
     if stream_format == "vvc":

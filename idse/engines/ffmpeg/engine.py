@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
-
-import numpy as np
 
 from idse.engines.base import (
     EncodedStream,
@@ -20,6 +17,7 @@ from idse.engines.base import (
     check_frames,
     check_qp,
 )
+from idse.engines.quality import frame_psnr
 from idse.errors import IdseError
 from idse.media.coded import decode_coded
 from idse.media.frame import Frame
@@ -109,7 +107,7 @@ class AnchorEngine(ABC):
             data=data,
             recon=recon,
             frames=[
-                FrameStats(len(packet), settings.qp, _psnr(frame, decoded), *self._chroma_offsets(settings))
+                FrameStats(len(packet), settings.qp, frame_psnr(frame, decoded), *self._chroma_offsets(settings))
                 for packet, frame, decoded in zip(packets, frames, recon, strict=True)
             ],
             seconds=seconds,
@@ -191,13 +189,3 @@ def parse_parameters(params: Parameters) -> dict[str, str]:
             raise IdseError(f"parameter '{key}' is given twice")
         parsed[key] = str(int(value)) if isinstance(value, bool) else str(value).strip()
     return parsed
-
-
-def _psnr(source: Frame, decoded: Frame) -> tuple[float, ...]:
-    """`FrameStats.psnr` (as `idse.metrics.psnr`, which is not imported: its room needs numba)."""
-    figures = []
-    for a, b in zip(source.with_bit_depth(10).planes, decoded.with_bit_depth(10).planes, strict=True):
-        error = (a.astype(np.int64) - b.astype(np.int64)).ravel()
-        sse = int(np.dot(error, error))
-        figures.append(math.inf if sse == 0 else 10 * math.log10((255 << 2) ** 2 * error.size / sse))
-    return tuple(figures)

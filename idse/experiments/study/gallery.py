@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from idse.engines import engine_class
+from idse.engines.plain import engine_from_plain
 from idse.errors import IdseError
 from idse.experiments.study.grid import Grid
 from idse.experiments.sweeps.packing import unpack_detections
@@ -23,6 +24,7 @@ from idse.experiments.sweeps.scaling import coded_size, scaled
 from idse.experiments.sweeps.store import Store, Sweep
 from idse.media.coded import decode_coded
 from idse.media.frame import Frame, decoded_rgb
+from idse.pipeline import decode
 
 if TYPE_CHECKING:
     from idse.experiments.datasets import Dataset
@@ -111,14 +113,22 @@ class Gallery:
         stream, source = self._store.stream(cell.key), self._frame(cell.item)
         if stream is None or source is None:
             return None
-        engine = next(d["engine"] for n, d in self._sweep.codecs if n == cell.codec)
         like = scaled(source, *coded_size(source.width, source.height, cell.scale))
         try:
-            frames = decode_coded(stream, engine_class(engine).stream_format, like)[:_FRAMES]
+            frames = self._decode(stream, cell.codec, like)[:_FRAMES]
         except IdseError:
             return None
         frame = scaled(frames[0], source.width, source.height)
         return np.asarray(decoded_rgb(frame, source.bit_depth))
+
+    def _decode(self, stream: bytes, codec: str, like: Frame) -> list[Frame]:
+        engine = next(d["engine"] for n, d in self._sweep.codecs if n == codec)
+        if not hasattr(engine_class(engine), "decode"):
+            return decode_coded(stream, engine_class(engine).stream_format, like)
+        wanted = next((c for c in self._plan.codecs if c.name == codec), None)
+        if wanted is None:
+            raise IdseError(f"the sweep's plan has no codec '{codec}' any more")
+        return decode(stream, engine_from_plain(engine, wanted.options), like)
 
     def importance(self, cell: Cell) -> npt.NDArray[np.float32] | None:
         """Raw luma weights `[rows, columns]` that the item (at its coded size) was coded with."""
@@ -186,7 +196,7 @@ class Gallery:
         except IdseError:
             return None
 
-    @property
+    @functools.cached_property
     def _plan(self) -> Plan:
         about: dict[str, Any] = self._sweep.about
         return parse_plan(self._sweep.plan, Path(about["folder"]), self._sweep.name)

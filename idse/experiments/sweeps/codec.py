@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from idse.engines import EncodeSettings, WeightScope
@@ -90,6 +90,7 @@ class Codec:
         importance: What makes its map.
         qps: Points of the curve, in the engine's own scale.
         scales: Sizes that the pictures are coded at, in per cent.
+        task_models: Files of detectors that look at this codec's pictures in the place of the plan's, by its name.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Codec:
     importance: Importance
     qps: tuple[int, ...]
     scales: tuple[int, ...] = (100,)
+    task_models: Mapping[str, str] = field(default_factory=dict)
 
     def encode_settings(self, qp: int) -> EncodeSettings:
         """The settings of an encode at a QP.
@@ -118,4 +120,4 @@ class Codec:
             "options": dict(self.options),
             "settings": settings,
             "importance": self.importance.deciding(),
-        }
+        } | ({"task_models": dict(self.task_models)} if self.task_models else {})

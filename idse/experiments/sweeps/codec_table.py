@@ -14,8 +14,9 @@ from idse.engines.base import PRESETS
 from idse.engines.plain import plain_options
 from idse.errors import IdseError
 from idse.experiments.sweeps.codec import Codec, Importance
+from idse.experiments.sweeps.task_models import read_task_models
 
-_OWN = ("name", "engine", "qp", "scale", "importance")
+_OWN = ("name", "engine", "qp", "scale", "importance", "task_models")
 _IMPORTANCE = {f.name for f in dataclasses.fields(Importance)}
 _SETTINGS = {f.name for f in dataclasses.fields(EncodeSettings)} - {
     "qp",
@@ -27,7 +28,7 @@ _SETTINGS = {f.name for f in dataclasses.fields(EncodeSettings)} - {
 
 _LISTS = ("tools", "extra", "params")
 """Lists that are one value: VTM's tools and further arguments, the parameters of FFmpeg's encoders."""
-_PATHS = {"root", "executable"}
+_PATHS = {"root", "executable", "codec"}
 _SHORT = {"proj_dim": "l", "exponent": "e", "weight_scope": "scope"}
 
 
@@ -50,15 +51,16 @@ def read_codecs(
         raise IdseError(f"plan: codec with engine '{engine}': must be one of {', '.join(ENGINES)}")
     name = str(table.get("name", engine))
     try:
-        qps = _points("qp", table.get("qp", defaults.get("qp")), 0, 100)
+        options, settings = _split(engine, {k: v for k, v in table.items() if k not in _OWN}, folder)
+        qps = _curve(table, defaults, engine, options)
         low, high = engine_class(engine).qp_range
         if wrong := [q for q in qps if not low <= q <= high]:
             raise IdseError(f"qp {wrong[0]}: {engine} takes {low}..{high}")
         scales = _points("scale", table.get("scale", defaults.get("scale", [100])), 5, 100)
         importance = _importance_table(table.get("importance", {}), engine)
-        options, settings = _split(engine, {k: v for k, v in table.items() if k not in _OWN}, folder)
+        task_models = read_task_models(table.get("task_models", {}), folder)
         return [
-            _codec(name + label, engine, chosen, folder, seed, qps, scales)
+            _codec(name + label, engine, chosen, folder, seed, qps, scales, task_models)
             for chosen, label in _expand((options, settings, importance))
         ]
     except (TypeError, ValueError, IdseError) as error:
@@ -99,6 +101,7 @@ def _codec(
     seed: int,
     qps: tuple[int, ...],
     scales: tuple[int, ...],
+    task_models: Mapping[str, str],
 ) -> Codec:
     options, given, table = chosen
     settings = {k: _setting(k, v) for k, v in given.items()}
@@ -108,7 +111,7 @@ def _codec(
     importance = Importance(**asked)
     if importance.method == "roi":  # the boxes' weights are meant as they are
         settings = {"tau": 0.0, "exponent": 1.0, "clip_qp": 12.0} | settings
-    codec = Codec(name, engine, options, settings, importance, qps, scales)
+    codec = Codec(name, engine, options, settings, importance, qps, scales, task_models)
     codec.encode_settings(qps[0])
     return codec
 
@@ -128,6 +131,17 @@ def _expand(
         for (part, key), value in zip(many, values, strict=True):
             chosen[part][key] = value
         yield chosen, "".join(f" {_SHORT.get(k, k)}={v}" for (_, k), v in zip(many, values, strict=True))
+
+
+def _curve(
+    table: Mapping[str, Any], defaults: Mapping[str, Any], engine: str, options: Mapping[str, Any]
+) -> tuple[int, ...]:
+    """Points of the curve: the table's, else all that the engine has of its own (a learned codec), else the plan's."""
+    points = getattr(engine_class(engine), "points", None)
+    if "qp" not in table and points is not None:
+        found: tuple[int, ...] = points(options)
+        return found
+    return _points("qp", table.get("qp", defaults.get("qp")), 0, 100)
 
 
 def _points(key: str, value: Any, low: int, high: int) -> tuple[int, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from idse.engines import EncodeSettings, Engine
 from idse.errors import IdseError
 from idse.experiments.datasets import Item
-from idse.experiments.hashing import settings_hash
+from idse.experiments.hashing import file_hash, settings_hash
 from idse.experiments.sweeps.codec import Codec
 from idse.experiments.sweeps.made_up import made_up_picture
 from idse.experiments.sweeps.scaling import RESAMPLING
@@ -38,7 +39,13 @@ def _probe(engine: Engine) -> str:
 
 
 def result_key(
-    digest: str, codec: Codec, engine: dict[str, Any], map_identity: str, scale: int, qp: int
+    digest: str,
+    codec: Codec,
+    engine: dict[str, Any],
+    map_identity: str,
+    scale: int,
+    qp: int,
+    task_models: Mapping[str, str] | None = None,
 ) -> str:
     """The content hash of a result.
 
@@ -49,13 +56,14 @@ def result_key(
         map_identity: `Maps.identity`.
         scale: Per cent of the size.
         qp: Point of the curve.
+        task_models: `task_digests`: they decide what is seen in the result, and it holds what is seen in it.
     """
     described = codec.described()
     # Where a thing lies does not decide its bytes; what it is does, and stands in the engine's identity.
     options = {
         k: v
         for k, v in described["options"].items()
-        if k not in ("root", "executable", "in_process", "timeout")
+        if k not in ("root", "executable", "codec", "in_process", "timeout")
     }
     return settings_hash(
         {
@@ -68,7 +76,8 @@ def result_key(
             "scale": [scale, RESAMPLING if scale != 100 else ""],
             "qp": qp,
             "measuring": MEASURING,
-        },
+        }
+        | ({"task_models": dict(task_models)} if task_models else {}),
         24,
     )
 
@@ -87,7 +96,7 @@ def item_digests(store: Store, items: list[Item], reading: dict[str, Any]) -> li
             found = store.digest(path, stat.st_size, stat.st_mtime_ns)
             if found is None:
                 with path.open("rb") as file:
-                    found = _hash(file)
+                    found = file_hash(file)
                 fresh.append((str(path), stat.st_size, stat.st_mtime_ns, found))
         except OSError as error:
             raise IdseError(f"{item.path}: cannot be read ({error.strerror})") from None
@@ -95,10 +104,3 @@ def item_digests(store: Store, items: list[Item], reading: dict[str, Any]) -> li
     if fresh:
         store.put_digests(fresh)
     return digests
-
-
-def _hash(file: Any) -> str:
-    digest = hashlib.sha256()
-    while part := file.read(1 << 20):
-        digest.update(part)
-    return digest.hexdigest()

@@ -37,6 +37,7 @@ from idse.errors import IdseError
 from idse.experiments.datasets import DatasetSettings
 from idse.experiments.sweeps.codec import Codec
 from idse.experiments.sweeps.codec_table import read_codecs
+from idse.experiments.sweeps.task_models import check_task_models
 from idse.media.io import parse_frames
 from idse.media.raw import parse_size
 
@@ -125,6 +126,8 @@ def parse_plan(text: str, folder: Path, name: str = "sweep") -> Plan:
     for what, names in (("codecs", [c.name for c in codecs]), ("detectors", [d.name for d in detectors])):
         if twice := {n for n in names if names.count(n) > 1}:
             raise IdseError(f"two {what} are called '{min(twice)}': give each a name of its own")
+    for codec in codecs:
+        check_task_models(codec, detectors)
     return Plan(
         name=str(table.get("name", name)),
         dataset=dataset_settings(table["dataset"], folder),

@@ -20,11 +20,12 @@ from idse.experiments.sweeps.codec import Codec
 from idse.experiments.sweeps.identity import MEASURING, engine_identity, item_digests, result_key
 from idse.experiments.sweeps.plan import Plan
 from idse.experiments.sweeps.store import Store
+from idse.experiments.sweeps.task_models import task_digests
 from idse.experiments.sweeps.worker import Job, Worker, detector_hash
 
 _PACKAGES = (
     "numpy", "torch", "torchvision", "av", "pillow", "onnxruntime", "faster-coco-eval", "bjontegaard", "pytorch-msssim",
-    "numba", "dask",
+    "numba", "dask", "compressai",
 )  # fmt: skip
 
 
@@ -71,8 +72,9 @@ def prepare(plan: Plan, store: Store) -> Prepared:
         settings_hash({"data set": dataset.identity, "item": item.name, "pseudo": plan.pseudo_score}, 16)
         for item in items
     ]
+    trained = {(c, qp): task_digests(codec, qp) for c, codec in enumerate(plan.codecs) for qp in codec.qps}
     keys = {
-        (c, i, scale, qp): result_key(digests[i], codec, engines[c], maps[c], scale, qp)
+        (c, i, scale, qp): result_key(digests[i], codec, engines[c], maps[c], scale, qp, trained[c, qp])
         for c, codec in enumerate(plan.codecs)
         for i in range(len(items))
         for scale, qp in itertools.product(codec.scales, codec.qps)
@@ -110,7 +112,8 @@ def _check(codec: Codec, engine: Engine) -> None:
     weighted = codec.importance.method != "none"
     tiles = weighted and codec.importance.tiles
     try:
-        engine.check(codec.encode_settings(codec.qps[0]), weighted=weighted, tiles=tiles)
+        for qp in {min(codec.qps), max(codec.qps)}:
+            engine.check(codec.encode_settings(qp), weighted=weighted, tiles=tiles)
     except IdseError as error:
         raise IdseError(f"codec '{codec.name}': {error}") from None
 

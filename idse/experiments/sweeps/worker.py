@@ -32,14 +32,14 @@ from idse.experiments.sweeps.packing import join_matches, pack_detections
 from idse.experiments.sweeps.plan import Plan, parse_plan
 from idse.experiments.sweeps.scaling import coded_size, scaled
 from idse.experiments.sweeps.store import StoredObservation
-from idse.media.coded import decode_coded
+from idse.experiments.sweeps.task_models import task_settings
 from idse.media.frame import Frame, decoded_rgb
 from idse.metrics.detection import align, pseudo_truth
 from idse.metrics.features import feature_error
 from idse.metrics.matching import match
 from idse.metrics.ms_ssim import ms_ssim_planes
 from idse.metrics.psnr import plane_sse
-from idse.pipeline import compare
+from idse.pipeline import compare, decode
 
 if TYPE_CHECKING:
     from idse.features.base import FeatureExtractor
@@ -114,6 +114,7 @@ class Worker:
         self._coded = functools.lru_cache(maxsize=8)(self._scale)
         self.engine = functools.cache(self._engine)
         self.detector = functools.cache(self._detector)
+        self._task_model = functools.lru_cache(maxsize=8)(self._load_task_model)
 
     @functools.cached_property
     def dataset(self) -> Dataset:
@@ -143,7 +144,7 @@ class Worker:
             coded = self._code(job, codec, engine, source)
             decoded = coded.decoded
         else:
-            decoded = _decode(job.stream, engine, self._coded(job.item, job.scale))
+            decoded = decode(job.stream, engine, self._coded(job.item, job.scale)[0])
         decoded = [scaled(f, s.width, s.height) for f, s in zip(decoded, source, strict=True)]
         depth = source[0].bit_depth
         rgb = (
@@ -156,7 +157,7 @@ class Worker:
             None if coded is None else coded.provenance,
             coded.stream if coded is not None and self.plan.keep_streams else None,
             None if coded is None else coded.weight_map,
-            [self._observed(job, i, self.detector(i).observe(rgb)) for i in job.observers],
+            [self._observed(job, i, self._observer(job, i).observe(rgb)) for i in job.observers],
             time.perf_counter() - began,
         )
 
@@ -174,7 +175,7 @@ class Worker:
         encode_cpu = _cpu() - began if stream.cpu_seconds is None else stream.cpu_seconds
         began = _cpu()
         refused = getattr(engine, "verify_refusal", None)
-        decoded = stream.recon if refused else _decode(stream.data, engine, frames)
+        decoded = stream.recon if refused else decode(stream.data, engine, frames[0])
         decode_cpu = None if refused else _cpu() - began
         if not refused:
             compare(decoded, stream.recon)
@@ -254,6 +255,18 @@ class Worker:
     def _detector(self, detector: int) -> Detector:
         return load_detector(self.plan.detectors[detector])
 
+    def _observer(self, job: Job, detector: int) -> Detector:
+        """What looks at a job's pictures: the detector, or what was trained for this codec in its place."""
+        assert job.codec is not None
+        wanted = task_settings(self.plan.codecs[job.codec], self.plan.detectors[detector], job.qp)
+        return self.detector(detector) if wanted is None else self._task_model(wanted, detector)
+
+    def _load_task_model(self, wanted: DetectorSettings, detector: int) -> Detector:
+        found, replaced = load_detector(wanted), self.detector(detector)
+        if found.classes != replaced.classes:
+            raise IdseError(f"the task model {wanted.weights or wanted.model} has other classes than {replaced.name}")
+        return found
+
     def _load_extractor(self, name: str, weights: str | None, device: str) -> FeatureExtractor:
         from idse.features.api import load_extractor
 
@@ -310,13 +323,6 @@ def _one_thread() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"  # for when it is loaded
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
-
-
-def _decode(data: bytes, engine: Engine, coded: Sequence[Frame]) -> list[Frame]:
-    own = getattr(engine, "decode", None)  # learned codecs bring theirs
-    if own is not None:
-        return list(own(data))
-    return decode_coded(data, engine.stream_format, coded[0])
 
 
 def _fidelity(source: Sequence[Frame], decoded: Sequence[Frame]) -> dict[str, Any]:

@@ -1,0 +1,167 @@
+"""A trained codec (`idse.learned`) as an engine: its points stand where other engines have QPs."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from idse import __version__
+from idse.engines.base import (
+    EncodedStream,
+    EncodeSettings,
+    FrameStats,
+    Progress,
+    WeightScope,
+    check_frames,
+    check_qp,
+)
+from idse.engines.quality import frame_psnr
+from idse.errors import IdseError
+from idse.media.frame import Frame
+
+if TYPE_CHECKING:
+    from idse.importance.weight_map import WeightMap
+    from idse.learned.coding.codec_file import TrainedCodec
+
+WORD = "point"
+"""What a QP is here."""
+
+
+class LearnedEngine:
+    """A learned codec of one file: `EncodeSettings.qp` is the point of its curve, 0 the one with the most bits.
+
+    Coding is on the CPU in one thread, whatever `EncodeSettings.threads` says; what only other encoders have (preset,
+    CTU size, tools, shaping of weights) changes nothing. With `md5_sei` the stream carries a CRC-32 of each picture.
+    `EncodedStream.recon` is 8 bit.
+
+    Args:
+        codec: The file, made by `idse train`.
+
+    Attributes:
+        identity: Digest of the codec's content.
+        qp_range: Of an instance: 0 to the codec's last point.
+
+    Raises:
+        IdseError: No file named, none there, a damaged one, or torch or CompressAI is missing.
+    """
+
+    name = "learned"
+    stream_format = "learned"
+    takes_weights = False
+    qp_range: tuple[int, int] = (0, 100)
+
+    def __init__(self, codec: str | Path | None = None) -> None:
+        self.codec = load_codec(codec)
+        self.qp_range = 0, len(self.codec.points) - 1
+        self.version = ", ".join([f"idse {__version__}", *(f"{k} {v}" for k, v in _libraries().items())])
+        self.identity = {"codec": self.codec.digest[:24]}
+
+    @classmethod
+    def points(cls, options: Mapping[str, Any]) -> tuple[int, ...]:
+        """Every point of the codec that these options name: what a plan measures that names none.
+
+        Raises:
+            IdseError: As for the engine itself.
+        """
+        return tuple(range(len(load_codec(options.get("codec")).points)))
+
+    def encode(
+        self,
+        frames: Sequence[Frame],
+        weights: WeightMap | None,
+        settings: EncodeSettings,
+        progress: Progress | None = None,
+    ) -> EncodedStream:
+        """Code frames of one size; see `Engine.encode`. From several threads, one picture is coded at a time.
+
+        A frame's `bytes` are those of its strings, without the stream's header. Times are of the encode, not of the
+        reconstruction; `cpu_seconds` is of the whole process.
+        """
+        from idse.learned.coding.coder import encode_frames
+
+        check_frames(frames)
+        if settings.weight_scope is WeightScope.NONE:
+            weights = None
+        self.check(settings, weighted=weights is not None)
+        coded = encode_frames(
+            self.codec, settings.qp, frames, checksums=settings.md5_sei, progress=progress
+        )
+        point = self.codec.points[settings.qp]
+        return EncodedStream(
+            data=coded.data,
+            recon=[f.recon for f in coded.frames],
+            frames=[
+                FrameStats(sum(map(len, f.strings)), settings.qp, frame_psnr(source, f.recon))
+                for source, f in zip(frames, coded.frames, strict=True)
+            ],
+            seconds=sum(f.seconds for f in coded.frames),
+            provenance={
+                "engine": self.name,
+                "version": self.version,
+                "settings": dataclasses.asdict(settings) | {"weight_scope": settings.weight_scope.value},
+                "codec": self.codec.name,
+                "digest": self.codec.digest,
+                "network": self.codec.settings.to_dict(),
+                "point": {"label": point.label, "epoch": point.epoch, "figures": dict(point.figures)},
+                "estimated_bits": sum(f.estimated_bits for f in coded.frames),
+            },
+            cpu_seconds=sum(f.cpu_seconds for f in coded.frames),
+        )
+
+    def decode(self, data: bytes) -> list[Frame]:
+        """The frames of a stream of this codec, at any of its points.
+
+        Raises:
+            IdseError: No such stream, a damaged one, or another codec's.
+        """
+        from idse.learned.coding.coder import decode_stream
+
+        return decode_stream(data, self.codec)
+
+    def check(self, settings: EncodeSettings, *, weighted: bool, tiles: bool = False) -> None:
+        """Refuse settings that this codec cannot code with; see `Engine.check`."""
+        if weighted or tiles:
+            raise IdseError(
+                "the learned engine takes no weights: use --importance none, or the native or vtm engine"
+            )
+        if settings.target_bytes is not None or settings.target_bpp is not None:
+            raise IdseError("the learned engine codes at a point of its codec: give --qp instead of a target")
+        check_qp(settings.qp, self.qp_range, WORD)
+        if settings.cb_qp_offset or settings.cr_qp_offset:
+            raise IdseError("the learned engine takes no chroma QP offsets: leave them at 0")
+
+
+def load_codec(path: str | Path | None) -> TrainedCodec:
+    """The codec of a file; the last few are kept.
+
+    Raises:
+        IdseError: No file named, none there, a damaged one, or torch or CompressAI is missing.
+    """
+    if path is None:
+        raise IdseError("which codec? Give its file with --codec (in a plan: codec); 'idse train' makes one")
+    path = Path(path)
+    try:
+        from idse.learned.coding.codec_file import TrainedCodec
+    except ImportError as error:
+        raise IdseError(f"learned codecs need torch ({error}): pip install 'idse[learned]'") from None
+    try:
+        stat = path.stat()
+    except OSError:
+        return TrainedCodec.load(path)  # it says what is wrong
+    return _kept(path, stat.st_size, stat.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=16)
+def _kept(path: Path, size: int, changed: int) -> TrainedCodec:
+    from idse.learned.coding.codec_file import TrainedCodec
+
+    return TrainedCodec.load(path)
+
+
+def _libraries() -> dict[str, str]:
+    """Versions of what computes the streams."""
+    return {name: version_of(name) for name in ("compressai", "torch")}
