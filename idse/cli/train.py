@@ -60,6 +60,7 @@ def train(
                 if not select_only and (begun := session.begin()):
                     note(f"{session.run.path}: goes on after epoch {begun}")
             except IdseError as error:
+                session.run.discard()
                 problem = str(error)
         problem = here.broadcast(problem)
         if problem is not None:
@@ -79,7 +80,12 @@ def _fit(session: Session, here: World) -> None:
     epochs, run = session.config.schedule.epochs, session.run
     try:
         training = Training(session.config, run, here)
-        steps = training.steps
+    except BaseException:
+        if here.main:
+            run.discard()
+        raise
+    steps = training.steps
+    try:
         with Tracker(epochs * steps, training.epoch * steps, run.tensorboard, here.main) as tracker:
             training.fit(tracker)
     except KeyboardInterrupt:

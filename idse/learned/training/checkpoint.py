@@ -84,7 +84,8 @@ class RunFolder:
         self._origin = path / "origin"
         self._checkpoints = path / "checkpoints"
         self._log = path / "log.jsonl"
-        self._lock = path / "lock"
+        self._made: list[Path] = []
+        self._fresh = False
 
     def make(self) -> None:
         """Make the folder, where it is missing.
@@ -93,7 +94,10 @@ class RunFolder:
             IdseError: It cannot be made.
         """
         try:
-            self._checkpoints.mkdir(parents=True, exist_ok=True)
+            for folder in (*reversed(self.path.parents), self.path, self._checkpoints):
+                if not folder.exists():
+                    folder.mkdir()
+                    self._made.append(folder)
         except OSError as error:
             raise IdseError(f"cannot make the folder {self._checkpoints}: {error.strerror}") from error
 
@@ -108,6 +112,7 @@ class RunFolder:
             IdseError: It cannot be made.
         """
         self.make()
+        self._fresh = not self.config.exists()
         write_bytes(self._origin, f"{folder.resolve()}\n".encode())
         write_bytes(self.config, config.encode())  # last: a folder with a configuration is a run
 
@@ -132,17 +137,31 @@ class RunFolder:
             IdseError: Another one does, or the folder cannot be made.
         """
         self.make()
-        with self._lock.open("w") as lock:
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
                 raise IdseError(
                     f"{self.path}: another idse train is at work there: choose another -o"
                 ) from None
-            for folder in (self.path, self._checkpoints):
-                for left in folder.glob(".*.part*"):
+            except OSError:
+                pass  # some network file systems lock no folders: then nobody watches
+            for place in (self.path, self._checkpoints):
+                for left in place.glob(".*.part*"):
                     left.unlink(missing_ok=True)
             yield
+        finally:
+            os.close(folder)
+
+    def discard(self) -> None:
+        """Remove what this process made of a run that has not begun to train."""
+        if self._fresh:
+            self.config.unlink(missing_ok=True)
+            self._origin.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # something else lies there by now
+            while self._made:
+                self._made.pop().rmdir()
 
     def epochs(self) -> list[int]:
         """Epochs that have a checkpoint, rising."""

@@ -99,5 +99,5 @@ def _check_free(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise IdseError(f"{folder}: is a file; a run is a folder: choose another -o")
     # What is left of a run that was killed before it had its configuration is no hindrance.
-    if folder.is_dir() and {path.name for path in folder.iterdir()} - {"checkpoints", "lock", "origin"}:
+    if folder.is_dir() and {path.name for path in folder.iterdir()} - {"checkpoints", "origin"}:
         raise IdseError(f"{folder}: is not empty, and no run of idse train: choose another -o")
