@@ -1,7 +1,7 @@
 """LSMnet: which latents a detector needs.
 
 (Fischer, Brand, Kaup 2022, "Boosting neural image compression for machines using latent space masking".) A frozen
-backbone of the detector sees the uncompressed picture; a 1x1 convolution and a sigmoid make a mask alpha of its features
+backbone of the detector sees the uncompressed picture; a 1x1 convolution and a sigmoid make of them a mask alpha
 over the latents, and y' = y - alpha (y - mu) draws what is not needed to the mean of its distribution, where it costs
 next to nothing. The decoder knows nothing of it.
 """

@@ -11,6 +11,7 @@ system = "scale-hyperprior"
 channels = 64
 latent = 96
 init = "../base/codec.idsec"   # or a checkpoint; init_point: which of its points
+# start_gain = 60               # or begin with wavelets (see `wavelet_start`); without both: random
 [codec.mask]              # LSMnet
 detector = "yolox_nano.onnx"
 [task]
@@ -122,6 +123,7 @@ class TrainingConfig:
         model: The codec's network.
         init: Weights to begin with: a codec's file or a checkpoint.
         init_point: Which of the file's points.
+        start_gain: Without `init`: begin with wavelets, and so many latent steps a unit of the picture.
         task: What looks at decoded pictures; None: rate and MSE alone.
         setup: Which parts are trained.
         optimizer: How.
@@ -138,6 +140,7 @@ class TrainingConfig:
     model: ModelSettings
     init: Path | None
     init_point: int
+    start_gain: float | None
     task: TaskSettings | None
     setup: Setup
     optimizer: OptimizerSettings
@@ -190,6 +193,7 @@ def parse_config(text: str, folder: Path, name: str = "codec") -> TrainingConfig
         raise IdseError(f"seed {seed}: must be a whole number, 0 or more")
     codec, task = dict(_table(table, "codec")), dict(_table(table, "task", needed=False))
     init, init_point = codec.pop("init", None), codec.pop("init_point", 0)
+    start_gain = codec.pop("start_gain", None)
     schedule = dict(_table(table, "schedule"))
     steps = schedule.pop("epoch_steps", None)
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
@@ -201,6 +205,7 @@ def parse_config(text: str, folder: Path, name: str = "codec") -> TrainingConfig
         model=_model(codec, folder),
         init=None if init is None else folder / init,
         init_point=init_point,
+        start_gain=start_gain,
         task=_task(task, folder) if task else None,
         setup=_setup(_table(table, "setup", needed=False)),
         optimizer=_fields(OptimizerSettings, _table(table, "optimizer", needed=False), "optimizer"),
@@ -243,6 +248,11 @@ def _check(config: TrainingConfig) -> None:
             raise IdseError(f"selection: metric '{selection.metric}' needs a [task]; without one it is psnr")
     if "mask" in config.setup.train and config.model.mask is None:
         raise IdseError("set-up: the mask is to be trained: give a [codec.mask]")
+    if config.start_gain is not None:
+        if config.init is not None:
+            raise IdseError("codec: init and start_gain: give one of them")
+        if not isinstance(config.start_gain, (int, float)) or not 0 < config.start_gain < float("inf"):
+            raise IdseError(f"codec: start_gain {config.start_gain}: must be above 0")
     if config.init is None and not {"encoder", "decoder", "entropy"} <= set(config.setup.train):
         raise IdseError("set-up: parts of the codec are not trained: give weights with codec.init")
 
@@ -256,7 +266,7 @@ def _data(given: dict[str, Any], folder: Path) -> DataSettings:
 def _model(codec: dict[str, Any], folder: Path) -> ModelSettings:
     mask = codec.pop("mask", None)
     known = {f.name for f in dataclasses.fields(ModelSettings)} - {"mask"}
-    _only(codec, (*sorted(known), "init", "init_point", "mask"), "codec")
+    _only(codec, (*sorted(known), "init", "init_point", "start_gain", "mask"), "codec")
     if "system" not in codec:
         raise IdseError("codec: needs a system")
     if mask is not None:

@@ -27,6 +27,7 @@ from idse.learned.training.objective import Objective
 from idse.learned.training.schedule import LossWeights
 from idse.learned.training.tracking import Tracker
 from idse.learned.training.validation import Judge, validate
+from idse.learned.training.wavelet_start import wavelet_start
 
 
 @dataclass
@@ -56,6 +57,8 @@ def build_networks(config: TrainingConfig, device: torch.device, *, init: bool =
     codec = build_codec(model, None if salience is None else salience.channels())
     if init and config.init is not None:
         load_initial(codec, config.init, config.init_point)
+    elif init and config.start_gain is not None:
+        wavelet_start(codec, config.start_gain)
     task = None if config.task is None else load_task(config.task, device)
     codec.to(device)
     config.setup.apply(codec, task)
