@@ -204,7 +204,7 @@ def read_evaluation(store: Store, name: str) -> Evaluation:
             errors += [abs(e / (8 * b) - 1) for e, b in zip(known, grid.bytes[i].tolist(), strict=True)]
         points.append(
             EvaluatedPoint(
-                label=str(provenance[0].get("label") or f"QP {qp}"),
+                label=str(provenance[0].get("point", {}).get("label") or f"QP {qp}"),
                 qp=qp,
                 bpp=8 * float(grid.bytes[i].sum()) / (1e6 * megapixels),
                 estimated_bpp=sum(known) / (1e6 * megapixels) if whole else None,
