@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,3 +34,31 @@ def photograph() -> np.ndarray:
 def small_frame(photograph: np.ndarray) -> Frame:
     """A face, 8-bit 4:2:0, 128x96."""
     return Frame.from_rgb(np.ascontiguousarray(photograph[60:156, 130:258]))
+
+
+@pytest.fixture(scope="session")
+def untrained_codec() -> Any:
+    """Makes a learned codec (`TrainedCodec`) of random weights with latents that are not all zero.
+
+    Two points; `seed` tells codecs apart. Its pictures are noise, its streams are real.
+    """
+    pytest.importorskip("compressai", reason="learned codecs need compressai")
+    import torch
+
+    from idse.learned.coding.codec_file import TrainedCodec, make_point
+    from idse.learned.models import ModelSettings, build_codec
+
+    def make(system: str = "scale-hyperprior", seed: int = 0) -> TrainedCodec:
+        settings = ModelSettings(system, channels=12, latent=6 if system == "icm" else 18)  # type: ignore[arg-type]
+        state = torch.random.get_rng_state()
+        points = []
+        for i, gain in enumerate((400.0, 100.0)):
+            torch.manual_seed(seed + i)
+            model = build_codec(settings)
+            model.g_a[-1].weight.data *= gain
+            model.h_a[-1].weight.data *= 20
+            points.append(make_point(model, f"gain {gain:g}", i, {"bpp": gain / 100}))
+        torch.random.set_rng_state(state)
+        return TrainedCodec(system, settings, points)
+
+    return make

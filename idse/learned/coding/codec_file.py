@@ -208,7 +208,9 @@ class TrainedCodec:
                     else:
                         weights = file
                     file.write_bytes(self.detector)
-                self._salience[str(device)] = load_salience(mask, device, weights)
+                found = load_salience(mask, device, weights)
+                found.channels()  # settles the level, where the settings leave it open, before any picture does
+                self._salience[str(device)] = found
             return self._salience[str(device)]
 
     def find(self, decoder: int, name: str = "stream") -> int:
