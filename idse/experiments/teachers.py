@@ -10,8 +10,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from PIL import Image, UnidentifiedImageError
@@ -54,7 +56,7 @@ def load_rgb(path: Path) -> Image.Image:
         raise IdseError(f"{path}: cannot read the picture ({type(error).__name__})") from None
 
 
-def make_view(image: Image.Image, view: int, seed: str) -> np.ndarray:
+def make_view(image: Image.Image, view: int, seed: str) -> npt.NDArray[Any]:
     """View 0 is the picture itself; the others are random, decided by `seed`. Sides become multiples of 8."""
     if view > 0:
         rng = random.Random(f"{seed}/{view}")
@@ -76,7 +78,7 @@ def make_view(image: Image.Image, view: int, seed: str) -> np.ndarray:
     return pixels[: pixels.shape[0] // BLOCK * BLOCK, : pixels.shape[1] // BLOCK * BLOCK].copy()
 
 
-def degrade(pixels: np.ndarray, quality: int) -> np.ndarray:
+def degrade(pixels: npt.NDArray[Any], quality: int) -> npt.NDArray[Any]:
     """The picture after JPEG at this quality."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
@@ -100,7 +102,7 @@ def _soften(blocks: torch.Tensor) -> torch.Tensor:
 
 
 def teacher_map(
-    pixels: np.ndarray,
+    pixels: npt.NDArray[Any],
     detectors: Sequence[FeatureExtractor],
     settings: TeacherSettings,
     generator: torch.Generator,
@@ -179,7 +181,7 @@ class TeacherCache:
         except OSError as error:
             raise IdseError(f"{folder}: cannot make the cache folder ({error.strerror})") from None
 
-    def get(self, path: Path, view: int) -> tuple[np.ndarray, dict[str, torch.Tensor]]:
+    def get(self, path: Path, view: int) -> tuple[npt.NDArray[Any], dict[str, torch.Tensor]]:
         """Pixels and the teacher's parts of one view of one picture."""
         pixels = make_view(load_rgb(path), view, f"{self.seed}/{path.name}")
         digest = hashlib.sha256(pixels.tobytes()).hexdigest()[:10]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from idse.media.frame import Frame
 
 def box_map(
     frames: Sequence[Frame],
-    boxes: Sequence[NDArray[np.floating]],
+    boxes: Sequence[NDArray[np.floating[Any]]],
     *,
     roi_qp: float = 6.0,
     log2_unit: int = 3,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ _COLOURS = np.array(
 _BAR = 22  # height of the scale under the picture
 
 
-def colours(values: NDArray[np.floating]) -> NDArray[np.float64]:
+def colours(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Colours `[..., 3]` in 0..255 for values in 0..1 (clipped)."""
     at = np.clip(values, 0, 1) * (len(_COLOURS) - 1)
     stops = np.arange(len(_COLOURS))

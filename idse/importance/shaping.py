@@ -5,6 +5,8 @@ The native engine shapes by itself (with its own portable arithmetic); this is f
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +14,11 @@ from idse.errors import IdseError
 
 
 def shape_plane(
-    plane: NDArray[np.floating], mean: float, tau: float = 0.2, exponent: float = 0.5, clip_qp: float = 6.0
+    plane: NDArray[np.floating[Any]],
+    mean: float,
+    tau: float = 0.2,
+    exponent: float = 0.5,
+    clip_qp: float = 6.0,
 ) -> NDArray[np.float64]:
     """Shape one plane of one frame.
 
@@ -51,7 +57,7 @@ def shape_plane(
 
 
 def shape_frame(
-    planes: NDArray[np.floating], tau: float = 0.2, exponent: float = 0.5, clip_qp: float = 6.0
+    planes: NDArray[np.floating[Any]], tau: float = 0.2, exponent: float = 0.5, clip_qp: float = 6.0
 ) -> tuple[NDArray[np.float64], list[float]]:
     """Shape the planes `[1 or 3, rows, cols]` of one frame.
 

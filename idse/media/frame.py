@@ -135,7 +135,7 @@ class Frame:
         """The same picture at another depth: samples are shifted (rounded, when bits are lost)."""
         if bit_depth == self.bit_depth:
             return self
-        dtype = np.uint8 if bit_depth == 8 else np.uint16
+        dtype: Any = np.uint8 if bit_depth == 8 else np.uint16
         shift = bit_depth - self.bit_depth
         if shift > 0:
             planes = [p.astype(dtype) << shift for p in self.planes]

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -78,26 +78,30 @@ class PrecisionCurves:
         self._owner = np.repeat(np.arange(len(pictures)), [len(p) for p in pictures])
 
     def per_class(
-        self, counts: npt.NDArray[np.integer] | None = None, threshold: float | None = None
+        self, counts: npt.NDArray[np.integer[Any]] | None = None, threshold: float | None = None
     ) -> npt.NDArray[np.float64]:
         """`[classes]` AP of each class; NaN where nothing is to be found."""
         times = self._times(counts)
         return _reduce(_table(*self._by_class, times, times @ self._positives, RECALLS), threshold)
 
-    def mean(self, counts: npt.NDArray[np.integer] | None = None, threshold: float | None = None) -> float:
+    def mean(
+        self, counts: npt.NDArray[np.integer[Any]] | None = None, threshold: float | None = None
+    ) -> float:
         """COCO's mAP: the mean over the classes with something to be found; NaN if there is none."""
         known = self.per_class(counts, threshold)
         known = known[~np.isnan(known)]
         return float(known.mean()) if len(known) else float("nan")
 
-    def pooled(self, counts: npt.NDArray[np.integer] | None = None, threshold: float | None = None) -> float:
+    def pooled(
+        self, counts: npt.NDArray[np.integer[Any]] | None = None, threshold: float | None = None
+    ) -> float:
         """AP of all classes' detections in one list; NaN where nothing is to be found."""
         times = self._times(counts)
         positives = (times @ self._positives).sum(keepdims=True)
         return float(_reduce(_table(*self._in_one, times, positives, RECALLS), threshold)[0])
 
     def weighted(
-        self, counts: npt.NDArray[np.integer] | None = None, threshold: float | None = None
+        self, counts: npt.NDArray[np.integer[Any]] | None = None, threshold: float | None = None
     ) -> float:
         """Weighted AP: the classes' AP weighed by their number of objects; NaN where nothing is to be found.
 
@@ -117,7 +121,7 @@ class PrecisionCurves:
         known = wanted > 0
         return float(np.average(self.per_class(counts, threshold)[known], weights=wanted[known]))
 
-    def resampled(self, draws: npt.NDArray[np.integer]) -> Resampled:
+    def resampled(self, draws: npt.NDArray[np.integer[Any]]) -> Resampled:
         """`mean`, `mean` at 0.5 and `weighted` of many samples at once: one pass gives all three.
 
         Args:
@@ -132,7 +136,7 @@ class PrecisionCurves:
             weighted = (over.mean(axis=2) * positives).sum(axis=1) / positives.sum(axis=1)
         return Resampled(means.mean(axis=1), means[:, 0], weighted)
 
-    def resampled_pooled(self, draws: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    def resampled_pooled(self, draws: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float64]:
         """`pooled` of many samples at once.
 
         Args:
@@ -142,7 +146,7 @@ class PrecisionCurves:
         tables = _tables(*self._in_one, np.asarray(draws, dtype=np.int64), positives, RECALLS)
         return np.asarray(tables[:, 0].mean(axis=1))
 
-    def _times(self, counts: npt.NDArray[np.integer] | None) -> npt.NDArray[np.int64]:
+    def _times(self, counts: npt.NDArray[np.integer[Any]] | None) -> npt.NDArray[np.int64]:
         pictures = len(self._positives)
         if counts is None:
             return np.ones(pictures, dtype=np.int64)

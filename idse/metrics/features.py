@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +33,7 @@ def feature_distance(mse: float) -> float:
 
 
 def feature_error(
-    reference: Sequence[npt.NDArray[np.floating]], test: Iterable[npt.NDArray[np.floating]]
+    reference: Sequence[npt.NDArray[np.floating[Any]]], test: Iterable[npt.NDArray[np.floating[Any]]]
 ) -> FeatureError:
     """Squared error of `test` against `reference`, summed in float64 over the levels."""
     sse, elements = 0.0, 0

@@ -121,7 +121,9 @@ def match(detections: Detections, truth: Truth, classes: int, iou_type: IouType 
 
 
 def iou(
-    a: npt.NDArray[np.floating], b: npt.NDArray[np.floating], crowd: npt.NDArray[np.bool_] | None = None
+    a: npt.NDArray[np.floating[Any]],
+    b: npt.NDArray[np.floating[Any]],
+    crowd: npt.NDArray[np.bool_] | None = None,
 ) -> npt.NDArray[np.float64]:
     """`[len(a), len(b)]` intersections over unions of boxes x0, y0, x1, y1; over the area of `a` for crowds in `b`."""
     first, second = a.astype(np.float64)[:, None], b.astype(np.float64)[None]

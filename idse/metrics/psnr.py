@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Plane = npt.NDArray[np.integer]
+Plane = npt.NDArray[np.integer[Any]]
 
 PEAK_10BIT = 255 << 2
 

@@ -158,7 +158,7 @@ def _boxes(study: Study, item: str, cell: Cell | None) -> dict[str, list[list[fl
     return found
 
 
-def _rounded(box: npt.NDArray[np.floating]) -> list[float]:
+def _rounded(box: npt.NDArray[np.floating[Any]]) -> list[float]:
     return [round(float(v), 1) for v in box]
 
 

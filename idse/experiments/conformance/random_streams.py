@@ -10,6 +10,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -125,7 +126,7 @@ def _frame(
     rng: Generator, width: int, height: int, depth: int, chroma: ChromaFormat, photographs: list[Frame]
 ) -> tuple[str, Frame]:
     words: list[str] = []
-    planes: list[npt.NDArray[np.integer]] = []
+    planes: list[npt.NDArray[np.integer[Any]]] = []
     for i in range(1 if chroma == "400" else 3):
         h, w = (height, width) if i == 0 else (height // 2, width // 2)
         kind, samples = _plane(rng, h, w, depth, photographs, i)
