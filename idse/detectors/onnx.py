@@ -74,7 +74,7 @@ class OnnxDetector:
         blank = np.zeros((1, 3, *size), dtype=np.float32)
         shapes = [output.shape[1:] for output in self._run(blank, self._outputs)]
         expected = len(settings.classes or COCO_CLASSES)
-        self.layout, self.head = _choose(settings.layout, graph, size, shapes, expected, self.path)
+        self.layout, self.head = choose_layout(settings.layout, graph, size, shapes, expected, self.path)
         self.classes = class_names(settings.classes, self.head.classes, str(self.path))
         declared = {k: v for k, v in sidecar.items() if k not in ("nodes", "size")}
         try:
@@ -193,10 +193,22 @@ def _feature_nodes(graph: Graph, declared: Any, path: Path) -> list[str]:
     return nodes
 
 
-def _choose(
+def choose_layout(
     wanted: str, graph: Graph, size: tuple[int, int], shapes: list[tuple[int, ...]], classes: int, path: Path
 ) -> tuple[Layout, Head]:
-    """The layout asked for or, for `auto`, the one recognised, and how it reads the outputs."""
+    """The layout asked for or, for `auto`, the one recognised, and how it reads the outputs.
+
+    Args:
+        wanted: A name in `LAYOUTS`, or `auto`.
+        graph: The model's structure.
+        size: Height and width of its input.
+        shapes: Of its outputs, without the batch.
+        classes: How many are expected.
+        path: For messages.
+
+    Raises:
+        IdseError: The outputs are of no layout known, or not of the one wanted.
+    """
     heads = {name: layout.head(size, shapes, classes) for name, layout in LAYOUTS.items()}
     fitting = {name: head for name, head in heads.items() if head is not None}
     outputs = ", ".join(str(list(shape)) for shape in shapes)

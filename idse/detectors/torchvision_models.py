@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,25 +50,15 @@ class TorchvisionDetector:
         Raises:
             IdseError: As `load_detector`.
         """
-        from torchvision.models import get_model_weights
-
         model_name = settings.model
-        if model_name not in detection_models():
-            known = ", ".join(detection_models())
-            raise IdseError(f"unknown detector '{model_name}': must be an .onnx file or one of {known}")
         if settings.layout != "auto":
             raise IdseError(f"{model_name}: layout '{settings.layout}' is for ONNX files; leave it out")
+        loaded = load_model(model_name, settings.weights)
+        model = loaded.model
         self.name = settings.name or model_name
         self.device = pick_device(settings.device)
         self._batch = settings.batch
-        categories = tuple(get_model_weights(model_name).DEFAULT.meta["categories"])
-        if settings.weights is None:
-            model = model_with_own_weights(model_name)
-            source, digest, count = "torchvision DEFAULT", weights_digest(model), len(categories)
-        else:
-            model, digest, count = _load(model_name, settings.weights)
-            source = settings.weights.name
-        self.classes, self._table = class_table(settings, categories, count, _has_background(model))
+        self.classes, self._table = class_table(settings, loaded.categories, loaded.count, loaded.background)
         # Faster and Mask R-CNN suppress in their second stage, the others at their end.
         last: Any = getattr(model, "roi_heads", model)
         if settings.score_threshold is not None:
@@ -81,8 +72,8 @@ class TorchvisionDetector:
         self.identity: dict[str, Any] = {
             "kind": "torchvision",
             "model": model_name,
-            "weights": source,
-            "weights_sha256": digest,
+            "weights": loaded.source,
+            "weights_sha256": loaded.digest,
             "score_threshold": last.score_thresh,
             "nms_iou": last.nms_thresh,
             "classes": list(self.classes),
@@ -203,6 +194,48 @@ def count_classes(name: str, state: dict[str, torch.Tensor], path: Path) -> int:
     if len(counts) != 1 or min(counts) < 1:
         raise IdseError(f"{path}: does not fit {name}: its heads differ in their number of classes")
     return int(counts.pop())
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A torchvision detection model with weights.
+
+    Attributes:
+        model: In training mode and trainable, as torchvision makes it.
+        source: Where the weights are from.
+        digest: SHA-256 of their file, or of themselves where torchvision keeps them.
+        count: Labels that the model tells apart.
+        categories: Of torchvision's own weights, by label; some name no object.
+        background: Whether label 0 is the background; else it may be a class (RetinaNet, FCOS).
+    """
+
+    model: Any
+    source: str
+    digest: str
+    count: int
+    categories: tuple[str, ...]
+    background: bool
+
+
+def load_model(name: str, weights: Path | None) -> LoadedModel:
+    """A model with torchvision's own weights or a file's.
+
+    Raises:
+        IdseError: There is no such model, or the weights cannot be had or do not fit.
+    """
+    if name not in detection_models():
+        known = ", ".join(detection_models())
+        raise IdseError(f"unknown detector '{name}': must be an .onnx file or one of {known}")
+    from torchvision.models import get_model_weights
+
+    categories = tuple(get_model_weights(name).DEFAULT.meta["categories"])
+    if weights is None:
+        model = model_with_own_weights(name)
+        source, digest, count = "torchvision DEFAULT", weights_digest(model), len(categories)
+    else:
+        model, digest, count = _load(name, weights)
+        source = weights.name
+    return LoadedModel(model, source, digest, count, categories, _has_background(model))
 
 
 def _load(name: str, path: Path) -> tuple[Any, str, int]:

@@ -32,6 +32,7 @@ class OnnxExtractor:
         preprocess: What turns RGB in 0..1 into the model's input; `preprocess.geometry` places boxes.
         layout: "yolox", "nanodet" or "generic": the family recognised.
         nodes: Names of the feature tensors.
+        graph: The detector's structure.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class OnnxExtractor:
 
         from idse.features.onnx_graph import Graph
 
-        graph = Graph(model, self._input, size)
+        self.graph = graph = Graph(model, self._input, size)
         self.layout = "yolox" if graph.is_yolox() else "nanodet" if graph.is_nanodet() else "generic"
         declared = {k: v for k, v in sidecar.items() if k not in ("nodes", "size")}
         try:
@@ -95,7 +96,7 @@ class OnnxExtractor:
         Raises:
             IdseError: The model fails on its own input size, or no gradient flows through it.
         """
-        out = list(self._features(self.preprocess(rgb.to(torch.float32))))
+        out: list[torch.Tensor] = self._features(self.preprocess(rgb.to(torch.float32)))
         if rgb.requires_grad and torch.is_grad_enabled() and not all(f.requires_grad for f in out):
             raise IdseError(f"{self.path}: no gradient flows from the features to the picture")
         return out

@@ -18,13 +18,49 @@ def load_task(settings: TaskSettings, device: torch.device) -> Task:
             have.
     """
     if settings.loss not in ("features", "detections", "training"):
-        raise IdseError(f"unknown loss '{settings.loss}': must be features, detections or training")
-    if settings.model.lower().endswith(".onnx"):
-        if settings.weights is not None:
-            raise IdseError(f"{settings.model}: an ONNX file holds its weights; leave out weights")
-        if settings.loss == "features":
-            from idse.learned.tasks.distillation import OnnxFeatures
+        raise IdseError(f"loss '{settings.loss}': must be features, detections or training")
+    return (_onnx if settings.model.lower().endswith(".onnx") else _torchvision)(settings, device)
 
-            return OnnxFeatures(settings, device)
+
+def _onnx(settings: TaskSettings, device: torch.device) -> Task:
+    if settings.weights is not None:
+        raise IdseError(f"{settings.model}: an ONNX file holds its weights; leave out weights")
+    if settings.loss == "training":
         raise IdseError(f"{settings.model}: an ONNX file has no loss 'training'; take features or detections")
-    raise IdseError(f"{settings.model}: no such task")
+    from idse.features.onnx import OnnxExtractor
+
+    detector = OnnxExtractor(settings.model, device=device)
+    if settings.loss == "detections":
+        from idse.learned.tasks.onnx_answers import OnnxDetectionTask
+
+        return OnnxDetectionTask(detector, settings.classes)
+    from idse.learned.tasks.distillation import FeatureTask
+    from idse.learned.tasks.student import OnnxStudent
+
+    return FeatureTask(OnnxStudent(detector, detector.nodes), detector.features)
+
+
+def _torchvision(settings: TaskSettings, device: torch.device) -> Task:
+    from idse.detectors.torchvision_models import load_model
+    from idse.learned.tasks.student import TorchvisionStudent
+
+    loaded = load_model(settings.model, settings.weights)
+    if settings.classes not in (None, loaded.count):
+        raise IdseError(
+            f"{settings.model}: its weights tell {loaded.count} labels apart (with the background), not "
+            f"{settings.classes}: correct classes, or leave it out"
+        )
+    student = TorchvisionStudent(settings.model, loaded, device)
+    if settings.loss == "training":
+        from idse.learned.tasks.detector_loss import DetectorLossTask
+
+        return DetectorLossTask(student, loaded, settings.weights)
+    if settings.loss == "detections":
+        from idse.learned.tasks.torchvision_answers import TorchvisionDetectionTask
+
+        return TorchvisionDetectionTask(student)
+    import copy
+
+    from idse.learned.tasks.distillation import FeatureTask
+
+    return FeatureTask(student, copy.deepcopy(student).forward)

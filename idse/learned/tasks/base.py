@@ -6,12 +6,13 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from idse.errors import IdseError
+from idse.learned.tasks.student import Student
 
 Loss = Literal["features", "detections", "training"]
 Target = dict[str, Tensor]
@@ -43,18 +44,24 @@ class Task(nn.Module):
     `state_dict()` is the student's: whatever is compared with is loaded from its file again.
 
     Attributes:
-        student: The detector that sees decoded pictures; frozen, in eval mode.
+        student: The detector that sees decoded pictures; frozen until `trainable`, always in eval mode.
         identity: JSON-able: what decides the loss.
-        suffix: Of the file that `save` writes.
         needs_targets: Whether `forward` wants targets.
         needs_masks: Whether these need masks.
     """
 
-    student: nn.Module
-    identity: dict[str, Any]
-    suffix: ClassVar[str]
-    needs_targets: ClassVar[bool] = False
-    needs_masks: bool = False
+    needs_targets = False
+    needs_masks = False
+
+    def __init__(self, student: Student, loss: Loss) -> None:
+        super().__init__()
+        self.student = student.eval()
+        self.identity: dict[str, Any] = {**student.description, "loss": loss}
+
+    @property
+    def suffix(self) -> str:
+        """Of the file that `save` writes: `.onnx` or `.pth`."""
+        return self.student.suffix
 
     def forward(self, decoded: Tensor, original: Tensor, targets: Sequence[Target] | None = None) -> Tensor:
         """The loss, a scalar: mean over pictures; 0: the detector notices nothing ("training": its own scale).
@@ -71,30 +78,30 @@ class Task(nn.Module):
             raise IdseError(
                 "loss 'training' needs annotations: take a data set that has them, or another loss"
             )
-        loss = self._loss(decoded.float(), original.detach().float(), targets or ())
+        loss = self.compare(decoded.float(), original.detach().float(), targets or ())
         if decoded.requires_grad and torch.is_grad_enabled() and not loss.requires_grad:
             raise IdseError(f"{self.identity['model']}: no gradient flows from the loss to the picture")
         return loss
 
     @abstractmethod
-    def _loss(self, decoded: Tensor, original: Tensor, targets: Sequence[Target]) -> Tensor:
-        """See `forward`."""
+    def compare(self, decoded: Tensor, original: Tensor, targets: Sequence[Target]) -> Tensor:
+        """The loss of `forward`, its arguments checked."""
 
-    @abstractmethod
     def trainable(self, on: bool) -> None:
         """Whether gradients are kept for the student's weights.
 
         Raises:
             IdseError: It has none that can be trained.
         """
+        self.student.trainable(on)
 
-    @abstractmethod
     def save(self, path: Path) -> None:
         """Write the student as a file that detectors and extractors read; `path` ends with `suffix`.
 
         Raises:
-            IdseError: It cannot be written.
+            IdseError: It cannot be written, or the ONNX file it came from is gone or changed.
         """
+        self.student.save(path)
 
     def labels_of(self, classes: Sequence[str]) -> list[int]:
         """The model's label for each class of a data set, for the targets.
@@ -102,7 +109,7 @@ class Task(nn.Module):
         Raises:
             IdseError: The model has no such class, or the loss takes no targets.
         """
-        raise IdseError("this loss takes no annotations")
+        raise IdseError(f"loss '{self.identity['loss']}' takes no annotations")
 
     def train(self, mode: bool = True) -> Task:
         """Training never reaches the student: its batch normalisation stays as it was."""

@@ -1,57 +1,139 @@
-"""ONNX detectors as networks that can be trained and saved."""
+"""Detectors as networks that can be trained and saved as what they were loaded from."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 
+from idse.detectors.torchvision_models import LoadedModel
 from idse.errors import IdseError
 from idse.features.onnx import OnnxExtractor
+from idse.features.torchvision_models import pyramid_levels
 from idse.learned.tasks.onnx_weights import tie_weights, write_weights
+from idse.media.files import replacing
 
 
-class OnnxStudent(nn.Module):
-    """The part of an ONNX detector that computes some of its tensors; takes plain pictures.
+class Student(nn.Module):
+    """A detector that sees decoded pictures; frozen and in eval mode when it is made.
 
     Attributes:
-        network: The graph's part.
+        suffix: Of the file that `save` writes.
+        description: JSON-able: what decides its outputs.
     """
 
+    suffix: str
+    description: dict[str, Any]
+
+    @abstractmethod
+    def forward(self, rgb: Tensor) -> list[Tensor]:
+        """Some of its tensors, for `[N, 3, H, W]` RGB in 0..1."""
+
+    @abstractmethod
+    def trainable(self, on: bool) -> None:
+        """See `Task.trainable`."""
+
+    @abstractmethod
+    def save(self, path: Path) -> None:
+        """See `Task.save`."""
+
+
+class OnnxStudent(Student):
+    """The part of an ONNX detector that computes some of its tensors.
+
+    Attributes:
+        network: The part, converted.
+    """
+
+    suffix = ".onnx"
+
     def __init__(self, detector: OnnxExtractor, outputs: Sequence[str]) -> None:
-        """Convert the part anew, frozen: it shares no weights with `detector`.
+        """Convert the part anew: it shares no weights with `detector`.
 
         Raises:
             IdseError: There is an operator that cannot be converted.
         """
         super().__init__()
         self.network = detector.network(outputs)
+        self.description = {**detector.description, "model": detector.path.name}
         self._preprocess = detector.preprocess
         self._path = detector.path
-        self._digest: str = detector.description["weights_sha256"]
         self._weights = tie_weights(self.network)
 
     def forward(self, rgb: Tensor) -> list[Tensor]:
-        """The tensors, for `[N, 3, H, W]` RGB in 0..1."""
+        """See `Student.forward`."""
         out: list[Tensor] = self.network(self._preprocess(rgb))
         return out
 
     def trainable(self, on: bool) -> None:
-        """Let the file's weights be trained; other constants stay.
-
-        Raises:
-            IdseError: There are none.
-        """
+        """See `Student.trainable`; constants that are no node's weights stay."""
         if on and not self._weights:
             raise IdseError(f"{self._path}: has no weights that can be trained")
         for weight in self._weights.values():
             weight.parameter.requires_grad_(on)
 
     def save(self, path: Path) -> None:
-        """Write the detector with the weights of now: the same file otherwise.
+        """See `Student.save`; everything but the weights is as in the file it came from."""
+        write_weights(self._path, self.description["weights_sha256"], self._weights, path)
 
-        Raises:
-            IdseError: The file it came from is gone or changed, or `path` cannot be written.
-        """
-        write_weights(self._path, self._digest, self._weights, path)
+
+class TorchvisionStudent(Student):
+    """A torchvision detector; its `forward` gives the levels of its pyramid.
+
+    Attributes:
+        model: The whole model.
+    """
+
+    suffix = ".pth"
+
+    def __init__(self, name: str, loaded: LoadedModel, device: torch.device) -> None:
+        super().__init__()
+        self.model: Any = loaded.model.eval().requires_grad_(False).to(device)
+        self.description = {
+            "kind": "torchvision",
+            "model": name,
+            "weights": loaded.source,
+            "weights_sha256": loaded.digest,
+        }
+        self._name, self._count = name, loaded.count
+
+    def forward(self, rgb: Tensor) -> list[Tensor]:
+        """See `Student.forward`."""
+        images, _ = self.model.transform(list(rgb))
+        return pyramid_levels(self.model.backbone(images.tensors))
+
+    def trainable(self, on: bool) -> None:
+        """See `Student.trainable`: all parameters; statistics of batch normalisation stay."""
+        self.model.requires_grad_(on)
+
+    def save(self, path: Path) -> None:
+        """See `Student.save`: a state dict of the whole model."""
+        from torchvision.models import get_model
+
+        with torch.device("meta"):
+            reader = get_model(self._name, weights=None, weights_backbone=None, num_classes=self._count)
+        with replacing(path) as temporary:
+            torch.save(portable_state(self.model, reader), temporary)
+
+
+def portable_state(model: nn.Module, reader: nn.Module) -> dict[str, Tensor]:
+    """The state dict with which `reader` computes what `model` does.
+
+    torchvision runs some of its own weights with another epsilon of batch normalisation than it builds models with.
+    The difference goes into the variances, to which the epsilon is added anyway.
+    """
+    state = {key: value.detach().cpu().clone() for key, value in model.state_dict().items()}
+    readers, wanted = dict(reader.named_modules()), set(reader.state_dict())
+    for name, module in model.named_modules():
+        if hasattr(module, "running_var") and hasattr(module, "eps"):
+            difference = cast(float, module.eps) - cast(float, readers[name].eps)
+            if difference:
+                state[f"{name}.running_var"] += difference
+            # Frozen batch normalisation counts no batches; a plain one wants its counter.
+            if f"{name}.num_batches_tracked" in wanted:
+                state.setdefault(f"{name}.num_batches_tracked", torch.tensor(0))
+    return state

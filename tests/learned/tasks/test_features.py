@@ -229,7 +229,7 @@ def test_sidecar_goes_with_the_file(tmp_path: Path) -> None:
 def test_what_goes_wrong(tmp_path: Path) -> None:
     path = onnx_models.pyramid(tmp_path / "toy.onnx")
     task = load_task(TaskSettings(str(path)), CPU)
-    with pytest.raises(IdseError, match="the folder|cannot write"):
+    with pytest.raises(IdseError, match="cannot write"):
         task.save(tmp_path / "nowhere" / "task.onnx")
     path.write_bytes(path.read_bytes() + b"\x00")
     onnx_models.backbone(path)
@@ -240,7 +240,7 @@ def test_what_goes_wrong(tmp_path: Path) -> None:
         (TaskSettings(str(tmp_path / "none.onnx")), "cannot read the detector"),
         (TaskSettings(str(path), weights=path), "leave out weights"),
         (TaskSettings(str(path), loss="training"), "take features or detections"),
-        (TaskSettings(str(path), loss="else"), "unknown loss 'else'"),  # type: ignore[arg-type]
+        (TaskSettings(str(path), loss="else"), "loss 'else': must be features, detections or training"),  # type: ignore[arg-type]
     ]:
         with pytest.raises(IdseError, match=message):
             load_task(settings, CPU)

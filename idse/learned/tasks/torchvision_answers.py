@@ -1,0 +1,132 @@
+"""What the heads of torchvision's detectors say, differentiably and before anything is suppressed.
+
+One-stage detectors (SSD, RetinaNet, FCOS) answer at each anchor. Two-stage ones (Faster and Mask R-CNN) answer for
+proposals: the student is asked about those that the teacher found on the original, and its first stage is held to the
+teacher's objectness, so that it would find them too. Masks and keypoints are not compared.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from idse.errors import IdseError
+from idse.learned.tasks.base import Target, Task
+from idse.learned.tasks.distillation import Answer, answer_error
+from idse.learned.tasks.student import TorchvisionStudent
+
+_PROPOSALS = (
+    128  # the best a picture; the second stage's cost grows with them, and hardly any later one is an object
+)
+
+
+class TorchvisionDetectionTask(Task):
+    """Difference of the boxes and scores that a torchvision detector gives for decoded and original pictures."""
+
+    def __init__(self, student: TorchvisionStudent) -> None:
+        """Copy the student as it is now: the teacher.
+
+        Raises:
+            IdseError: It is of a family whose heads are not known.
+        """
+        super().__init__(student, "detections")
+        model: Any = student.model
+        self._two_stages = hasattr(model, "roi_heads")
+        if not self._two_stages and not hasattr(model, "head"):
+            raise IdseError(f"{self.identity['model']}: its heads are not known; take loss features")
+        teacher: Any = copy.deepcopy(model)
+        self._teacher = (teacher,)  # in a tuple: it is not part of the state
+        self._threshold = float((model.roi_heads if self._two_stages else model).score_thresh)
+
+    def compare(self, decoded: Tensor, original: Tensor, targets: Sequence[Target]) -> Tensor:
+        """See `Task.compare`."""
+        compare = self._compare_stages if self._two_stages else self._compare_anchors
+        return compare(self.student.model, self._teacher[0], decoded, original)
+
+    def _compare_anchors(self, student: Any, teacher: Any, decoded: Tensor, original: Tensor) -> Tensor:
+        with torch.no_grad():
+            wanted = anchor_answers(teacher, original)
+        found = anchor_answers(student, decoded)
+        errors = [answer_error(f, w, self._threshold) for f, w in zip(found, wanted, strict=True)]
+        return torch.stack(errors).mean()
+
+    def _compare_stages(self, student: Any, teacher: Any, decoded: Tensor, original: Tensor) -> Tensor:
+        with torch.no_grad():
+            images, levels = _levels(teacher, original)
+            proposals = [found[:_PROPOSALS] for found in teacher.rpn(images, levels)[0]]
+            wanted_objects = _objectness(teacher, levels)
+            wanted = proposal_answers(teacher, levels, proposals, images.image_sizes)
+        images, levels = _levels(student, decoded)
+        found_objects = _objectness(student, levels)
+        found = proposal_answers(student, levels, proposals, images.image_sizes)
+        energy = wanted_objects.square().sum(1).clamp_min(1.0)
+        first = (found_objects - wanted_objects).square().sum(1) / energy
+        second = [answer_error(f, w, self._threshold) for f, w in zip(found, wanted, strict=True)]
+        return (first + torch.stack(second)).mean()
+
+
+def anchor_answers(model: Any, rgb: Tensor) -> list[Answer]:
+    """A one-stage detector's answers to `[N, 3, H, W]` pictures, at each anchor."""
+    images, levels = _levels(model, rgb)
+    maps = list(levels.values())
+    out = {key: value.float() for key, value in model.head(maps).items()}
+    logits, codes = out["cls_logits"], out["bbox_regression"]
+    if "bbox_ctrness" in out:  # FCOS
+        # Of the product, and not of zero: the square root's slope would be infinite.
+        scores = (logits.sigmoid() * out["bbox_ctrness"].sigmoid()).clamp_min(1e-12).sqrt()
+        decode = model.box_coder.decode
+    elif _tells_background(model):  # SSD: the first class is the background
+        scores = logits.softmax(-1)[..., 1:]
+        decode = model.box_coder.decode_single
+    else:  # RetinaNet
+        scores = logits.sigmoid()
+        decode = model.box_coder.decode_single
+    anchors = model.anchor_generator(images, maps)
+    return [Answer(decode(codes[i], anchors[i]), scores[i]) for i in range(len(rgb))]
+
+
+def proposal_answers(
+    model: Any, levels: dict[str, Tensor], proposals: Sequence[Tensor], sizes: Sequence[tuple[int, int]]
+) -> list[Answer]:
+    """A two-stage detector's answers for proposed boxes: a class's own box and score for each place.
+
+    Args:
+        model: The detector.
+        levels: What its backbone gives.
+        proposals: `[places, 4]` a picture, in samples of the detector's input.
+        sizes: Height and width of the pictures there.
+    """
+    heads = model.roi_heads
+    pooled = heads.box_roi_pool(levels, list(proposals), list(sizes))
+    logits, codes = heads.box_predictor(heads.box_head(pooled))
+    scores = logits.float().softmax(-1)[:, 1:]
+    boxes = heads.box_coder.decode(codes.float(), list(proposals))[:, 1:]
+    counts = [len(found) for found in proposals]
+    answers = []
+    for own_boxes, own_scores in zip(boxes.split(counts), scores.split(counts), strict=True):
+        # A proposal is as many places as there are classes, each with its box and its one score.
+        answers.append(Answer(own_boxes.flatten(0, 1), own_scores.flatten()[:, None]))
+    return answers
+
+
+def _levels(model: Any, rgb: Tensor) -> tuple[Any, dict[str, Tensor]]:
+    """The detector's input, and all that its backbone gives for it."""
+    images, _ = model.transform(list(rgb))
+    out = model.backbone(images.tensors)
+    return images, {"0": out} if isinstance(out, Tensor) else out
+
+
+def _objectness(model: Any, levels: dict[str, Tensor]) -> Tensor:
+    """`[N, anchors]`, 0..1: how sure the first stage is of an object."""
+    logits, _ = model.rpn.head(list(levels.values()))
+    return torch.cat([level.float().flatten(1) for level in logits], 1).sigmoid()
+
+
+def _tells_background(model: Any) -> bool:
+    from torchvision.models.detection.ssd import SSD
+
+    return isinstance(model, SSD)
