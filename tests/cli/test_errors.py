@@ -57,7 +57,7 @@ CASES = [
     ("a CTU size that is none", "encode good.png --ctu 96", "ctu size 96: must be 64 or 128"),
     ("two targets", "encode good.png --target-bytes 900 --target-bpp 1", "target bytes and target bpp: give one…"),
     ("a target of nothing", "encode good.png --target-bpp 0", "target bpp 0.0: must be above 0"),
-    ("an engine that is not here", "encode good.png --engine hevc", "engine 'hevc' is unknown: this version has native, vtm, x265, svtav1, x264, jpeg"),
+    ("an engine that is not here", "encode good.png --engine hevc", "engine 'hevc' is unknown: this version has native, vtm, x265, svtav1, x264, jpeg, learned"),
     ("a map for an engine without weights", "encode good.png --engine x265 --importance activity", "the x265 engine takes no weights: use --importance none, or…"),
     ("a QP beyond x265", "encode good.png --engine x265 --qp 52", "qp 52: must be 0..51"),
     ("a quality that is none", "encode good.png --engine jpeg --qp 0", "quality 0: must be 1..100"),
@@ -66,6 +66,15 @@ CASES = [
     ("a parameter x265 lacks", "encode good.png --engine x265 --codec-param speed=3", "libx265 refuses the parameters (Unknown option: speed): …"),
     ("a value x265 cannot take", "encode good.png --engine x265 --codec-param ctu=7", "libx265 refuses to code 128x96 with these settings (max cu size must be…"),
     ("an anchor's options with another engine", "encode good.png --codec-depth 8", "--codec-depth is for x265, svtav1, x264, jpeg: add…"),
+    ("no codec named", "encode good.png --engine learned", "which codec? Give its file with --codec (in a plan: codec); 'idse train' makes…"),
+    ("a codec file that is missing", "encode good.png --engine learned --codec absent.idsec", "absent.idsec: no such codec file: 'idse train' makes one"),
+    ("a text called codec file", "encode good.png --engine learned --codec notes.txt", "notes.txt: no file of a trained codec (*.idsec, made by 'idse train')"),
+    ("a damaged codec file", "encode good.png --engine learned --codec changed.idsec", "changed.idsec: the codec file is damaged: copy it again, or have…"),
+    ("a codec file cut short", "encode good.png --engine learned --codec short.idsec", "short.idsec: the codec file is damaged: copy it again, or have…"),
+    ("a point that the codec lacks", "encode good.png --engine learned --codec good.idsec --qp 2", "point 2: must be 0..1"),
+    ("a target for a learned codec", "encode good.png --engine learned --codec good.idsec --target-bpp 1", "the learned engine codes at a point of its codec: give --qp…"),
+    ("a map for a learned codec", "encode good.png --engine learned --codec good.idsec --qp 0 --importance activity", "the learned engine takes no weights: use…"),
+    ("a codec file for another engine", "encode good.png --codec good.idsec", "--codec is for learned codecs: add --engine learned, or…"),
     ("VTM without a checkout", "encode good.png --engine vtm", "which VTM? Set IDSE_VTM_ROOT, or --vtm-root (in a plan: root), to…"),
     ("VTM that is none", "encode good.png --engine vtm --vtm-root nothing", "nothing: no checkout of VTM…"),
     ("VTM's options with another engine", "encode good.png --vtm-mode intra", "--vtm-mode is for VTM: add --engine vtm, or leave…"),
@@ -109,11 +118,19 @@ CASES = [
     ("a text called stream", "decode text.266 -o x.png", "text.266: no VVC stream, or a damaged one…"),
     ("a stream cut short", "decode short.266 -o x.png", "short.266: no VVC stream, or a damaged one…"),
     ("a stream that was changed", "decode changed.266 -o x.png", "changed.266: …"),
+    ("a learned codec's stream without its codec", "decode good.idsl -o x.png", "good.idsl: a learned codec's stream: give the codec file with --codec"),
+    ("a learned codec's stream that is missing", "decode absent.idsl --codec good.idsec -o x.png", "absent.idsl: cannot be read (No such file or directory)"),
+    ("a stream of no learned codec", "decode good.266 --codec good.idsec -o x.png", "good.266: no stream of a learned codec (it does not begin…"),
+    ("a learned codec's stream cut short", "decode short.idsl --codec good.idsec -o x.png", "short.idsl: the stream is cut short: copy it or encode it again"),
+    ("a learned codec's stream that was changed", "decode changed.idsl --codec good.idsec -o x.png", "changed.idsl: the stream is damaged (its checksum is wrong):…"),
+    ("another learned codec's stream", "decode other.idsl --codec good.idsec -o x.png", "other.idsl: made by another codec than 'icm': give the codec file…"),
+    ("a frame beyond a learned codec's stream", "decode good.idsl --codec good.idsec -o x.png --frames 1:2", "good.idsl: has 1 frames, frames 1:2 asked…"),
     ("no output named", "decode good.266", "Missing option '-o' / '--output'."),
     ("an unknown kind of output", "decode good.266 -o x.gif", "x.gif: unknown kind of output '.gif': use .png, .jpg,…"),
     ("several frames for one picture", "decode two.266 -o x.png", "x.png: a picture holds one frame, these are 2: choose one with --frames…"),
     ("a frame beyond the stream", "decode good.266 -o x.png --frames 1:2", "good.266: frames 1:2 asked for, the file ends…"),
     ("a text for info", "info text.266", "text.266: no VVC stream (it has no sequence parameter set)"),
+    ("a learned codec's stream cut short for info", "info short.idsl", "short.idsl: the stream is cut short: …"),
     ("nothing for info", "info absent.266", "absent.266: cannot be read (No such file or directory)"),
     ("an unknown option", "encode good.png --speed 3", "No such option: --speed…"),
     ("an unknown command", "transcode good.png", "No such command 'transcode'.…"),
@@ -122,6 +139,9 @@ CASES = [
     ("an absent plan", "sweep absent.toml", "absent.toml: no such plan"),
     ("a text called plan", "sweep notes.txt", "notes.txt: no TOML: …"),
     ("an unknown codec to measure", "sweep --images pictures --codec av2", "plan: codec with engine 'av2': must be one of native,…"),
+    ("a learned codec to measure without its file", "sweep --images pictures --codec learned", "plan: codec 'learned': which codec? …"),
+    ("a learned codec's file that is missing", "sweep --images pictures --codec learned:codec=absent.idsec", "plan: codec 'learned': …absent.idsec: no such…"),
+    ("a point beyond a learned codec's", "sweep --images pictures --codec learned:codec=good.idsec,qp=7", "codec 'learned': point 7: must be 0..1"),
     ("a QP beyond a codec's", "sweep --images pictures --codec x265 --qp 60", "plan: codec 'x265': qp 60: x265 takes 0..51"),
     ("QPs that are no numbers", "sweep --images pictures --qp low", "--qp 'low': must be numbers, joined by commas"),
     ("an absent data set", "sweep --images absent --kind folder", "…absent: no such folder"),
@@ -167,8 +187,28 @@ def make_onnx(folder: Path) -> None:
     save("steps", [helper.make_node("Sign", ["images"], ["f"])], ("f", kind.FLOAT, [1, 3, 64, 64]))
 
 
+def make_codec(folder: Path, frame, request) -> None:
+    """A learned codec, its stream, and what can be wrong with both."""
+    try:
+        import compressai  # noqa: F401
+    except ImportError:
+        return  # the cases that need one are skipped
+    from idse.learned.coding.coder import encode_frames
+
+    make = request.getfixturevalue("untrained_codec")
+    make("icm").save(folder / "good.idsec")
+    stream = encode_frames(make("icm"), 0, [frame]).data
+    (folder / "good.idsl").write_bytes(stream)
+    (folder / "other.idsl").write_bytes(encode_frames(make("icm", seed=7), 0, [frame]).data)
+    for name in ("good.idsec", "good.idsl"):
+        data = bytearray((folder / name).read_bytes())
+        (folder / name.replace("good", "short")).write_bytes(data[: len(data) // 2])
+        data[len(data) // 2] ^= 0x55
+        (folder / name.replace("good", "changed")).write_bytes(data)
+
+
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, small_frame):
+def folder(tmp_path_factory, small_frame, request):
     """Files that something is wrong with."""
     from idse.engines import EncodeSettings, get_engine
     from idse.media import still
@@ -214,6 +254,7 @@ def folder(tmp_path_factory, small_frame):
         stream[:middle] + bytes(b ^ 0x55 for b in stream[middle:-60]) + stream[-60:]
     )
     make_onnx(f)
+    make_codec(f, small_frame, request)
     return f
 
 
@@ -224,6 +265,8 @@ def test_one_line(folder, monkeypatch, capfd, what, command, line):
 
         if torch.cuda.is_available():
             pytest.skip("there is a CUDA device here")
+    if re.search(r"learned|\.ids(l|ec)\b", command):
+        pytest.importorskip("compressai", reason="learned codecs need compressai")
     monkeypatch.chdir(folder)
     monkeypatch.delenv("IDSE_VTM_ROOT", raising=False)
     before = sorted(folder.rglob("*"))

@@ -99,3 +99,60 @@ def test_no_hours_for_what_cannot_be_coded(folder: Path, checkout: Path) -> None
         pytest.raises(IdseError, match=r"codec 'b': VTM at .* isn't patched"),
     ):
         prepare(parse_plan(text, folder), store)
+
+
+OLD = """
+qp = [32]
+[dataset]
+kind = "folder"
+images = "p"
+[[codecs]]
+name = "a"
+engine = "native"
+tau = 0.5
+[[codecs]]
+name = "b"
+engine = "vtm"
+root = "/x"
+timeout = 5
+extra = ["--ALF=0"]
+[[codecs]]
+name = "x265"
+preset = "slow"
+"""
+
+
+def test_results_of_before_learned_codecs_are_found() -> None:
+    """Keys as commit 8e93180 made them; they may only change together with `MEASURING`."""
+    keys = [
+        result_key("digest", codec, {"engine": codec.engine, "version": "1"}, "none", 50, 32)
+        for codec in parse_plan(OLD, Path("/plans")).codecs
+    ]
+    assert keys == ["27eb7ad931bd171b27a36519", "9c6f49267cb54cd1cbd3769e", "15f7102f0f46f01c620b2849"]
+
+
+def test_of_task_models() -> None:
+    """What they are decides, not where they lie."""
+    (codec, *_) = parse_plan(OLD, Path("/plans")).codecs
+
+    def of(task_models: Mapping[str, str] | None) -> str:
+        return result_key("digest", codec, {}, "none", 100, 32, task_models)
+
+    assert of(None) == of({})
+    assert len({of(None), of({"d": "1"}), of({"d": "2"}), of({"e": "1"})}) == 4
+
+
+def test_of_a_learned_codec(tmp_path: Path, untrained_codec: Any) -> None:
+    """The file's content decides, not where it lies or what it is called."""
+
+    def of(name: str, seed: int) -> tuple[str, str]:
+        untrained_codec("icm", seed).save(tmp_path / name)
+        text = f'[dataset]\nkind = "folder"\nimages = "p"\n[[codecs]]\nname = "learned"\ncodec = "{name}"\n'
+        plan = parse_plan(text, tmp_path)
+        engine = engine_identity(Worker(plan).engine(0))
+        first, second = (result_key("digest", plan.codecs[0], engine, "none", 100, qp) for qp in plan.codecs[0].qps)
+        return first, second
+
+    a = of("a.idsec", 0)
+    assert of("b.idsec", 0) == a
+    assert len({*a, *of("b.idsec", 1)}) == 4

@@ -79,7 +79,7 @@ def test_digest_is_of_what_decides_the_bytes(untrained_codec):
 def test_find_and_point(saved):
     codec, _ = saved
     assert [codec.find(p.decoder_id) for p in codec.points] == [0, 1]
-    with pytest.raises(IdseError, match="^a.idsl: made by another codec than 'scale-hyperprior'"):
+    with pytest.raises(IdseError, match=r"^a\.idsl: made by another codec than 'scale-hyperprior'"):
         codec.find(1, "a.idsl")
     for point in (-1, 2):
         with pytest.raises(IdseError, match=rf"point {point}: must be 0..1"):

@@ -147,7 +147,7 @@ def test_progress_and_stream_figures(untrained_codec, photograph):
 def test_streams_of_others_are_told(untrained_codec, photograph):
     frame = of_part(photograph, 64, 64)
     stream = encode_frames(untrained_codec(seed=5), 0, [frame]).data
-    with pytest.raises(IdseError, match="^s: made by another codec than 'icm': give the codec file"):
+    with pytest.raises(IdseError, match=r"^s: made by another codec than 'icm': give the codec file"):
         decode_stream(stream, untrained_codec("icm"), "s")
     with pytest.raises(IdseError, match="damaged"):
         decode_stream(stream[:-9] + b"\0" + stream[-8:], untrained_codec(seed=5))

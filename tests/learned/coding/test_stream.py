@@ -45,7 +45,7 @@ def test_a_picture_costs_23_bytes_around_its_strings():
 def test_every_cut_is_told():
     data = pack(HEADER, STRINGS)
     for length in range(4, len(data)):
-        with pytest.raises(IdseError, match="^x.idsl: the stream is cut short"):
+        with pytest.raises(IdseError, match=r"^x\.idsl: the stream is cut short"):
             unpack(data[:length], "x.idsl")
     for length in range(4):
         with pytest.raises(IdseError, match="no stream of a learned codec"):
@@ -92,7 +92,7 @@ def test_sealed_nonsense_is_told():
         b"\1\1\xff\xff\xff\xff\x0f" + bytes(7),  # frames beyond any memory
         b"\1\1\1" + bytes(4) + b"\xff\xff\xff\xff\x0f\0",  # strings longer than the file
     ):
-        with pytest.raises(IdseError, match="damaged|cut short"):
+        with pytest.raises(IdseError, match=r"damaged|cut short"):
             unpack(resealed(head + rest + bytes(4)))
     deep = bytearray(pack(HEADER, STRINGS))
     deep[5] |= 0xF0
