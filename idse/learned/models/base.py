@@ -229,7 +229,7 @@ class LatentCodec(nn.Module):
             if isinstance(module, EntropyModel):
                 for name in _TABLES:
                     given = state_dict.get(f"{prefix}.{name}")
-                    if given is not None:
+                    if given is not None and given.shape != getattr(module, name).shape:
                         setattr(module, name, torch.empty_like(given, device=module_device(self)))
         return super().load_state_dict(state_dict, strict, assign)
 

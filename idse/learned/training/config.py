@@ -253,6 +253,9 @@ def _check(config: TrainingConfig) -> None:
             raise IdseError("codec: init and start_gain: give one of them")
         if not isinstance(config.start_gain, (int, float)) or not 0 < config.start_gain < float("inf"):
             raise IdseError(f"codec: start_gain {config.start_gain}: must be above 0")
+    points = [config.schedule.init_point(epoch) for epoch in range(config.schedule.epochs)]
+    if config.init is None and any(point is not None for point in points):
+        raise IdseError("schedule: init_point needs the file of a codec: give codec.init")
     if config.init is None and not {"encoder", "decoder", "entropy"} <= set(config.setup.train):
         raise IdseError("set-up: parts of the codec are not trained: give weights with codec.init")
 

@@ -66,7 +66,7 @@ def build_networks(config: TrainingConfig, device: torch.device, *, init: bool =
 
 
 def load_initial(codec: LatentCodec, path: Path, point: int) -> None:
-    """Begin with the weights of a codec's file (of one of its points) or of a checkpoint; a mask may be missing there.
+    """Take the weights of a codec's file (of one of its points) or of a checkpoint; a mask stays where there is none.
 
     Raises:
         IdseError: No such file or point, or weights of another network.
@@ -80,11 +80,11 @@ def load_initial(codec: LatentCodec, path: Path, point: int) -> None:
         if not 0 <= point < len(trained.points):
             raise IdseError(f"{path}: has points 0..{len(trained.points) - 1}, not {point}")
         weights = dict(trained.points[point].state)
-    fresh = codec.state_dict()
-    mask = {k: v for k, v in fresh.items() if k.startswith("mask.")}
+    now = codec.state_dict()
+    mask = {k: v for k, v in now.items() if k.startswith("mask.")}
     try:
         codec.load_state_dict(
-            mask | {k: v for k, v in weights.items() if k in fresh or not k.startswith("mask.")}
+            mask | {k: v for k, v in weights.items() if not k.startswith("mask.") or k in mask}
         )
     except RuntimeError as error:
         line = str(error).strip().splitlines()[-1].strip()
@@ -141,6 +141,7 @@ class Training:
         """Train to the schedule's end."""
         config, size = self.config, self.world.size
         for epoch in range(self.epoch, config.schedule.epochs):
+            self._begin_phase(epoch)
             weights = config.schedule.weights(epoch)
             self._set_rates(weights)
             for step in range(self.steps):
@@ -161,6 +162,14 @@ class Training:
                 self.run.log(record)
             told = {f"w_{k}": v for k, v in record["weights"].items()} | {"lr": record["lr"]}
             tracker.epoch(self.epoch * self.steps, record.get("validation", {}), told)
+
+    def _begin_phase(self, epoch: int) -> None:
+        """Take the codec's weights from another point, where the schedule says so; the optimizer forgets."""
+        point, init = self.config.schedule.init_point(epoch), self.config.init
+        if point is not None:
+            assert init is not None
+            load_initial(self.networks.codec, init, point)
+            self.optimizer.state.clear()
 
     def _step(self, epoch: int, step: int, weights: LossWeights) -> dict[str, float]:
         """One step of the optimizer; the parts of its loss."""

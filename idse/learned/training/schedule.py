@@ -46,6 +46,10 @@ class Schedule(Protocol):
         """Of an epoch, 0 the first."""
         ...
 
+    def init_point(self, epoch: int) -> int | None:
+        """The point of the codec's file that the codec's weights are taken from anew before this epoch."""
+        ...
+
 
 @dataclass(frozen=True)
 class Phase:
@@ -58,6 +62,8 @@ class Phase:
         task: w_task.
         lr: Learning rate; None: the optimizer's own.
         lr_end: It falls (or rises) geometrically to this by the phase's last epoch.
+        init_point: The phase begins with the codec's weights of this point of the file that `codec.init` names; a mask
+            and a task model go on from the phase before.
     """
 
     epochs: int
@@ -66,6 +72,7 @@ class Phase:
     task: float = 0.0
     lr: float | None = None
     lr_end: float | None = None
+    init_point: int | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.epochs, bool) or not isinstance(self.epochs, int) or self.epochs < 1:
@@ -77,6 +84,9 @@ class Phase:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise IdseError(f"schedule: {name} {value}: must be above 0")
+        point = self.init_point
+        if point is not None and (isinstance(point, bool) or not isinstance(point, int) or point < 0):
+            raise IdseError(f"schedule: init_point {point}: must be a whole number, 0 or more")
         if self.lr_end is not None and self.lr is None:
             raise IdseError("schedule: lr_end without lr: give both")
 
@@ -111,6 +121,11 @@ class PhaseSchedule:
             lr *= (phase.lr_end / lr) ** share
         return LossWeights(phase.rate, phase.mse, phase.task, lr)
 
+    def init_point(self, epoch: int) -> int | None:
+        """See `Schedule.init_point`."""
+        starts = [0, *itertools.accumulate(phase.epochs for phase in self.phases)]
+        return self.phases[starts.index(epoch)].init_point if epoch in starts[:-1] else None
+
 
 @dataclass(frozen=True)
 class LeSchedule:
@@ -144,6 +159,10 @@ class LeSchedule:
         else:
             rate = 2 * _growth(epoch - p2, 1.01) if epoch >= p2 else 0.0
         return LossWeights(rate, 1.0, task)
+
+    def init_point(self, epoch: int) -> int | None:
+        """See `Schedule.init_point`: none, it is one training from end to end."""
+        return None
 
 
 def _growth(x: int, a: float) -> float:
