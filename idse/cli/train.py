@@ -57,8 +57,8 @@ def train(
         if here.main:  # the others wait for what it finds
             try:
                 held.enter_context(session.run.locked())
-                if not select_only and (begun := session.begin()):
-                    note(f"{session.run.path}: goes on after epoch {begun}")
+                if not select_only:
+                    session.begin()
             except IdseError as error:
                 session.run.discard()
                 problem = str(error)
@@ -85,6 +85,8 @@ def _fit(session: Session, here: World) -> None:
             run.discard()
         raise
     steps = training.steps
+    if here.main and training.epoch:
+        note(f"{run.path}: goes on after epoch {training.epoch}")
     try:
         with Tracker(epochs * steps, training.epoch * steps, run.tensorboard, here.main) as tracker:
             training.fit(tracker)

@@ -152,9 +152,35 @@ CASES = [
     ("a text called store", "sweep --images pictures --store notes.txt", "notes.txt: no store of results, or not to be opened…"),
     ("a folder called store", "sweep --images pictures --store nothing", "nothing: is a folder; name a file for the results"),
     ("no processes", "sweep --images pictures --jobs 0", "--jobs 0: must be at least 1"),
+    ("nothing to evaluate", "eval absent.idsec --images pictures", "absent.idsec: no such file; name a trained codec…or an engine: …"),
+    ("a folder without a codec", "eval pictures --images pictures", "pictures: no codec.idsec in this folder: …"),
+    ("a text called codec to evaluate", "eval notes.txt --images pictures", "…notes.txt: …"),
+    ("a point beyond an evaluated codec's", "eval good.idsec --images pictures --qp 7", "…codec 'good': point 7: must be 0..1"),
+    ("a task model of no detector", "eval good.idsec --images pictures --task-model x=y.onnx", "--task-model x=y.onnx: no --detector is called 'x'…"),
+    ("a task model without a detector's name", "eval good.idsec --images pictures --task-model y.onnx", "--task-model y.onnx: must look like DETECTOR=FILE-{qp}.onnx"),
+    ("nowhere to write figures", "eval jpeg --images pictures --qp 20 --json absent/x.json", "…the folder absent does not exist; make it first"),
     ("no results to report", "report absent.sqlite", "absent.sqlite: no such store of results"),
     ("a text called results", "report notes.txt", "notes.txt: no store of results…"),
     ("no results to compare", "compare absent.sqlite good.png", "absent.sqlite: …"),
+    ("nothing to train", "train", "give a configuration (idse train CONFIG.toml), or a run to go on with (--resume RUN)"),
+    ("no configuration", "train absent.toml", "absent.toml: no such configuration"),
+    ("a text called configuration", "train notes.txt", "notes.txt: no TOML: …"),
+    ("an unknown setting of a training", "train typo.toml", "typo.toml: codec knows no 'chanels': it takes blocks, channels,…"),
+    ("a training without pictures", "train lost.toml", "…absent: no such folder"),
+    ("no picture left to train with", "train few.toml", "pictures has 1 pictures, and validation takes 1: none is left"),
+    ("no weights to begin with", "train bare.toml", "…absent.idsec: no such codec file: 'idse train' makes one"),
+    ("a folder of something else", "train small.toml -o pictures", "pictures: is not empty, and no run of idse train: choose another -o"),
+    ("a file as folder of a training", "train small.toml -o notes.txt", "notes.txt: is a file; a run is a folder: choose another -o"),
+    ("no run to go on with", "train --resume absent", "absent: no such run or checkpoint"),
+    ("a folder that is no run", "train --resume nothing", "nothing: no run of idse train: give the configuration too"),
+    ("a picture called checkpoint", "train --resume good.png", "good.png: no checkpoint of a run: they lie as…"),
+    ("a damaged checkpoint", "train --resume damaged", "damaged/checkpoints/epoch-0001.pt: damaged, or no checkpoint of idse train"),
+    ("another training's folder", "train other.toml -o damaged", "damaged: has checkpoints of another configuration: choose another -o,…"),
+    ("two folders for a training", "train --resume damaged -o x", "--resume goes on in damaged: leave -o out"),
+    ("no checkpoint to choose", "train small.toml --select-only", "runs/small: has no checkpoint to choose from: train first"),
+    ("no threads to train with", "train small.toml --threads 0", "--threads 0: must be 1..1024"),
+    ("an unknown device to train on", "train small.toml --device tpu", "device 'tpu': must be cpu, cuda or auto"),
+    ("CUDA to train on where there is none", "train small.toml --device cuda", "device cuda: there is no CUDA device here; use…"),
 ]  # fmt: skip
 
 
@@ -207,6 +233,34 @@ def make_codec(folder: Path, frame, request) -> None:
         (folder / name.replace("good", "changed")).write_bytes(data)
 
 
+def make_trainings(folder: Path) -> None:
+    """Configurations, and a run whose checkpoint is damaged."""
+
+    def config(images: str = "photos", channels: str = "channels = 8", more: str = "") -> str:
+        return (
+            f'[data]\nkind = "folder"\nimages = "{images}"\ncrop = 64\nbatch = 1\nvalidation = 1\n'
+            f'[codec]\nsystem = "icm"\n{channels}\n{more}\n[[schedule.phases]]\nepochs = 1\nrate = 0.1\n'
+            '[selection]\nmetric = "psnr"\n'
+        )
+
+    (folder / "photos").mkdir()
+    for name in ("a.png", "b.png"):
+        (folder / "photos" / name).write_bytes((folder / "good.png").read_bytes())
+    for name, text in (
+        ("small", config()),
+        ("other", config(channels="channels = 16")),
+        ("typo", config(channels="chanels = 8")),
+        ("lost", config("absent")),
+        ("few", config("pictures")),
+        ("bare", config(more='init = "absent.idsec"')),
+    ):
+        (folder / f"{name}.toml").write_text(text)
+    (folder / "damaged" / "checkpoints").mkdir(parents=True)
+    (folder / "damaged" / "config.toml").write_text(config())
+    (folder / "damaged" / "origin").write_text(f"{folder}\n")
+    (folder / "damaged" / "checkpoints" / "epoch-0001.pt").write_bytes(b"PK\3\4 and no more")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, small_frame, request):
     """Files that something is wrong with."""
@@ -255,6 +309,7 @@ def folder(tmp_path_factory, small_frame, request):
     )
     make_onnx(f)
     make_codec(f, small_frame, request)
+    make_trainings(f)
     return f
 
 
@@ -265,7 +320,7 @@ def test_one_line(folder, monkeypatch, capfd, what, command, line):
 
         if torch.cuda.is_available():
             pytest.skip("there is a CUDA device here")
-    if re.search(r"learned|\.ids(l|ec)\b", command):
+    if re.search(r"learned|^train|\.ids(l|ec)\b", command):
         pytest.importorskip("compressai", reason="learned codecs need compressai")
     monkeypatch.chdir(folder)
     monkeypatch.delenv("IDSE_VTM_ROOT", raising=False)

@@ -24,16 +24,14 @@ class Session:
     run: RunFolder
     epoch: int | None = None
 
-    def begin(self) -> int:
-        """Make the folder, or bring it to the checkpoint; the epoch from which training goes on.
+    def begin(self) -> None:
+        """Make the folder, or bring it to the checkpoint that training goes on from.
 
         Raises:
             IdseError: It cannot be written.
         """
         self.run.start(self.config.text, self.config.folder)
-        epoch = self.epoch if self.epoch is not None else self.run.latest() or 0
-        self.run.rewind(epoch)
-        return epoch
+        self.run.rewind(self.epoch if self.epoch is not None else self.run.latest() or 0)
 
 
 def open_session(what: Path | None, out: Path | None, resume: Path | None) -> Session:

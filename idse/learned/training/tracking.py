@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,6 +15,8 @@ from idse.experiments.progress import Progress as Lines
 
 _EVERY = 10
 """Steps between values written for TensorBoard."""
+_FRESH = 0.5
+"""Seconds that values are shown for."""
 NAMES = ("loss", "rate", "mse", "task")
 """What a step tells, in this order."""
 
@@ -45,7 +48,7 @@ class Tracker:
         self._target = target or sys.stderr
         self._sums: dict[str, Value] = {}
         self._count = 0
-        self._words = ""
+        self._words, self._told = "", -math.inf
         self._live = shown and self._target.isatty()
         self._writer = _writer(events, done, self._target) if shown and events is not None else None
 
@@ -80,7 +83,7 @@ class Tracker:
         Args:
             step: Which, from 1, over all epochs.
             loss: What is minimised.
-            rate: Bits a sample of the picture's grid.
+            rate: Bits a luma sample.
             mse: Mean squared error of RGB in 0..1.
             task: Loss of the detector; 0 without one.
         """
@@ -96,13 +99,12 @@ class Tracker:
         if self._writer is not None and step % _EVERY == 0:
             for name, value in values.items():
                 self._writer.add_scalar(f"train/{name}", float(value), step)
+        now = time.monotonic()
+        if now - self._told >= _FRESH:
+            self._told, self._words = now, _words(values)
         if self._live:
-            if self._bar.tasks[self._task].time_remaining is None or step % _EVERY == 0:
-                self._words = _words(values)
             self._bar.update(self._task, completed=step, description=self._words)
         else:
-            if step % _EVERY == 0 or not self._words:
-                self._words = _words(values)
             self._lines(step - self._done, f"; {self._words}")
 
     def means(self) -> dict[str, float]:
