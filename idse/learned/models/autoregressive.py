@@ -15,7 +15,7 @@ from compressai.ans import BufferedRansEncoder, RansDecoder
 from compressai.models import JointAutoregressiveHierarchicalPriors
 from torch import Tensor, nn
 
-from idse.learned.models.base import LatentCodec, Prior
+from idse.learned.models.base import LatentCodec, Prior, scale_layer
 from idse.learned.models.mask import MaskNetwork, draw_to_mean
 from idse.learned.models.settings import ModelSettings
 
@@ -58,6 +58,14 @@ class AutoregressiveCodec(LatentCodec):
         both = torch.cat((hyper, self.context_prediction(y_hat)), dim=1)
         scales, means = self.entropy_parameters(both).chunk(2, 1)
         return Prior(scales, means)
+
+    def scale_latents(self, gain: float) -> None:
+        """See `LatentCodec.scale_latents`."""
+        scale_layer(self.g_a[-1], outside=gain)
+        scale_layer(self.g_s[0], inside=gain)
+        scale_layer(self.h_a[0], inside=gain)
+        scale_layer(self.context_prediction, inside=gain)
+        scale_layer(self.entropy_parameters[-1], outside=gain)
 
     def groups(self) -> dict[str, list[nn.Module]]:
         """See `LatentCodec.groups`."""

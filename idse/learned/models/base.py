@@ -116,6 +116,10 @@ class LatentCodec(nn.Module):
     def groups(self) -> dict[str, list[nn.Module]]:
         """Modules by what a set-up trains: "encoder", "decoder" (g_s), "entropy" (what the decoder needs besides)."""
 
+    @abstractmethod
+    def scale_latents(self, gain: float) -> None:
+        """Multiply y by a gain, in place, so that all else stays: only the rounding gets finer (above 1) or coarser."""
+
     def forward(self, x: Tensor, alpha: Tensor | None = None) -> Coded:
         """Code pictures without a stream: uniform noise instead of rounding while training."""
         y = self.analyze(x)
@@ -232,6 +236,16 @@ class LatentCodec(nn.Module):
                     if given is not None and given.shape != getattr(module, name).shape:
                         setattr(module, name, torch.empty_like(given, device=module_device(self)))
         return super().load_state_dict(state_dict, strict, assign)
+
+
+@torch.no_grad()
+def scale_layer(layer: nn.Module, *, inside: float = 1.0, outside: float = 1.0) -> None:
+    """Change a convolution as if its inputs came divided by `inside`, and its outputs were multiplied by `outside`."""
+    weight, bias = layer.weight, layer.bias
+    assert isinstance(weight, Tensor)
+    weight.mul_(outside / inside)
+    if isinstance(bias, Tensor):
+        bias.mul_(outside)
 
 
 def sum_bits(likelihoods: Mapping[str, Tensor]) -> Tensor:

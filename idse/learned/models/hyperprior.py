@@ -6,7 +6,7 @@ import torch
 from compressai.models import ScaleHyperprior
 from torch import Tensor, nn
 
-from idse.learned.models.base import LatentCodec, Prior
+from idse.learned.models.base import LatentCodec, Prior, scale_layer
 from idse.learned.models.mask import MaskNetwork
 from idse.learned.models.settings import ModelSettings
 
@@ -41,6 +41,13 @@ class ScaleHyperpriorCodec(LatentCodec):
     def prior(self, hyper: Tensor, y_hat: Tensor | None) -> Prior:
         """See `LatentCodec.prior`."""
         return Prior(hyper, None)
+
+    def scale_latents(self, gain: float) -> None:
+        """See `LatentCodec.scale_latents`."""
+        scale_layer(self.g_a[-1], outside=gain)
+        scale_layer(self.g_s[0], inside=gain)
+        scale_layer(self.h_a[0], inside=gain)
+        scale_layer(self.h_s[-2], outside=gain)  # before the ReLU
 
     def groups(self) -> dict[str, list[nn.Module]]:
         """See `LatentCodec.groups`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from idse.learned.models.base import LatentCodec, Prior
+from idse.learned.models.base import LatentCodec, Prior, scale_layer
 from idse.learned.models.mask import MaskNetwork
 from idse.learned.models.settings import ModelSettings
 
@@ -72,6 +72,13 @@ class IcmCodec(LatentCodec):
         """See `LatentCodec.prior`."""
         scales, means = hyper.chunk(2, 1)
         return Prior(scales, means)
+
+    def scale_latents(self, gain: float) -> None:
+        """See `LatentCodec.scale_latents`."""
+        scale_layer(self.g_a[-1], outside=gain)
+        scale_layer(self.g_s[0], inside=gain)
+        scale_layer(self.h_a[0], inside=gain)
+        scale_layer(self.h_s[-1], outside=gain)
 
     def groups(self) -> dict[str, list[nn.Module]]:
         """See `LatentCodec.groups`."""

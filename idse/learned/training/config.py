@@ -256,6 +256,9 @@ def _check(config: TrainingConfig) -> None:
     points = [config.schedule.init_point(epoch) for epoch in range(config.schedule.epochs)]
     if config.init is None and any(point is not None for point in points):
         raise IdseError("schedule: init_point needs the file of a codec: give codec.init")
+    gains = [config.schedule.gain(epoch) for epoch in range(config.schedule.epochs)]
+    if any(gain != 1 for gain in gains) and not {"encoder", "decoder", "entropy"} <= set(config.setup.train):
+        raise IdseError("schedule: gain changes encoder and decoder: train both, or leave it out")
     if config.init is None and not {"encoder", "decoder", "entropy"} <= set(config.setup.train):
         raise IdseError("set-up: parts of the codec are not trained: give weights with codec.init")
 

@@ -164,11 +164,18 @@ class Training:
             tracker.epoch(self.epoch * self.steps, record.get("validation", {}), told)
 
     def _begin_phase(self, epoch: int) -> None:
-        """Take the codec's weights from another point, where the schedule says so; the optimizer forgets."""
+        """Take the codec's weights from another point or scale its latents, where the schedule says so.
+
+        The optimizer's moments were those of other weights then, and are forgotten.
+        """
         point, init = self.config.schedule.init_point(epoch), self.config.init
         if point is not None:
             assert init is not None
             load_initial(self.networks.codec, init, point)
+            self.optimizer.state.clear()
+        gain = self.config.schedule.gain(epoch)
+        if gain != 1:
+            self.networks.codec.scale_latents(gain)
             self.optimizer.state.clear()
 
     def _step(self, epoch: int, step: int, weights: LossWeights) -> dict[str, float]:

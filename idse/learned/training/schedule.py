@@ -50,6 +50,10 @@ class Schedule(Protocol):
         """The point of the codec's file that the codec's weights are taken from anew before this epoch."""
         ...
 
+    def gain(self, epoch: int) -> float:
+        """What latents are multiplied by before this epoch."""
+        ...
+
 
 @dataclass(frozen=True)
 class Phase:
@@ -64,6 +68,8 @@ class Phase:
         lr_end: It falls (or rises) geometrically to this by the phase's last epoch.
         init_point: The phase begins with the codec's weights of this point of the file that `codec.init` names; a mask
             and a task model go on from the phase before.
+        gain: Latents are multiplied by it at the phase's beginning, with nothing else changed: below 1 the rate falls
+            at once, and need not be trained down.
     """
 
     epochs: int
@@ -73,6 +79,7 @@ class Phase:
     lr: float | None = None
     lr_end: float | None = None
     init_point: int | None = None
+    gain: float = 1.0
 
     def __post_init__(self) -> None:
         if isinstance(self.epochs, bool) or not isinstance(self.epochs, int) or self.epochs < 1:
@@ -87,6 +94,8 @@ class Phase:
         point = self.init_point
         if point is not None and (isinstance(point, bool) or not isinstance(point, int) or point < 0):
             raise IdseError(f"schedule: init_point {point}: must be a whole number, 0 or more")
+        if not 0 < self.gain < float("inf"):
+            raise IdseError(f"schedule: gain {self.gain}: must be above 0")
         if self.lr_end is not None and self.lr is None:
             raise IdseError("schedule: lr_end without lr: give both")
 
@@ -123,8 +132,18 @@ class PhaseSchedule:
 
     def init_point(self, epoch: int) -> int | None:
         """See `Schedule.init_point`."""
+        phase = self._beginning(epoch)
+        return None if phase is None else phase.init_point
+
+    def gain(self, epoch: int) -> float:
+        """See `Schedule.gain`."""
+        phase = self._beginning(epoch)
+        return 1.0 if phase is None else phase.gain
+
+    def _beginning(self, epoch: int) -> Phase | None:
+        """The phase whose first epoch this is."""
         starts = [0, *itertools.accumulate(phase.epochs for phase in self.phases)]
-        return self.phases[starts.index(epoch)].init_point if epoch in starts[:-1] else None
+        return self.phases[starts.index(epoch)] if epoch in starts[:-1] else None
 
 
 @dataclass(frozen=True)
@@ -163,6 +182,10 @@ class LeSchedule:
     def init_point(self, epoch: int) -> int | None:
         """See `Schedule.init_point`: none, it is one training from end to end."""
         return None
+
+    def gain(self, epoch: int) -> float:
+        """See `Schedule.gain`."""
+        return 1.0
 
 
 def _growth(x: int, a: float) -> float:
