@@ -18,7 +18,6 @@ from idse.cli.main import main
 sys.path[:0] = [str(Path(__file__).parents[2] / name) for name in ("detectors", "features")]
 torch.set_num_threads(1)
 
-EPOCHS = 8
 TINY = """
 name = "tiny"
 [data]
@@ -36,7 +35,7 @@ lr = 1e-3
 [schedule]
 epoch_steps = 2
 [[schedule.phases]]
-epochs = 8
+epochs = 24
 rate = 1e-3
 [selection]
 metric = "psnr"

@@ -47,9 +47,7 @@ def annotated(tmp_path: Path) -> DatasetSettings:
         rows = [{"category_id": (5, 9, 7)[i % 3], "bbox": [x, y, w, h], "segmentation": [outline]}]
         if name == "b":
             runs = {"size": [height, width], "counts": [0, height * width]}
-            rows.append(
-                {"category_id": 5, "bbox": [0, 0, width, height], "iscrowd": 1, "segmentation": runs}
-            )
+            rows.append({"category_id": 5, "bbox": [0, 0, width, height], "iscrowd": 1, "segmentation": runs})
         annotations += [{"id": 10 * i + k, "image_id": i, "area": w * h, **row} for k, row in enumerate(rows)]
     categories = [{"id": 9, "name": "hen"}, {"id": 5, "name": "cat"}, {"id": 7, "name": "dog"}]
     path = tmp_path / "instances.json"

@@ -87,7 +87,7 @@ def test_gradients_are_averaged_and_words_spread(tmp_path: Path) -> None:
 
 def test_training_in_two_processes(tiny: Path, tmp_path: Path) -> None:
     config = tmp_path / "two.toml"
-    text = tiny.read_text().replace("epochs = 8", "epochs = 2")
+    text = tiny.read_text().replace("epochs = 24", "epochs = 2")
     config.write_text(text.replace('"pictures"', f'"{tiny.parent / "pictures"}"'))
     command = ("-m", "idse", "train", str(config), "-o", "run", "--device", "cpu", "--threads", "1")
     result = torchrun(tmp_path, *command)

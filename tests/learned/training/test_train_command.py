@@ -16,6 +16,8 @@ import torch
 from idse.cli.main import main
 from idse.learned.training.checkpoint import RunFolder
 
+LAST = 24  # epoch
+
 
 def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
@@ -58,9 +60,9 @@ def same_run(a: Path, b: Path) -> None:
 
 def test_a_run(finished: Path) -> None:
     run = RunFolder(finished)
-    assert run.epochs() == list(range(1, 9))
+    assert run.epochs() == list(range(1, LAST + 1))
     assert [line["epoch"] for line in run.read_log()] == run.epochs()
-    first, last = run.load(1)["codec"], run.load(8)["codec"]
+    first, last = run.load(1)["codec"], run.load(LAST)["codec"]
     assert not torch.equal(first["g_a.0.weight"], last["g_a.0.weight"])
     assert (finished / "codec.idsec").is_file()
 
@@ -69,12 +71,12 @@ def test_killed_and_resumed(tiny: Path, finished: Path, tmp_path: Path) -> None:
     """Kill -9 at any moment: after a checkpoint, and again in the middle of what follows."""
     run = tmp_path / "run"
     arguments = (str(tiny), "-o", str(run))
-    for epoch in (2, 5):
+    for epoch in (2, 10):
         process = start(*arguments)
         wait_for(process, RunFolder(run).checkpoint(epoch))
         process.kill()
         process.wait()
-        assert RunFolder(run).latest() in range(epoch, 8)
+        assert RunFolder(run).latest() in range(epoch, LAST)
         assert not (run / "codec.idsec").exists()
     assert main(["train", *arguments]) == 0
     same_run(run, finished)
@@ -98,7 +100,7 @@ def test_interrupted_and_resumed(tiny: Path, finished: Path, tmp_path: Path) -> 
 def test_resumed_from_any_checkpoint(finished: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(finished, run)
-    for epoch in (5, 6, 7, 8):
+    for epoch in range(5, LAST + 1):
         RunFolder(run).checkpoint(epoch).write_bytes(b"of no use")
     assert main(["train", "--resume", str(RunFolder(run).checkpoint(4))]) == 0
     same_run(run, finished)
@@ -113,7 +115,7 @@ def test_finished_training_only_selects(
     capfd.readouterr()
     assert main(["train", str(tiny), "-o", str(run)]) == 0
     out, err = capfd.readouterr()
-    assert "goes on after epoch 8" in err
+    assert f"goes on after epoch {LAST}" in err
     assert "codec.idsec: " in out
     assert (run / "codec.idsec").is_file()
     same_run(run, finished)
