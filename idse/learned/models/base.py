@@ -6,7 +6,6 @@ With y = g_a(x), z = h_a(y): z is coded with a factorised prior, y with Gaussian
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from compressai.entropy_models import EntropyBottleneck, EntropyModel, GaussianC
 from compressai.models.base import get_scale_table
 from torch import Tensor, nn
 
-from idse.errors import IdseError
 from idse.learned.models.mask import MaskNetwork, draw_to_mean
 from idse.learned.models.settings import ModelSettings
 
@@ -265,11 +263,3 @@ def pad(x: Tensor, stride: int) -> Tensor:
 def module_device(module: nn.Module) -> torch.device:
     """Where a network's weights are."""
     return next(module.parameters()).device
-
-
-def check_picture_size(width: int, height: int) -> None:
-    """Raise an `IdseError` for sizes that a learned codec's stream cannot say."""
-    if not (1 <= width <= 65535 and 1 <= height <= 65535) or math.prod((width, height)) > 1 << 28:
-        raise IdseError(
-            f"picture of {width}x{height}: a learned codec takes at most 65535 a side, 268 megapixels"
-        )
