@@ -7,11 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
-
-pytest.importorskip("compressai", reason="learned codecs need compressai")
-
 import torch
+from PIL import Image
 
 from idse.cli.main import main
 
@@ -46,6 +43,7 @@ points = 3
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`tiny.toml`, beside its pictures of 80x72."""
+    pytest.importorskip("compressai", reason="learned codecs need compressai")
     folder = tmp_path_factory.mktemp("tiny")
     (folder / "pictures").mkdir()
     rng = np.random.default_rng(0)

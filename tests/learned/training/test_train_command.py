@@ -11,6 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("compressai", reason="learned codecs need compressai")
+
 import torch
 
 from idse.cli.main import main
