@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -48,10 +49,12 @@ class Task(nn.Module):
         identity: JSON-able: what decides the loss.
         needs_targets: Whether `forward` wants targets.
         needs_masks: Whether these need masks.
+        full_precision: Whether mixed precision is left: half a float's rounding is as large as what is compared.
     """
 
     needs_targets = False
     needs_masks = False
+    full_precision = False
 
     def __init__(self, student: Student, loss: Loss) -> None:
         super().__init__()
@@ -78,7 +81,9 @@ class Task(nn.Module):
             raise IdseError(
                 "loss 'training' needs annotations: take a data set that has them, or another loss"
             )
-        loss = self.compare(decoded.float(), original.detach().float(), targets or ())
+        kind = decoded.device.type
+        with torch.autocast(kind, enabled=False) if self.full_precision else nullcontext():
+            loss = self.compare(decoded.float(), original.detach().float(), targets or ())
         if decoded.requires_grad and torch.is_grad_enabled() and not loss.requires_grad:
             raise IdseError(f"{self.identity['model']}: no gradient flows from the loss to the picture")
         return loss

@@ -21,6 +21,8 @@ _MAX_LOG_SIZE = 20.0  # as in the layouts: beyond any picture, and finite
 class OnnxDetectionTask(Task):
     """Difference of the boxes and scores that an ONNX detector gives for decoded and original pictures."""
 
+    full_precision = True
+
     def __init__(self, detector: OnnxExtractor, classes: int | None) -> None:
         """Convert the whole detector twice.
 

@@ -19,13 +19,14 @@ from idse.learned.tasks.base import Target, Task
 from idse.learned.tasks.distillation import Answer, answer_error
 from idse.learned.tasks.student import TorchvisionStudent
 
-_PROPOSALS = (
-    128  # the best a picture; the second stage's cost grows with them, and hardly any later one is an object
-)
+# The best of a picture: the second stage's cost grows with them, and hardly any later one is an object.
+_PROPOSALS = 128
 
 
 class TorchvisionDetectionTask(Task):
     """Difference of the boxes and scores that a torchvision detector gives for decoded and original pictures."""
+
+    full_precision = True
 
     def __init__(self, student: TorchvisionStudent) -> None:
         """Copy the student as it is now: the teacher.

@@ -120,6 +120,7 @@ class TrainingData:
         self._masks, self._flip = masks, flip
         if masks and self._labels is not None and not self.dataset.has_masks:
             raise IdseError(f"{self.dataset.name} has no masks, which this model is trained with")
+        self._last_order: tuple[tuple[int, int], NDArray[np.int64]] | None = None
         self._cache: dict[int, Picture] = {}
         self._room = cache_bytes
 
@@ -169,8 +170,7 @@ class TrainingData:
 
     def _sample(self, epoch: int, place: int) -> tuple[str, Picture, Target | None]:
         turn, position = divmod(place, self.count)
-        order = np.random.default_rng([self._seed, epoch, turn, 0]).permutation(self.count)
-        index = int(order[position])
+        index = int(self._order(epoch, turn)[position])
         item, _ = self._pictures[index]
         picture = self._picture(index)
         height, width = picture.shape[:2]
@@ -178,6 +178,13 @@ class TrainingData:
         window = draw_window(rng, width, height, self._crop, self._flip)
         side = (self._crop, self._crop) if self._crop else (height, width)
         return item.name, window.cut(picture, side), self._target(item, window, side)
+
+    def _order(self, epoch: int, turn: int) -> NDArray[np.int64]:
+        """Of the pictures, in one pass of an epoch; the last one is kept, as it is asked for again and again."""
+        if self._last_order is None or self._last_order[0] != (epoch, turn):
+            rng = np.random.default_rng([self._seed, epoch, turn, 0])
+            self._last_order = (epoch, turn), rng.permutation(self.count)
+        return self._last_order[1]
 
     def _picture(self, index: int) -> Picture:
         if index in self._cache:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,6 @@ import torch
 
 onnx = pytest.importorskip("onnx", reason="ONNX detectors need onnx")
 pytest.importorskip("onnx2torch", reason="ONNX detectors need onnx2torch")
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "features"))
 
 import onnx_models  # noqa: E402
 
@@ -88,6 +85,18 @@ def test_loss_is_the_mean_over_pictures(tmp_path: Path) -> None:
     alone = [task(y[i : i + 1], x[i : i + 1]).item() for i in range(3)]
     assert len(set(alone)) == 3
     assert task(y, x).item() == pytest.approx(sum(alone) / 3, rel=1e-4)
+
+
+def test_mixed_precision(tmp_path: Path) -> None:
+    task = toy(tmp_path)
+    x = pictures()
+    y = worse(x)
+    full = task(y, x).item()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = task(y, x)
+    assert loss.dtype == torch.float32
+    assert loss.item() != full
+    assert loss.item() == pytest.approx(full, rel=0.05)
 
 
 def test_gradients_reach_the_picture_and_only_trained_weights(tmp_path: Path) -> None:
@@ -202,7 +211,9 @@ def test_shared_and_transposed_weights(tmp_path: Path) -> None:
     student = OnnxStudent(detector, outputs)
     student.trainable(True)
     trained = [p for p in student.parameters() if p.requires_grad]
-    assert len(trained) == 3 + 1 + 2  # backbone, the shared head once, Gemm; not what is also used as a number
+    assert (
+        len(trained) == 3 + 1 + 2
+    )  # backbone, the shared head once, Gemm; not what is also used as a number
     optimizer = torch.optim.SGD(trained, lr=0.05)
     sum(level.square().mean() for level in student(pictures())).backward()
     optimizer.step()

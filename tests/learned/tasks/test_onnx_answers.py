@@ -87,7 +87,9 @@ def test_loss_and_gradients(
 ) -> None:
     task = load(make(tmp_path / "toy.onnx"), classes)
     assert (task.layout.name, task.identity["loss"], task.suffix) == (layout, "detections", ".onnx")
-    assert task(originals, originals).item() == pytest.approx(0, abs=1e-3)  # boxes as small as the epsilon of IoU
+    assert task(originals, originals).item() == pytest.approx(
+        0, abs=1e-3
+    )  # boxes as small as the epsilon of IoU
     loss = task(decoded, originals)
     assert loss.item() > 0
     loss.backward()
@@ -95,6 +97,8 @@ def test_loss_and_gradients(
     assert torch.isfinite(decoded.grad).all()
     assert (decoded.grad.abs().amax((1, 2, 3)) > 0).all()
     assert all(p.grad is None for p in task.parameters())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert task(decoded, originals).item() == loss.item()
     alone = [task(decoded[i : i + 1], originals[i : i + 1]).item() for i in (0, 1)]
     assert loss.item() == pytest.approx(sum(alone) / 2, rel=1e-3)
 

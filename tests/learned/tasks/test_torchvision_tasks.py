@@ -159,9 +159,7 @@ def test_epsilon_goes_into_the_variances() -> None:
     torch.testing.assert_close(reader(x), model(x), rtol=1e-4, atol=1e-4)
 
 
-def test_stages_of_the_student_are_held(
-    folder: Path, originals: torch.Tensor, decoded: torch.Tensor
-) -> None:
+def test_stages_of_the_student_are_held(folder: Path, originals: torch.Tensor, decoded: torch.Tensor) -> None:
     """Both stages count: what changes only the first one's objectness, or only the second's scores, is a loss."""
     for part in ("rpn.head.cls_logits", "roi_heads.box_predictor.cls_score"):
         task = load(folder, FASTER, "detections")
