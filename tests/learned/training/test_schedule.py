@@ -89,6 +89,8 @@ def test_learning_rate_falls_geometrically() -> None:
         ({"epochs": 1, "rate": 1.0, "task": float("inf")}, "task inf"),
         ({"epochs": 1, "rate": 1.0, "lr": 0.0}, "lr 0.0: must be above 0"),
         ({"epochs": 1, "rate": 1.0, "lr_end": 1e-5}, "lr_end without lr"),
+        ({"epochs": 1, "rate": 1.0, "gain": 0.0}, "gain 0.0: must be above 0"),
+        ({"epochs": 1, "rate": 1.0, "init_point": -1}, "init_point -1"),
     ],
 )
 def test_phases_are_checked(values: dict[str, float], words: str) -> None:
@@ -99,3 +101,12 @@ def test_phases_are_checked(values: dict[str, float], words: str) -> None:
 def test_a_schedule_needs_a_phase() -> None:
     with pytest.raises(IdseError, match="at least one"):
         PhaseSchedule(())
+
+
+def test_what_happens_at_a_phases_beginning() -> None:
+    schedule = PhaseSchedule(
+        (Phase(2, 0.1, init_point=3), Phase(3, 0.2, gain=0.5), Phase(1, 0.3, init_point=0))
+    )
+    assert [schedule.init_point(e) for e in range(8)] == [3, None, None, None, None, 0, None, None]
+    assert [schedule.gain(e) for e in range(8)] == [1, 1, 0.5, 1, 1, 1, 1, 1]
+    assert {(LeSchedule().init_point(e), LeSchedule().gain(e)) for e in range(220)} == {(None, 1.0)}
