@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from idse.cli.options import numbers
+from idse.cli.output import note
 from idse.cli.sweeping import run_plan
 from idse.media.files import check_writable, write_bytes
 
@@ -57,22 +58,23 @@ def eval_(
     ] = None,
 ) -> None:
     """Measure one codec over a data set: rate, estimated rate, fidelity, detections, times."""
-    from idse.experiments.evaluation import Wanted, evaluation_plan, read_evaluation
+    from idse.experiments.evaluation import Wanted, evaluation_plan, read_evaluation, task_model_hint
     from idse.experiments.sweeps.store import Store
     from idse.report.evaluation import estimate_line, evaluation_json, evaluation_table
 
-    plan = evaluation_plan(
-        Wanted(
-            target=target,
-            images=images,
-            annotations=annotations,
-            kind=kind,
-            detectors=detector or (),
-            task_models=task_model or (),
-            qps=() if qp is None else numbers("--qp", qp, int),
-            limit=limit,
-        )
+    wanted = Wanted(
+        target=target,
+        images=images,
+        annotations=annotations,
+        kind=kind,
+        detectors=detector or (),
+        task_models=task_model or (),
+        qps=() if qp is None else numbers("--qp", qp, int),
+        limit=limit,
     )
+    plan = evaluation_plan(wanted)
+    if hint := task_model_hint(wanted):
+        note(f"note: {hint}")
     if json_ is not None:
         check_writable(json_)
     with tempfile.TemporaryDirectory(prefix="idse-eval-") as folder:

@@ -133,6 +133,16 @@ def evaluation_plan(wanted: Wanted) -> Plan:
     return parse_plan(plan_text(flags), Path.cwd(), flags.name)
 
 
+def task_model_hint(wanted: Wanted) -> str:
+    """What to add where a detector was trained with the codec but is not asked for; empty where nothing is missing."""
+    file = trained_codec(Path(wanted.target))
+    found = [] if file is None else sorted(file.parent.glob("task-0.*"))
+    if not found or wanted.task_models or not wanted.detectors:
+        return ""
+    pattern = found[0].with_name(f"task-{{qp}}{found[0].suffix}")
+    return f"a detector was trained with this codec; --task-model DETECTOR={pattern} looks with it"
+
+
 def trained_codec(path: Path) -> Path | None:
     """The codec's file that a path means: the file itself, or the one in a training's folder; None: nothing is there.
 

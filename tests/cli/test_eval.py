@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 from idse.cli.main import main
-from idse.experiments.evaluation import Wanted, evaluation_plan, read_evaluation
+from idse.experiments.evaluation import Wanted, evaluation_plan, read_evaluation, task_model_hint
 from idse.experiments.sweeps.store import Store
 from idse.report.evaluation import estimate_line, evaluation_json
 from idse.report.exports.compressai import read_compressai
@@ -116,3 +117,15 @@ def test_task_models_go_into_the_plan(tmp_path: Path, pictures: Path, untrained_
     assert (codec.name, codec.engine, codec.qps) == ("odd, name=1", "learned", (0, 1))
     assert codec.options == {"codec": str(tmp_path / "odd, name=1.idsec")}
     assert dict(codec.task_models) == {"toy": str(tmp_path / "task-{qp}.onnx")}
+
+
+def test_says_that_a_detector_was_trained_too(tmp_path: Path) -> None:
+    for name in ("codec.idsec", "task-0.onnx", "task-1.onnx"):
+        (tmp_path / name).touch()
+    wanted = Wanted(str(tmp_path), tmp_path, detectors=["d.onnx"])
+    assert f"--task-model DETECTOR={tmp_path}/task-{{qp}}.onnx" in task_model_hint(wanted)
+    assert task_model_hint(dataclasses.replace(wanted, task_models=["d=x.onnx"])) == ""
+    assert task_model_hint(dataclasses.replace(wanted, detectors=[])) == ""
+    assert task_model_hint(dataclasses.replace(wanted, target="x265")) == ""
+    (tmp_path / "task-0.onnx").unlink()
+    assert task_model_hint(wanted) == ""
