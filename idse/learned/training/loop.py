@@ -7,7 +7,7 @@ checkpoint ends with the weights of one that ran through.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from torch import Tensor, nn
 from idse.errors import IdseError
 from idse.learned.models import LatentCodec, Salience, build_codec, load_salience
 from idse.learned.tasks import Task, load_task
+from idse.learned.training.ahead import ahead
 from idse.learned.training.checkpoint import RunFolder, load_checkpoint
 from idse.learned.training.config import TrainingConfig
-from idse.learned.training.data import Sample, TrainingData
+from idse.learned.training.data import Batch, Sample, TrainingData
 from idse.learned.training.distributed import World, accumulating
 from idse.learned.training.objective import Objective
 from idse.learned.training.schedule import LossWeights
@@ -140,12 +141,17 @@ class Training:
     def fit(self, tracker: Tracker) -> None:
         """Train to the schedule's end."""
         config, size = self.config, self.world.size
+        count = config.optimizer.accumulate
+        places = (
+            (e, p) for e in range(self.epoch, config.schedule.epochs) for p in range(self.steps * count)
+        )
+        batches = ahead(lambda at: self.data.batch(*at, self.world.rank, self.world.size), places)
         for epoch in range(self.epoch, config.schedule.epochs):
             self._begin_phase(epoch)
             weights = config.schedule.weights(epoch)
             self._set_rates(weights)
             for step in range(self.steps):
-                losses = self._step(epoch, step, weights)
+                losses = self._step(epoch, step, weights, batches)
                 tracker.step(epoch * self.steps + step + 1, **losses)
             self.epoch = epoch + 1
             record: dict[str, Any] = {
@@ -178,14 +184,16 @@ class Training:
             self.networks.codec.scale_latents(gain)
             self.optimizer.state.clear()
 
-    def _step(self, epoch: int, step: int, weights: LossWeights) -> dict[str, float]:
+    def _step(
+        self, epoch: int, step: int, weights: LossWeights, batches: Iterator[Batch]
+    ) -> dict[str, float]:
         """One step of the optimizer; the parts of its loss."""
         count = self.config.optimizer.accumulate
         found = dict.fromkeys(("loss", "rate", "mse", "task"), 0.0)
         self.optimizer.zero_grad(set_to_none=True)
         for part in range(count):
             place = step * count + part
-            batch = self.data.batch(epoch, place, self.world.rank, self.world.size).to(self.world.device)
+            batch = next(batches).to(self.world.device)
             _seed(self.config.seed, epoch, place, self.world.rank)
             with accumulating(self.objective, part == count - 1):
                 losses = self.objective(batch.pictures, batch.targets, weights, self._autocast)

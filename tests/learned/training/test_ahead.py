@@ -1,0 +1,35 @@
+"""Batches come in order, the next one being loaded meanwhile."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from idse.learned.training.ahead import ahead
+
+
+def test_the_next_is_loaded_while_one_is_used() -> None:
+    started = [threading.Event() for _ in range(4)]
+
+    def load(key: int) -> int:
+        started[key].set()
+        return key * key
+
+    found = []
+    for i, value in enumerate(ahead(load, range(4))):
+        found.append(value)
+        if i < 3:
+            assert started[i + 1].wait(10)
+    assert found == [0, 1, 4, 9]
+    assert list(ahead(load, [])) == []
+
+
+def test_errors_come_at_their_turn() -> None:
+    def load(key: int) -> float:
+        return 1 / key
+
+    batches = ahead(load, [2, 0, 1])
+    assert next(batches) == 0.5
+    with pytest.raises(ZeroDivisionError):
+        next(batches)
