@@ -88,7 +88,7 @@ def build_codec_file(run: RunFolder, config: TrainingConfig, epochs: Sequence[in
     codec = TrainedCodec(config.name, settings, points, _provenance(config), detector)
     if [point.epoch for point in codec.points] != list(epochs):
         raise ValueError(f"epochs {list(epochs)} are not by falling rate")
-    for old in run.path.glob("task-*"):
+    for old in run.path.glob("task-[0-9]*"):
         old.unlink()
     if tasks:
         _save_tasks(run, config, tasks)

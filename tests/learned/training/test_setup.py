@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+pytest.importorskip("compressai", reason="learned codecs need compressai")
+
 import torch
 from PIL import Image
 from torch import Tensor, nn
