@@ -183,7 +183,7 @@ def test_a_step_moves_what_the_set_up_says(
     )
     training = Training(config, RunFolder(tmp_path / "run"), World(0, 1, torch.device("cpu")))
     before = state(training.objective)
-    training._step(0, 0, config.schedule.weights(0))
+    training._step(0, 0, config.schedule.weights(0), iter([training.data.batch(0, 0)]))
     after = state(training.objective)
     moved = {n for n in before if not torch.equal(before[n], after[n])}
     assert {n for n in moved if "running" not in n} == wanted_names(training.objective, parts)
@@ -211,7 +211,7 @@ def test_a_fixed_decoder_plays_what_the_tuned_encoder_makes(bench: Path, tmp_pat
     save_checkpoint(bench / "fixed.pt", {"codec": old.state_dict()})
     training = Training(config, RunFolder(tmp_path / "run"), World(0, 1, torch.device("cpu")))
     for step in range(3):
-        training._step(0, step, config.schedule.weights(0))
+        training._step(0, step, config.schedule.weights(0), iter([training.data.batch(0, step)]))
     new = training.networks.codec.eval()
     new.tables()
     assert not torch.equal(new.state_dict()["g_a.0.weight"], old.state_dict()["g_a.0.weight"])
