@@ -75,6 +75,8 @@ class LatentCodec(nn.Module):
         latent_stride: Samples of the picture between latents.
         mask: LSMnet's mask network; what it sees is not part of the codec.
         tables_fixed: `tables` leaves the tables as they are: of a decoder side that was not trained.
+        straight_through: While training the decoder gets rounded latents, whose gradient passes as if nothing had been
+            rounded, instead of noisy ones; rates are still those of noisy ones.
     """
 
     stride: int
@@ -85,6 +87,7 @@ class LatentCodec(nn.Module):
         self.settings = settings
         self.mask = mask
         self.tables_fixed = False
+        self.straight_through = False
         self.entropy_bottleneck = EntropyBottleneck(settings.channels)
         # Never trained with a loss of their own: `tables` finds the quantiles by bisection.
         self.entropy_bottleneck.quantiles.requires_grad_(False)
@@ -119,7 +122,7 @@ class LatentCodec(nn.Module):
         """Multiply y by a gain, in place, so that all else stays: only the rounding gets finer (above 1) or coarser."""
 
     def forward(self, x: Tensor, alpha: Tensor | None = None) -> Coded:
-        """Code pictures without a stream: uniform noise instead of rounding while training."""
+        """Code pictures without a stream: uniform noise instead of rounding while training (see `straight_through`)."""
         y = self.analyze(x)
         with torch.autocast(y.device.type, enabled=False):  # likelihoods of 16 bits are none
             y = y.float()
@@ -132,6 +135,9 @@ class LatentCodec(nn.Module):
             prior = self.prior(hyper, seen)
             drawn = self._drawn(y, prior, alpha)
             y_hat, y_likelihoods = self.gaussian_conditional(drawn, prior.scales, means=prior.means)
+            if self.training and self.straight_through:
+                rounded = self.gaussian_conditional.quantize(drawn, "dequantize", prior.means)
+                y_hat = drawn + (rounded - drawn).detach()
         return Coded(self.synthesize(y_hat), {"y": y_likelihoods, "z": z_likelihoods})
 
     def compress(self, x: Tensor, alpha: Tensor | None = None) -> Compressed:

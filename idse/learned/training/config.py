@@ -299,11 +299,12 @@ def _located(given: Mapping[str, Any], key: str, folder: Path) -> dict[str, Any]
 
 
 def _setup(given: Mapping[str, Any]) -> Setup:
-    _only(given, ("name", "decoder_fixed", "train"), "setup")
+    _only(given, ("name", "decoder_fixed", "train", "rounding"), "setup")
     fixed = given.get("decoder_fixed", False)
     if not isinstance(fixed, bool):
         raise IdseError(f"setup: decoder_fixed {fixed}: must be true or false")
-    return Setup.of(str(given.get("name", "baseline")), fixed, given.get("train"))
+    rounding = str(given.get("rounding", "noise"))
+    return Setup.of(str(given.get("name", "baseline")), fixed, given.get("train"), rounding)
 
 
 def _schedule(given: dict[str, Any]) -> Schedule:

@@ -28,6 +28,7 @@ from idse.learned.tasks.base import Task
 
 _CODEC = ("encoder", "decoder", "entropy")
 PARTS = (*_CODEC, "task", "mask")
+ROUNDINGS = ("noise", "straight-through")
 SETUPS: dict[str, tuple[str, ...]] = {
     "baseline": _CODEC,
     "T-FT": ("task",),
@@ -44,16 +45,25 @@ class Setup:
 
     Attributes:
         train: Of `PARTS`.
+        rounding: What stands for it in training: "noise", or "straight-through" (see `LatentCodec`). Where many latents
+            are 0, noise is much worse than rounding, and a task would be trained for pictures that nobody sees.
     """
 
     train: tuple[str, ...]
+    rounding: str = "noise"
 
     @classmethod
-    def of(cls, name: str, decoder_fixed: bool = False, train: Sequence[str] | None = None) -> Setup:
+    def of(
+        cls,
+        name: str,
+        decoder_fixed: bool = False,
+        train: Sequence[str] | None = None,
+        rounding: str = "noise",
+    ) -> Setup:
         """A set-up by name, or by its parts.
 
         Raises:
-            IdseError: An unknown name or part, or nothing left to train.
+            IdseError: An unknown name, part or rounding, or nothing left to train.
         """
         if train is None:
             if name not in SETUPS:
@@ -64,7 +74,9 @@ class Setup:
         parts = tuple(p for p in PARTS if p in train and not (decoder_fixed and p in ("decoder", "entropy")))
         if not parts:
             raise IdseError("set-up: nothing is left to train: name other parts, or leave out decoder_fixed")
-        return cls(parts)
+        if rounding not in ROUNDINGS:
+            raise IdseError(f"set-up: rounding '{rounding}': must be one of {', '.join(ROUNDINGS)}")
+        return cls(parts, rounding)
 
     @property
     def trains_codec(self) -> bool:
@@ -74,7 +86,7 @@ class Setup:
     def apply(self, codec: LatentCodec, task: Task | None) -> None:
         """Freeze all but what is trained, and set the modules' modes.
 
-        The codec rounds as in real streams unless something of it is trained (noise stands for rounding then).
+        The codec rounds as in real streams unless something of it is trained.
 
         Raises:
             IdseError: A part is to be trained that is not there.
@@ -89,6 +101,7 @@ class Setup:
             for module in groups.get(part, []):
                 module.requires_grad_(True)
         codec.entropy_bottleneck.quantiles.requires_grad_(False)  # found by bisection, not by a loss
+        codec.straight_through = self.rounding == "straight-through"
         codec.tables_fixed = "entropy" not in self.train
         if task is not None:
             task.trainable("task" in self.train)
