@@ -36,22 +36,6 @@ class AutoregressiveCodec(LatentCodec):
         self.g_a, self.g_s, self.h_a, self.h_s = parts.g_a, parts.g_s, parts.h_a, parts.h_s
         self.entropy_parameters, self.context_prediction = parts.entropy_parameters, parts.context_prediction
 
-    def analyze(self, x: Tensor) -> Tensor:
-        """See `LatentCodec.analyze`."""
-        return self.g_a(x)
-
-    def hyper_analyze(self, y: Tensor) -> Tensor:
-        """See `LatentCodec.hyper_analyze`."""
-        return self.h_a(y)
-
-    def hyper_synthesize(self, z_hat: Tensor) -> Tensor:
-        """See `LatentCodec.hyper_synthesize`."""
-        return self.h_s(z_hat)
-
-    def synthesize(self, y_hat: Tensor) -> Tensor:
-        """See `LatentCodec.synthesize`."""
-        return self.g_s(y_hat)
-
     def prior(self, hyper: Tensor, y_hat: Tensor | None) -> Prior:
         """See `LatentCodec.prior`; all places at once, from latents that are all known."""
         assert y_hat is not None
@@ -67,17 +51,8 @@ class AutoregressiveCodec(LatentCodec):
         scale_layer(self.context_prediction, inside=gain)
         scale_layer(self.entropy_parameters[-1], outside=gain)
 
-    def groups(self) -> dict[str, list[nn.Module]]:
-        """See `LatentCodec.groups`."""
-        return {
-            "encoder": [self.g_a, self.h_a],
-            "decoder": [self.g_s],
-            "entropy": [
-                self.h_s, self.entropy_parameters, self.context_prediction, self.entropy_bottleneck,
-                self.gaussian_conditional,
-            ],
-            "mask": [] if self.mask is None else [self.mask],
-        }  # fmt: skip
+    def _context_model(self) -> list[nn.Module]:
+        return [self.entropy_parameters, self.context_prediction]
 
     def _context(self, y: Tensor) -> Tensor:
         return self.gaussian_conditional.quantize(y, "noise" if self.training else "dequantize")

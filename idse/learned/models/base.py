@@ -81,6 +81,10 @@ class LatentCodec(nn.Module):
 
     stride: int
     latent_stride: int
+    g_a: nn.Sequential
+    g_s: nn.Sequential
+    h_a: nn.Sequential
+    h_s: nn.Sequential
 
     def __init__(self, settings: ModelSettings, mask: MaskNetwork | None = None) -> None:
         super().__init__()
@@ -93,29 +97,38 @@ class LatentCodec(nn.Module):
         self.entropy_bottleneck.quantiles.requires_grad_(False)
         self.gaussian_conditional = GaussianConditional(None)
 
-    @abstractmethod
     def analyze(self, x: Tensor) -> Tensor:
         """g_a: y of pictures."""
+        return self.g_a(x)
 
-    @abstractmethod
     def hyper_analyze(self, y: Tensor) -> Tensor:
         """h_a: z of y."""
+        return self.h_a(y)
 
-    @abstractmethod
     def hyper_synthesize(self, z_hat: Tensor) -> Tensor:
         """h_s: what the decoder knows of y from z."""
+        return self.h_s(z_hat)
 
-    @abstractmethod
     def synthesize(self, y_hat: Tensor) -> Tensor:
         """g_s: `[N, 3, H, W]` of latents, not clamped."""
+        return self.g_s(y_hat)
 
     @abstractmethod
     def prior(self, hyper: Tensor, y_hat: Tensor | None) -> Prior:
         """The Gaussians, from the hyper-decoder's output and (with a context model) the latents already coded."""
 
-    @abstractmethod
     def groups(self) -> dict[str, list[nn.Module]]:
-        """Modules by what a set-up trains: "encoder", "decoder" (g_s), "entropy" (what the decoder needs besides)."""
+        """Modules by what a set-up trains: "encoder", "decoder" (g_s), "entropy" (all else of a decoder), "mask"."""
+        return {
+            "encoder": [self.g_a, self.h_a],
+            "decoder": [self.g_s],
+            "entropy": [self.h_s, *self._context_model(), self.entropy_bottleneck, self.gaussian_conditional],
+            "mask": [] if self.mask is None else [self.mask],
+        }
+
+    def _context_model(self) -> list[nn.Module]:
+        """Modules between the hyper-decoder and the Gaussians."""
+        return []
 
     @abstractmethod
     def scale_latents(self, gain: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from compressai.models import ScaleHyperprior
-from torch import Tensor, nn
+from torch import Tensor
 
 from idse.learned.models.base import LatentCodec, Prior, scale_layer
 from idse.learned.models.mask import MaskNetwork
@@ -22,21 +22,9 @@ class ScaleHyperpriorCodec(LatentCodec):
         parts = ScaleHyperprior(settings.channels, settings.latent)
         self.g_a, self.g_s, self.h_a, self.h_s = parts.g_a, parts.g_s, parts.h_a, parts.h_s
 
-    def analyze(self, x: Tensor) -> Tensor:
-        """See `LatentCodec.analyze`."""
-        return self.g_a(x)
-
     def hyper_analyze(self, y: Tensor) -> Tensor:
-        """See `LatentCodec.hyper_analyze`."""
+        """See `LatentCodec.hyper_analyze`: scales depend on magnitudes alone."""
         return self.h_a(torch.abs(y))
-
-    def hyper_synthesize(self, z_hat: Tensor) -> Tensor:
-        """See `LatentCodec.hyper_synthesize`."""
-        return self.h_s(z_hat)
-
-    def synthesize(self, y_hat: Tensor) -> Tensor:
-        """See `LatentCodec.synthesize`."""
-        return self.g_s(y_hat)
 
     def prior(self, hyper: Tensor, y_hat: Tensor | None) -> Prior:
         """See `LatentCodec.prior`."""
@@ -48,12 +36,3 @@ class ScaleHyperpriorCodec(LatentCodec):
         scale_layer(self.g_s[0], inside=gain)
         scale_layer(self.h_a[0], inside=gain)
         scale_layer(self.h_s[-2], outside=gain)  # before the ReLU
-
-    def groups(self) -> dict[str, list[nn.Module]]:
-        """See `LatentCodec.groups`."""
-        return {
-            "encoder": [self.g_a, self.h_a],
-            "decoder": [self.g_s],
-            "entropy": [self.h_s, self.entropy_bottleneck, self.gaussian_conditional],
-            "mask": [] if self.mask is None else [self.mask],
-        }

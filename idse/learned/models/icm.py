@@ -52,22 +52,6 @@ class IcmCodec(LatentCodec):
         )
         self.h_s = nn.Sequential(*_up(n, n), *_up(n, n), nn.Conv2d(n, 2 * m, 3, padding=1))
 
-    def analyze(self, x: Tensor) -> Tensor:
-        """See `LatentCodec.analyze`."""
-        return self.g_a(x)
-
-    def hyper_analyze(self, y: Tensor) -> Tensor:
-        """See `LatentCodec.hyper_analyze`."""
-        return self.h_a(y)
-
-    def hyper_synthesize(self, z_hat: Tensor) -> Tensor:
-        """See `LatentCodec.hyper_synthesize`."""
-        return self.h_s(z_hat)
-
-    def synthesize(self, y_hat: Tensor) -> Tensor:
-        """See `LatentCodec.synthesize`."""
-        return self.g_s(y_hat)
-
     def prior(self, hyper: Tensor, y_hat: Tensor | None) -> Prior:
         """See `LatentCodec.prior`."""
         scales, means = hyper.chunk(2, 1)
@@ -79,15 +63,6 @@ class IcmCodec(LatentCodec):
         scale_layer(self.g_s[0], inside=gain)
         scale_layer(self.h_a[0], inside=gain)
         scale_layer(self.h_s[-1], outside=gain)
-
-    def groups(self) -> dict[str, list[nn.Module]]:
-        """See `LatentCodec.groups`."""
-        return {
-            "encoder": [self.g_a, self.h_a],
-            "decoder": [self.g_s],
-            "entropy": [self.h_s, self.entropy_bottleneck, self.gaussian_conditional],
-            "mask": [] if self.mask is None else [self.mask],
-        }
 
 
 def _blocks(channels: int, count: int) -> list[nn.Module]:

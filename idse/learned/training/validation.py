@@ -75,7 +75,7 @@ class Judge:
         self._truths: list[Truth] = []
         for sample in samples:
             if not annotated:
-                found = self._detector.detect([sample.picture.astype(np.float32) / 255])[0]
+                found = self._detector.detect([sample.picture.astype(np.float32) / np.float32(255)])[0]
                 self._truths.append(pseudo_truth(found))
             else:
                 assert sample.truth is not None
