@@ -26,7 +26,6 @@ importance = { method = "jacobian", detector = "yolox_nano", proj_dim = [2, 8] }
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,13 +37,9 @@ from idse.experiments.datasets import DatasetSettings
 from idse.experiments.sweeps.codec import Codec
 from idse.experiments.sweeps.codec_table import read_codecs
 from idse.experiments.sweeps.task_models import check_task_models
+from idse.experiments.toml_file import only_known, read_toml_file, toml_table, whole_seed
 from idse.media.io import parse_frames
 from idse.media.raw import parse_size
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 _TOP = ("name", "seed", "qp", "scale", "dataset", "detectors", "codecs", "keep_streams", "pseudo_score")
 
@@ -86,16 +81,7 @@ def read_plan(path: Path) -> Plan:
     Raises:
         IdseError: It cannot be read, is no TOML, or says something unknown.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise IdseError(f"{path}: no such plan") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise IdseError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'no text'})") from None
-    try:
-        return parse_plan(text, path.parent, path.stem)
-    except IdseError as error:
-        raise IdseError(f"{path}: {error}") from None
+    return read_toml_file(path, "plan", parse_plan)
 
 
 def parse_plan(text: str, folder: Path, name: str = "sweep") -> Plan:
@@ -104,16 +90,11 @@ def parse_plan(text: str, folder: Path, name: str = "sweep") -> Plan:
     Raises:
         IdseError: No TOML, or something unknown or missing in it.
     """
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise IdseError(f"no TOML: {error}") from None
-    _only(table, _TOP, "the plan")
+    table = toml_table(text)
+    only_known(table, _TOP, "the plan")
     if not isinstance(table.get("dataset"), dict):
         raise IdseError("the plan needs a [dataset]")
-    seed = table.get("seed", 0)
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise IdseError(f"seed {seed}: must be a whole number, 0 or more")
+    seed = whole_seed(table)
     score = table.get("pseudo_score", 0.3)
     if not isinstance(score, (int, float)) or not 0 <= score < 1:
         raise IdseError(f"pseudo_score {score}: must be 0 or more, below 1")
@@ -143,7 +124,7 @@ def parse_plan(text: str, folder: Path, name: str = "sweep") -> Plan:
 
 def _detector(entry: Mapping[str, Any], folder: Path) -> DetectorSettings:
     known = tuple(f.name for f in dataclasses.fields(DetectorSettings))
-    _only(entry, known, "a detector")
+    only_known(entry, known, "a detector")
     values = dict(entry)
     if not isinstance(values.get("model"), str):
         raise IdseError("a detector needs a model: an ONNX file, or torchvision's name")
@@ -164,7 +145,7 @@ def dataset_settings(entry: Mapping[str, Any], folder: Path) -> DatasetSettings:
         IdseError: A key that is unknown or missing.
     """
     known = tuple(f.name for f in dataclasses.fields(DatasetSettings))
-    _only(entry, known, "the data set")
+    only_known(entry, known, "the data set")
     values = dict(entry)
     for name in ("kind", "images"):
         if not isinstance(values.get(name), str):
@@ -187,8 +168,3 @@ def _tables(table: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
         raise IdseError(f"write {name} as [[{name}]]")
     return entries
-
-
-def _only(table: Mapping[str, Any], known: tuple[str, ...], what: str) -> None:
-    if unknown := [k for k in table if k not in known]:
-        raise IdseError(f"{what} knows no '{unknown[0]}': it takes {', '.join(known)}")

@@ -34,7 +34,6 @@ points = 5
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,15 +43,11 @@ from idse.errors import IdseError
 from idse.experiments.datasets import DatasetSettings
 from idse.experiments.hashing import settings_hash
 from idse.experiments.sweeps.plan import dataset_settings
+from idse.experiments.toml_file import only_known, read_toml_file, toml_table, whole_seed
 from idse.learned.models.settings import MaskSettings, ModelSettings
 from idse.learned.tasks.base import TaskSettings
 from idse.learned.training.schedule import LeSchedule, Phase, PhaseSchedule, Schedule
 from idse.learned.training.setup import Setup
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 _TOP = ("name", "seed", "data", "codec", "task", "setup", "optimizer", "schedule", "selection")
 METRICS = ("task_loss", "psnr", "ap", "map")
@@ -153,7 +148,7 @@ class TrainingConfig:
     @property
     def digest(self) -> str:
         """Changes with whatever decides the weights; not with how checkpoints are chosen or where files lie."""
-        table = tomllib.loads(self.text)
+        table = toml_table(self.text)
         table.pop("selection", None)
         table.pop("name", None)
         return settings_hash(table, 16)
@@ -165,16 +160,7 @@ def read_config(path: Path) -> TrainingConfig:
     Raises:
         IdseError: It cannot be read, is no TOML, or says something unknown.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise IdseError(f"{path}: no such configuration") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise IdseError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'no text'})") from None
-    try:
-        return parse_config(text, path.parent, path.stem)
-    except IdseError as error:
-        raise IdseError(f"{path}: {error}") from None
+    return read_toml_file(path, "configuration", parse_config)
 
 
 def parse_config(text: str, folder: Path, name: str = "codec") -> TrainingConfig:
@@ -183,14 +169,9 @@ def parse_config(text: str, folder: Path, name: str = "codec") -> TrainingConfig
     Raises:
         IdseError: No TOML, or something unknown, missing or out of its range.
     """
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise IdseError(f"no TOML: {error}") from None
-    _only(table, _TOP, "the configuration")
-    seed = table.get("seed", 0)
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise IdseError(f"seed {seed}: must be a whole number, 0 or more")
+    table = toml_table(text)
+    only_known(table, _TOP, "the configuration")
+    seed = whole_seed(table)
     codec, task = dict(_table(table, "codec")), dict(_table(table, "task", needed=False))
     init, init_point = codec.pop("init", None), codec.pop("init_point", 0)
     start_gain = codec.pop("start_gain", None)
@@ -272,7 +253,7 @@ def _data(given: dict[str, Any], folder: Path) -> DataSettings:
 def _model(codec: dict[str, Any], folder: Path) -> ModelSettings:
     mask = codec.pop("mask", None)
     known = {f.name for f in dataclasses.fields(ModelSettings)} - {"mask"}
-    _only(codec, (*sorted(known), "init", "init_point", "start_gain", "mask"), "codec")
+    only_known(codec, (*sorted(known), "init", "init_point", "start_gain", "mask"), "codec")
     if "system" not in codec:
         raise IdseError("codec: needs a system")
     if mask is not None:
@@ -299,7 +280,7 @@ def _located(given: Mapping[str, Any], key: str, folder: Path) -> dict[str, Any]
 
 
 def _setup(given: Mapping[str, Any]) -> Setup:
-    _only(given, ("name", "decoder_fixed", "train", "rounding"), "setup")
+    only_known(given, ("name", "decoder_fixed", "train", "rounding"), "setup")
     fixed = given.get("decoder_fixed", False)
     if not isinstance(fixed, bool):
         raise IdseError(f"setup: decoder_fixed {fixed}: must be true or false")
@@ -310,13 +291,13 @@ def _setup(given: Mapping[str, Any]) -> Setup:
 def _schedule(given: dict[str, Any]) -> Schedule:
     kind = given.pop("kind", "phases")
     if kind == "le":
-        _only(given, ("p", "epochs"), "schedule of kind le")
+        only_known(given, ("p", "epochs"), "schedule of kind le")
         if isinstance(given.get("p"), list):
             given["p"] = tuple(given["p"])
         return LeSchedule(**given)
     if kind != "phases":
         raise IdseError(f"schedule: kind '{kind}': must be phases or le")
-    _only(given, ("phases",), "schedule")
+    only_known(given, ("phases",), "schedule")
     phases = given.get("phases", [])
     if not isinstance(phases, list) or not all(isinstance(p, dict) for p in phases):
         raise IdseError("write the phases as [[schedule.phases]]")
@@ -324,7 +305,7 @@ def _schedule(given: dict[str, Any]) -> Schedule:
 
 
 def _fields(kind: Any, given: Mapping[str, Any], what: str) -> Any:
-    _only(given, tuple(f.name for f in dataclasses.fields(kind)), what)
+    only_known(given, tuple(f.name for f in dataclasses.fields(kind)), what)
     try:
         return kind(**given)
     except TypeError as error:
@@ -336,8 +317,3 @@ def _table(table: Mapping[str, Any], name: str, *, needed: bool = True) -> Mappi
     if not isinstance(found, dict):
         raise IdseError(f"the configuration needs a [{name}]")
     return found
-
-
-def _only(table: Mapping[str, Any], known: tuple[str, ...], what: str) -> None:
-    if unknown := [k for k in table if k not in known]:
-        raise IdseError(f"{what} knows no '{unknown[0]}': it takes {', '.join(known)}")

@@ -1,0 +1,70 @@
+"""TOML files that users write: read whole, with the file's name before whatever is wrong in it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from idse.errors import IdseError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_T = TypeVar("_T")
+
+
+def read_toml_file(path: Path, what: str, parse: Callable[[str, Path, str], _T]) -> _T:
+    """What `parse` makes of a file's text, its folder and its name without suffix.
+
+    Args:
+        path: The file.
+        what: It is, in words, should it be missing.
+        parse: Raises an `IdseError` for what is wrong.
+
+    Raises:
+        IdseError: It cannot be read, or `parse` says so; the line begins with the path.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise IdseError(f"{path}: no such {what}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise IdseError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'no text'})") from None
+    try:
+        return parse(text, path.parent, path.stem)
+    except IdseError as error:
+        raise IdseError(f"{path}: {error}") from None
+
+
+def toml_table(text: str) -> dict[str, Any]:
+    """The table that a TOML text is.
+
+    Raises:
+        IdseError: It is none.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise IdseError(f"no TOML: {error}") from None
+
+
+def only_known(table: Mapping[str, Any], known: tuple[str, ...], what: str) -> None:
+    """Raise an `IdseError` that names the first key of `table`, which is `what`, that is not `known`."""
+    if unknown := [k for k in table if k not in known]:
+        raise IdseError(f"{what} knows no '{unknown[0]}': it takes {', '.join(known)}")
+
+
+def whole_seed(table: Mapping[str, Any]) -> int:
+    """The table's `seed`, 0 by default.
+
+    Raises:
+        IdseError: It is no whole number, or below 0.
+    """
+    seed = table.get("seed", 0)
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise IdseError(f"seed {seed}: must be a whole number, 0 or more")
+    return seed
