@@ -129,7 +129,10 @@ def test_every_kind_of_frame(untrained_codec, photograph, system):
 def test_the_picture_depends_on_what_is_coded(untrained_codec, photograph):
     """Points and sources differ, so that all the equalities above say something."""
     codec = untrained_codec()
-    one, two = of_part(photograph, 100, 100), Frame.from_rgb(np.ascontiguousarray(photograph[150:250, 150:250]))
+    one, two = (
+        of_part(photograph, 100, 100),
+        Frame.from_rgb(np.ascontiguousarray(photograph[150:250, 150:250])),
+    )
     crcs = {samples_crc(encode_frames(codec, p, [f]).frames[0].recon) for p in (0, 1) for f in (one, two)}
     assert len(crcs) == 4
 
