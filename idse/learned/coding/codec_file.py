@@ -69,7 +69,9 @@ class TrainedCodec:
     points: Sequence[CodecPoint]
     provenance: Mapping[str, Any] = field(default_factory=dict)
     detector: bytes = field(default=b"", repr=False)
-    _models: OrderedDict[tuple[int, str], LatentCodec] = field(default_factory=OrderedDict, init=False, repr=False)
+    _models: OrderedDict[tuple[int, str], LatentCodec] = field(
+        default_factory=OrderedDict, init=False, repr=False
+    )
     _salience: dict[str, Salience] = field(default_factory=dict, init=False, repr=False)
     _lock: Any = field(default_factory=threading.RLock, init=False, repr=False)
 
@@ -115,7 +117,9 @@ class TrainedCodec:
         if not isinstance(held, dict) or not str(held.get("format", "")).startswith("idse learned codec "):
             raise IdseError(f"{path}: no file of a trained codec (*{SUFFIX}, made by 'idse train')")
         if held["format"] != _FORMAT:
-            raise IdseError(f"{path}: {held['format']}: this idse reads '{_FORMAT}'; take the idse that wrote it")
+            raise IdseError(
+                f"{path}: {held['format']}: this idse reads '{_FORMAT}'; take the idse that wrote it"
+            )
         try:
             about = json.loads(held["about"])
             codec = cls(
@@ -222,7 +226,9 @@ class TrainedCodec:
         for i, point in enumerate(self.points):
             if point.decoder_id == decoder:
                 return i
-        raise IdseError(f"{name}: made by another codec than '{self.name}': give the codec file that it was coded with")
+        raise IdseError(
+            f"{name}: made by another codec than '{self.name}': give the codec file that it was coded with"
+        )
 
 
 def make_point(model: LatentCodec, label: str, epoch: int, figures: Mapping[str, float]) -> CodecPoint:

@@ -39,9 +39,10 @@ class AutoregressiveCodec(LatentCodec):
     def prior(self, hyper: Tensor, y_hat: Tensor | None) -> Prior:
         """See `LatentCodec.prior`; all places at once, from latents that are all known."""
         assert y_hat is not None
-        both = torch.cat((hyper, self.context_prediction(y_hat)), dim=1)
+        gain = self.latent_gain()
+        both = torch.cat((hyper, self.context_prediction(y_hat / gain)), dim=1)
         scales, means = self.entropy_parameters(both).chunk(2, 1)
-        return Prior(scales, means)
+        return Prior(scales * gain, means * gain)
 
     def scale_latents(self, gain: float) -> None:
         """See `LatentCodec.scale_latents`."""
@@ -102,7 +103,8 @@ class AutoregressiveCodec(LatentCodec):
         """
         height, width = hyper.shape[-2:]
         context = self.context_prediction
-        kernel = (context.weight * context.mask).flatten(1)
+        gain = self.latent_gain()[0, :, 0, 0]
+        kernel = (context.weight * context.mask / gain[None, :, None, None]).flatten(1)
         offsets = torch.arange(_SIZE)
         all_rows = torch.arange(height)
         for front in range(width + (_REACH + 1) * (height - 1)):
@@ -115,7 +117,7 @@ class AutoregressiveCodec(LatentCodec):
             seen = F.linear(windows.transpose(0, 1).flatten(1), kernel, context.bias)
             both = torch.cat((hyper[0, :, rows, cols].T, seen), dim=1)[:, :, None, None]
             scales, means = self.entropy_parameters(both)[:, :, 0, 0].chunk(2, 1)
-            yield rows, cols, Prior(scales, means)
+            yield rows, cols, Prior(scales * gain, means * gain)
 
     def _tables_as_lists(self) -> tuple[list[list[int]], list[int], list[int]]:
         conditional = self.gaussian_conditional

@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from idse.learned.models.mask import MaskNetwork, draw_to_mean
 from idse.learned.models.settings import ModelSettings
 
+_GAIN_SPEED = 100.0
+"""Adam moves every weight by about the learning rate a step; a gain's logarithm so many times as far."""
 _TABLES = ("_offset", "_quantized_cdf", "_cdf_length", "scale_table")
 
 
@@ -53,6 +55,26 @@ class Compressed:
     strings: list[bytes]
     y_hat: Tensor
     estimated_bits: float
+
+
+class LatentGain(nn.Module):
+    """Multiplies every latent channel by a gain of its own before rounding, and divides by it after.
+
+    All else sees the latents without it, so a gain decides how finely a channel is rounded, and nothing else
+    (cf. Cui et al. 2021, "Asymmetric gained deep image compression with continuous rate adaptation"). 1 unless a set-up
+    trains it.
+
+    Args:
+        channels: M.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.log = nn.Parameter(torch.zeros(channels))
+
+    def forward(self) -> Tensor:
+        """`[1, M, 1, 1]`, above 0."""
+        return torch.exp(_GAIN_SPEED * self.log)[None, :, None, None]
 
 
 @dataclass
@@ -96,14 +118,15 @@ class LatentCodec(nn.Module):
         # Never trained with a loss of their own: `tables` finds the quantiles by bisection.
         self.entropy_bottleneck.quantiles.requires_grad_(False)
         self.gaussian_conditional = GaussianConditional(None)
+        self.latent_gain = LatentGain(settings.latent)
 
     def analyze(self, x: Tensor) -> Tensor:
         """g_a: y of pictures."""
-        return self.g_a(x)
+        return self.g_a(x) * self.latent_gain()
 
     def hyper_analyze(self, y: Tensor) -> Tensor:
         """h_a: z of y."""
-        return self.h_a(y)
+        return self.h_a(y / self.latent_gain())
 
     def hyper_synthesize(self, z_hat: Tensor) -> Tensor:
         """h_s: what the decoder knows of y from z."""
@@ -111,17 +134,18 @@ class LatentCodec(nn.Module):
 
     def synthesize(self, y_hat: Tensor) -> Tensor:
         """g_s: `[N, 3, H, W]` of latents, not clamped."""
-        return self.g_s(y_hat)
+        return self.g_s(y_hat / self.latent_gain())
 
     @abstractmethod
     def prior(self, hyper: Tensor, y_hat: Tensor | None) -> Prior:
         """The Gaussians, from the hyper-decoder's output and (with a context model) the latents already coded."""
 
     def groups(self) -> dict[str, list[nn.Module]]:
-        """Modules by what a set-up trains: "encoder", "decoder" (g_s), "entropy" (all else of a decoder), "mask"."""
+        """Modules by what a set-up trains: "encoder", "decoder" (g_s), "gain", "entropy" (the priors), "mask"."""
         return {
             "encoder": [self.g_a, self.h_a],
             "decoder": [self.g_s],
+            "gain": [self.latent_gain],
             "entropy": [self.h_s, *self._context_model(), self.entropy_bottleneck, self.gaussian_conditional],
             "mask": [] if self.mask is None else [self.mask],
         }
@@ -235,7 +259,7 @@ class LatentCodec(nn.Module):
         groups = self.groups()
         inside = {
             id(value)
-            for group in ("decoder", "entropy")
+            for group in ("decoder", "gain", "entropy")
             for module in groups[group]
             for value in (*module.parameters(), *module.buffers())
         }
@@ -245,7 +269,8 @@ class LatentCodec(nn.Module):
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> Any:
-        """As `torch.nn.Module.load_state_dict`; tables take the size of those that come."""
+        """As `torch.nn.Module.load_state_dict`; tables take the size of those that come, gains may be missing (1)."""
+        state_dict = {"latent_gain.log": torch.zeros_like(self.latent_gain.log), **state_dict}
         for prefix, module in self.named_modules():
             if isinstance(module, EntropyModel):
                 for name in _TABLES:

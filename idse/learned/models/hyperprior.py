@@ -24,11 +24,11 @@ class ScaleHyperpriorCodec(LatentCodec):
 
     def hyper_analyze(self, y: Tensor) -> Tensor:
         """See `LatentCodec.hyper_analyze`: scales depend on magnitudes alone."""
-        return self.h_a(torch.abs(y))
+        return self.h_a(torch.abs(y / self.latent_gain()))
 
     def prior(self, hyper: Tensor, y_hat: Tensor | None) -> Prior:
         """See `LatentCodec.prior`."""
-        return Prior(hyper, None)
+        return Prior(hyper * self.latent_gain(), None)
 
     def scale_latents(self, gain: float) -> None:
         """See `LatentCodec.scale_latents`."""

@@ -55,7 +55,8 @@ class IcmCodec(LatentCodec):
     def prior(self, hyper: Tensor, y_hat: Tensor | None) -> Prior:
         """See `LatentCodec.prior`."""
         scales, means = hyper.chunk(2, 1)
-        return Prior(scales, means)
+        gain = self.latent_gain()
+        return Prior(scales * gain, means * gain)
 
     def scale_latents(self, gain: float) -> None:
         """See `LatentCodec.scale_latents`."""

@@ -280,12 +280,13 @@ def _located(given: Mapping[str, Any], key: str, folder: Path) -> dict[str, Any]
 
 
 def _setup(given: Mapping[str, Any]) -> Setup:
-    only_known(given, ("name", "decoder_fixed", "train", "rounding"), "setup")
-    fixed = given.get("decoder_fixed", False)
-    if not isinstance(fixed, bool):
-        raise IdseError(f"setup: decoder_fixed {fixed}: must be true or false")
+    only_known(given, ("name", "decoder_fixed", "train", "rounding", "gains"), "setup")
+    fixed, gains = given.get("decoder_fixed", False), given.get("gains", False)
+    for key, value in (("decoder_fixed", fixed), ("gains", gains)):
+        if not isinstance(value, bool):
+            raise IdseError(f"setup: {key} {value}: must be true or false")
     rounding = str(given.get("rounding", "noise"))
-    return Setup.of(str(given.get("name", "baseline")), fixed, given.get("train"), rounding)
+    return Setup.of(str(given.get("name", "baseline")), fixed, given.get("train"), rounding, gains)
 
 
 def _schedule(given: dict[str, Any]) -> Schedule:

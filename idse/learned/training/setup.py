@@ -11,8 +11,9 @@
 | mask | | | | | x |
 | mask+codec | x | x | x | | x |
 
-With `decoder_fixed` what the decoder needs (decoder and entropy) stays as it is, so that decoders in the field play the
-streams.
+With `decoder_fixed` what the decoder needs (decoder, gain and entropy) stays as it is, so that decoders in the field
+play the streams. With `gains` the gains of latent channels are trained with the decoder: they say in a few steps what
+rounding a channel is worth, which the transforms' weights, many times larger than a step of Adam, take long for.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from idse.learned.models import LatentCodec
 from idse.learned.tasks.base import Task
 
 _CODEC = ("encoder", "decoder", "entropy")
-PARTS = (*_CODEC, "task", "mask")
+_DECODER = ("decoder", "entropy", "gain")
+PARTS = (*_CODEC, "gain", "task", "mask")
 ROUNDINGS = ("noise", "straight-through")
 SETUPS: dict[str, tuple[str, ...]] = {
     "baseline": _CODEC,
@@ -59,6 +61,7 @@ class Setup:
         decoder_fixed: bool = False,
         train: Sequence[str] | None = None,
         rounding: str = "noise",
+        gains: bool = False,
     ) -> Setup:
         """A set-up by name, or by its parts.
 
@@ -71,7 +74,8 @@ class Setup:
             train = SETUPS[name]
         if unknown := [part for part in train if part not in PARTS]:
             raise IdseError(f"set-up: part '{unknown[0]}': must be one of {', '.join(PARTS)}")
-        parts = tuple(p for p in PARTS if p in train and not (decoder_fixed and p in ("decoder", "entropy")))
+        wanted = {*train, "gain"} if gains else set(train)
+        parts = tuple(p for p in PARTS if p in wanted and not (decoder_fixed and p in _DECODER))
         if not parts:
             raise IdseError("set-up: nothing is left to train: name other parts, or leave out decoder_fixed")
         if rounding not in ROUNDINGS:

@@ -31,6 +31,7 @@ PARTS = {
     "encoder": r"codec\.(g_a|h_a)\.",
     "decoder": r"codec\.g_s\.",
     "entropy": r"codec\.(h_s|entropy_bottleneck|entropy_parameters|context_prediction)\.",
+    "gain": r"codec\.latent_gain\.",
     "task": r"task\.",
     "mask": r"codec\.mask\.",
 }
@@ -41,6 +42,8 @@ WANTED = [
     ("T-FT", False, ["task"]),
     ("C-FT", False, ["encoder", "decoder", "entropy"]),
     ("C-FT", True, ["encoder"]),
+    ("C-FT with gains", False, ["encoder", "decoder", "entropy", "gain"]),
+    ("C-FT with gains", True, ["encoder"]),
     ("J-FT", False, ["encoder", "decoder", "entropy", "task"]),
     ("J-FT", True, ["encoder", "task"]),
     ("mask", False, ["mask"]),
@@ -48,6 +51,11 @@ WANTED = [
     ("mask+codec", True, ["encoder", "mask"]),
 ]
 IDS = [f"{name}{' decoder fixed' if fixed else ''}" for name, fixed, _ in WANTED]
+
+
+def set_up(name: str, fixed: bool) -> Setup:
+    """By a name of `WANTED`."""
+    return Setup.of(name.removesuffix(" with gains"), fixed, gains=name.endswith(" with gains"))
 
 
 def wanted_names(module: nn.Module, parts: list[str]) -> set[str]:
@@ -84,7 +92,7 @@ def test_gradients_reach_what_the_set_up_says(system: Any, name: str, fixed: boo
     mask = MaskSettings("toy") if "mask" in name else None
     codec = build_codec(ModelSettings(system, channels=8, latent=12, mask=mask), feature_channels=3)
     task: Any = Toy()
-    Setup.of(name, fixed).apply(codec, task)
+    set_up(name, fixed).apply(codec, task)
     objective = Objective(codec, task, salience if mask else None)  # type: ignore[arg-type]
     losses = objective(torch.rand(2, 3, 128, 64), None, LossWeights(rate=1.0, mse=1.0, task=1.0), None)
     losses["loss"].backward()
@@ -92,7 +100,7 @@ def test_gradients_reach_what_the_set_up_says(system: Any, name: str, fixed: boo
     assert reached == wanted_names(objective, parts)
     assert {n for n, p in objective.named_parameters() if p.requires_grad} == reached
     # The optimizer is given these, each once.
-    given = [id(p) for _, found in Setup.of(name, fixed).parameters(codec, task) for p in found]
+    given = [id(p) for _, found in set_up(name, fixed).parameters(codec, task) for p in found]
     assert sorted(given) == sorted(id(p) for n, p in objective.named_parameters() if n in reached)
 
 
@@ -143,6 +151,7 @@ init = "{start}"
 model = "detector.onnx"
 [setup]
 name = "{name}"
+gains = {gains}
 decoder_fixed = {fixed}
 [optimizer]
 lr = 1e-3
@@ -178,9 +187,9 @@ def test_a_step_moves_what_the_set_up_says(
     bench: Path, tmp_path: Path, name: str, fixed: bool, parts: list[str]
 ) -> None:
     mask = '[codec.mask]\ndetector = "detector.onnx"' if "mask" in name else ""
-    config = parse_config(
-        CONFIG.format(name=name, fixed=str(fixed).lower(), mask=mask, start="start.pt"), bench
-    )
+    short, gains = name.removesuffix(" with gains"), str(name.endswith(" with gains")).lower()
+    text = CONFIG.format(name=short, gains=gains, fixed=str(fixed).lower(), mask=mask, start="start.pt")
+    config = parse_config(text, bench)
     training = Training(config, RunFolder(tmp_path / "run"), World(0, 1, torch.device("cpu")))
     before = state(training.objective)
     training._step(0, 0, config.schedule.weights(0), iter([training.data.batch(0, 0)]))
@@ -204,7 +213,9 @@ def state(module: nn.Module) -> dict[str, Tensor]:
 
 def test_a_fixed_decoder_plays_what_the_tuned_encoder_makes(bench: Path, tmp_path: Path) -> None:
     """With `decoder_fixed` whatever a decoder needs is the same before and after, tables included."""
-    config = parse_config(CONFIG.format(name="J-FT", fixed="true", mask="", start="fixed.pt"), bench)
+    config = parse_config(
+        CONFIG.format(name="J-FT", gains="true", fixed="true", mask="", start="fixed.pt"), bench
+    )
     torch.manual_seed(1)
     old = build_codec(config.model).eval()
     old.tables()
