@@ -40,6 +40,7 @@ def trained(picture: Any) -> Callable[[str], Any]:
             state = torch.random.get_rng_state()
             torch.manual_seed(0)
             codec = build_codec(ModelSettings(system, **SMALL[system]))  # type: ignore[arg-type]
+            codec.latent_gain.requires_grad_(False)  # as in a baseline
             optimizer = torch.optim.Adam([p for p in codec.parameters() if p.requires_grad], 2e-3)
             at = torch.randint(0, 32, (STEPS, 4, 2))
             for step in range(STEPS):
