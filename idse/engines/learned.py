@@ -17,7 +17,6 @@ from idse.engines.base import (
     Progress,
     WeightScope,
     check_frames,
-    check_qp,
 )
 from idse.engines.quality import frame_psnr
 from idse.errors import IdseError
@@ -26,9 +25,6 @@ from idse.media.frame import Frame
 if TYPE_CHECKING:
     from idse.importance.weight_map import WeightMap
     from idse.learned.coding.codec_file import TrainedCodec
-
-WORD = "point"
-"""What a QP is here."""
 
 
 class LearnedEngine:
@@ -87,9 +83,7 @@ class LearnedEngine:
         if settings.weight_scope is WeightScope.NONE:
             weights = None
         self.check(settings, weighted=weights is not None)
-        coded = encode_frames(
-            self.codec, settings.qp, frames, checksums=settings.md5_sei, progress=progress
-        )
+        coded = encode_frames(self.codec, settings.qp, frames, checksums=settings.md5_sei, progress=progress)
         point = self.codec.points[settings.qp]
         return EncodedStream(
             data=coded.data,
@@ -130,7 +124,7 @@ class LearnedEngine:
             )
         if settings.target_bytes is not None or settings.target_bpp is not None:
             raise IdseError("the learned engine codes at a point of its codec: give --qp instead of a target")
-        check_qp(settings.qp, self.qp_range, WORD)
+        self.codec.check_point(settings.qp)
         if settings.cb_qp_offset or settings.cr_qp_offset:
             raise IdseError("the learned engine takes no chroma QP offsets: leave them at 0")
 

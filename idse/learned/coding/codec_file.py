@@ -191,7 +191,8 @@ class TrainedCodec:
     def check_point(self, point: int) -> None:
         """Raise an `IdseError` unless the codec has that point."""
         if not 0 <= point < len(self.points):
-            raise IdseError(f"point {point}: must be 0..{len(self.points) - 1} (0 has the most bits)")
+            last = len(self.points) - 1
+            raise IdseError(f"point {point}: must be 0..{last} (0 has the most bits); choose one with --qp")
 
     def salience(self, device: str | torch.device = "cpu") -> Salience | None:
         """What the mask network sees through; None for a codec without a mask.
