@@ -76,7 +76,7 @@ class OptimizerSettings:
 
     Attributes:
         lr: Learning rate.
-        task_lr: Of the task model; None: the same.
+        task_lr: Of the task model where the others have `lr`; it follows the phases in proportion. None: the same.
         accumulate: Batches of one step.
         amp: Mixed precision: float16 with scaled gradients on CUDA, bfloat16 on a CPU.
         clip: Greatest norm of the gradients; 0: not clipped.

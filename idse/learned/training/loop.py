@@ -215,9 +215,10 @@ class Training:
 
     def _set_rates(self, weights: LossWeights) -> None:
         optimizer = self.config.optimizer
+        lr = weights.lr or optimizer.lr
+        task = lr * ((optimizer.task_lr or optimizer.lr) / optimizer.lr)
         for group in self.optimizer.param_groups:
-            own = optimizer.task_lr if group["part"] == "task" else None
-            group["lr"] = own or weights.lr or optimizer.lr
+            group["lr"] = task if group["part"] == "task" else lr
 
     def _keep(self, record: dict[str, Any]) -> None:
         """Validate, log, and write a checkpoint; the other processes wait."""
