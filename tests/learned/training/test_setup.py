@@ -205,6 +205,19 @@ def test_a_step_moves_what_the_set_up_says(
         assert torch.equal(fresh(x, 8, 32), training.networks.salience(x, 8, 32))
 
 
+def test_the_task_models_rate_follows_the_phases(bench: Path, tmp_path: Path) -> None:
+    text = CONFIG.format(name="J-FT", gains="true", fixed="false", mask="", start="start.pt")
+    config = parse_config(text.replace("lr = 1e-3", "lr = 1e-3\ntask_lr = 2e-4"), bench)
+    training = Training(config, RunFolder(tmp_path / "run"), World(0, 1, torch.device("cpu")))
+    for lr, expected in ((None, (1e-3, 2e-4)), (1e-5, (1e-5, 2e-6))):
+        training._set_rates(LossWeights(0, 0, 1, lr))
+        found = {group["part"]: group["lr"] for group in training.optimizer.param_groups}
+        assert found == {
+            part: pytest.approx(expected[part == "task"])
+            for part in ("encoder", "decoder", "entropy", "gain", "task")
+        }
+
+
 def state(module: nn.Module) -> dict[str, Tensor]:
     return {
         name: value.detach().clone() for name, value in [*module.named_parameters(), *module.named_buffers()]
