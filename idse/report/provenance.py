@@ -20,7 +20,7 @@ class CodecEntry:
     engine: str
     version: str
     settings_hash: str
-    verified: bool
+    verified: str
     settings: str
 
 

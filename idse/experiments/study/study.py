@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from idse.engines import engine_class
 from idse.errors import IdseError
 from idse.experiments.hashing import settings_hash
 from idse.experiments.study.gallery import Gallery
@@ -266,9 +267,11 @@ class Study:
             enc, dec = (float(100 * np.float64(n) / d) for n, d in zip(spent[1], spent[0], strict=True))
         return enc, dec
 
-    def verified(self, codec: str) -> bool:
-        """Whether a decoder that is not the codec's own gave every sample of every stream."""
-        return self._grids[codec].verified
+    def verified(self, codec: str) -> str:
+        """Which decoder gave every sample of every stream: "foreign", "its own" (no other plays them), or "none"."""
+        if not self._grids[codec].verified:
+            return "none"
+        return "its own" if hasattr(engine_class(self.codec(codec).engine), "decode") else "foreign"
 
     def _measures(self) -> list[Measure]:
         measures = [m for m in FIDELITY if self._has(m)]

@@ -162,6 +162,7 @@ def test_the_gallery_decodes_with_the_codecs_file(folder: Path, tmp_path: Path, 
     from idse.learned.coding.coder import decode_stream
 
     study = Study.load(folder / "r.sqlite", draws=20)
+    assert (study.verified("native"), study.verified("base")) == ("foreign", "its own")
     cells = {c.codec: c for c in study.gallery.cells("0", 1.0)}
     (decoded,) = decode_stream(stored(folder, 1, 0, cells["base"].qp)[1], untrained_codec("icm"))
     np.testing.assert_array_equal(study.gallery.decoded(cells["base"]), decoded.to_rgb())

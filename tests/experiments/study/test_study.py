@@ -131,7 +131,7 @@ def test_points_are_those_of_the_streams(folder: Path, study: Study) -> None:
     assert mixed.quality == pytest.approx(np.mean([(6 * y + u + v) / 8 for y, u, v in psnr]))
     (seen,) = [p for p in study.points("toy map", "features:toy") if p.qp == 34]
     assert seen.quality == pytest.approx(np.mean(features), abs=1e-4)
-    assert study.verified("toy map")
+    assert study.verified("toy map") == "foreign"
 
 
 def test_precision_is_faster_coco_evals(folder: Path, study: Study) -> None:
