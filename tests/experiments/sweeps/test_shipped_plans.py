@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,16 +21,35 @@ def plan(name: str) -> Plan:
     return read_plan(PLANS / f"{name}.toml")
 
 
+@pytest.fixture
+def trained(path: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """The plan, where the codecs that it names have been trained: beside `runs`."""
+    runs = set(re.findall(r"\.\./runs/([^/]+)/codec\.idsec", path.read_text()))
+    if not runs:
+        return path
+    codec = request.getfixturevalue("untrained_codec")()
+    for name in runs:
+        (tmp_path / "main" / "runs" / name).mkdir(parents=True)
+        codec.save(tmp_path / "main" / "runs" / name / "codec.idsec")
+    (tmp_path / "main" / "plans").mkdir()
+    return Path(shutil.copy(path, tmp_path / "main" / "plans"))
+
+
 @pytest.mark.parametrize("path", sorted(PLANS.glob("*.toml")), ids=lambda p: p.stem)
-def test_every_plan(path: Path) -> None:
-    found = read_plan(path)
+def test_every_plan(path: Path, trained: Path) -> None:
+    found = read_plan(trained)
     assert found.name == path.stem
     assert [d.name for d in found.detectors] == ["yolox_nano", "nanodet_m"]
-    assert found.dataset.images.resolve() == (PLANS.parents[1] / "shared/data/coco/val").resolve()
+    assert found.dataset.images.resolve() == (trained.parents[2] / "shared/data/coco/val").resolve()
     for codec in found.codecs:
         assert set(codec.importance.detectors) <= {"yolox_nano", "nanodet_m", "embedded"}
         settings = [codec.encode_settings(qp) for qp in codec.qps]
         assert [s.qp for s in settings] == list(codec.qps)
+    learned = [codec for codec in found.codecs if codec.engine == "learned"]
+    assert all(codec.qps == (0, 1) for codec in learned)  # all points of `untrained_codec`
+    if path.stem == "learned":
+        assert {"native", "x265", "learned"} == {codec.engine for codec in found.codecs}
+        assert {codec.name for codec in learned if codec.task_models} == {"T-FT", "J-FT"}
 
 
 def test_idse() -> None:
