@@ -62,12 +62,14 @@ class DataSettings:
         crop: Side of the crops in samples; 0: whole pictures (of which only those of one size share a batch).
         batch: Pictures of a step, on each device.
         validation: The last so many pictures are held out; checkpoints are chosen by them.
+        flip: Whether half of the pictures are mirrored.
     """
 
     dataset: DatasetSettings
     crop: int = 256
     batch: int = 8
     validation: int = 8
+    flip: bool = True
 
 
 @dataclass(frozen=True)
@@ -214,6 +216,8 @@ def _check(config: TrainingConfig) -> None:
     ):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise IdseError(f"{what} {value}: must be a whole number, at least {least}")
+    if not isinstance(data.flip, bool):
+        raise IdseError(f"data: flip {data.flip}: must be true or false")
     for what, rate in (("lr", optimizer.lr), ("task_lr", optimizer.task_lr)):
         if rate is not None and not 0 < rate < float("inf"):
             raise IdseError(f"optimizer: {what} {rate}: must be above 0")

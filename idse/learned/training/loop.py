@@ -6,7 +6,6 @@ checkpoint ends with the weights of one that ran through.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,9 +117,9 @@ class Training:
             held_out=config.data.validation,
             labels_of=classes,
             masks=task is not None and task.needs_masks,
+            flip=config.data.flip,
         )
-        whole = config.data.batch * world.size * config.optimizer.accumulate
-        self.steps = config.epoch_steps or math.ceil(self.data.count / whole)
+        self.steps = config.epoch_steps or self.data.steps(world.size * config.optimizer.accumulate)
         groups = [
             {"params": parameters, "part": part} for part, parameters in config.setup.parameters(codec, task)
         ]
@@ -164,7 +163,7 @@ class Training:
             last = self.epoch == config.schedule.epochs
             if self.epoch % config.selection.every == 0 or last:
                 self._keep(record)
-            elif self.world.rank == 0:
+            elif self.world.main:
                 self.run.log(record)
             told = {f"w_{k}": v for k, v in record["weights"].items()} | {"lr": record["lr"]}
             tracker.epoch(self.epoch * self.steps, record.get("validation", {}), told)
@@ -223,7 +222,7 @@ class Training:
     def _keep(self, record: dict[str, Any]) -> None:
         """Validate, log, and write a checkpoint; the other processes wait."""
         networks = self.networks
-        if self.world.rank == 0:
+        if self.world.main:
             samples = self.data.validation()
             figures = validate(
                 networks.codec, networks.task, networks.salience, samples, self._judge(samples)

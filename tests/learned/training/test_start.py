@@ -126,6 +126,7 @@ def test_training_follows_the_points(tiny: Path, tmp_path: Path) -> None:
             "gain changes encoder and decoder",
         ),
         ("rate = 1e-3", "rate = 1e-3\ngain = 0", "gain 0: must be above 0"),
+        ("crop = 64", "crop = 64\nflip = 1", "flip 1: must be true or false"),
     ],
 )
 def test_mistakes(tiny: Path, old: str, new: str, words: str) -> None:
