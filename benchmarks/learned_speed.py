@@ -17,8 +17,8 @@ from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch
 
+from idse.devtools.pictures import CONVERSION, load_photograph, photographs
 from idse.engines import EncodeSettings, Engine, get_engine
-from idse.experiments.pictures import CONVERSION, load_photograph, photographs
 from idse.media.coded import decode_coded
 from idse.media.frame import Frame
 

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from idse.experiments.sweeps.maps import map_file
-from idse.experiments.sweeps.packing import pack_detections
-from idse.experiments.sweeps.preparation import source_key
-from idse.experiments.sweeps.store import Store, StoredObservation
 from idse.importance.weight_map import WeightMap
 from idse.metrics.detection import Detections, Truth, pseudo_truth
 from idse.metrics.matching import match
+from idse.sweeps.maps import map_file
+from idse.sweeps.packing import pack_detections
+from idse.sweeps.preparation import source_key
+from idse.sweeps.store import Store, StoredObservation
 
 CLASSES = (
     "person",

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
+from idse.devtools.pictures import load_photograph
 from idse.engines import EncodeSettings
-from idse.engines.vtm.engine import VtmEngine
-from idse.engines.vtm.options import VtmOptions
-from idse.experiments.pictures import load_photograph
 from idse.importance.api import activity_map
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame
 from idse.pipeline import ImportanceSettings, MapMaker
+from idse.vtm.engine import VtmEngine
+from idse.vtm.options import VtmOptions
 
 
 def children_cpu() -> float:

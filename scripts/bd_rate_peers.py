@@ -27,10 +27,10 @@ from pathlib import Path
 
 import numpy as np
 
+from idse.devtools.pictures import CONVERSION, load_photograph, load_yuv420
+from idse.devtools.tables import align
 from idse.engines import EncodeSettings, Engine, get_engine
 from idse.errors import IdseError
-from idse.experiments.pictures import CONVERSION, load_photograph, load_yuv420
-from idse.experiments.tables import align
 from idse.media.frame import Frame
 from idse.metrics.bd_rate import bd_rate
 from idse.metrics.psnr import psnr_planes

@@ -27,14 +27,14 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
+from idse.devtools.conformance.decoders import check_ffmpeg, check_program
+from idse.devtools.conformance.random_streams import Case, make_case
+from idse.devtools.pictures import load_photograph, photographs
 from idse.engines import EncodedStream, EncodeSettings, get_engine
 from idse.errors import IdseError
-from idse.experiments.conformance.decoders import check_ffmpeg, check_program
-from idse.experiments.conformance.random_streams import Case, make_case
-from idse.experiments.pictures import load_photograph, photographs
-from idse.experiments.progress import Progress
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame
+from idse.progress import Progress
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 HANG_SECONDS = 300

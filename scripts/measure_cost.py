@@ -25,10 +25,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
+from idse.devtools.pictures import load_photograph, photographs
+from idse.devtools.tables import align
 from idse.engines import EncodeSettings, WeightScope, get_engine
 from idse.errors import IdseError
-from idse.experiments.pictures import load_photograph, photographs
-from idse.experiments.tables import align
 from idse.importance.api import activity_map, estimate_map
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame

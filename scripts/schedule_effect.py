@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from idse.devtools.tables import align
 from idse.errors import IdseError
-from idse.experiments.tables import align
 from idse.learned.training.checkpoint import RunFolder
 
 _T95 = {

@@ -31,17 +31,17 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from idse.errors import IdseError
-from idse.experiments.progress import Progress
-from idse.experiments.teachers import (
+from idse.devtools.teachers import (
     TeacherCache,
     TeacherSettings,
     combined_target,
     file_hash,
 )
+from idse.errors import IdseError
 from idse.features import embedded
 from idse.importance.api import activity_map
 from idse.media.frame import Frame
+from idse.progress import Progress
 
 BLOCK = embedded.BLOCK
 SAMPLES = torch.tensor([64.0, 16.0, 16.0]).view(3, 1, 1)

@@ -23,12 +23,12 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from idse.engines.vtm.patcher import status
-from idse.experiments.conformance.vtm import Bench, Outcome, Subject, check_version, subjects
-from idse.experiments.conformance.vtm_unpatching import check_unpatching
-from idse.experiments.progress import Progress
-from idse.experiments.script import run_script
+from idse.devtools.conformance.vtm import Bench, Outcome, Subject, check_version, subjects
+from idse.devtools.conformance.vtm_unpatching import check_unpatching
+from idse.devtools.script import run_script
 from idse.media.raw import parse_size
+from idse.progress import Progress
+from idse.vtm.patcher import status
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -21,12 +21,12 @@ import numpy as np
 
 import idse._vtm as _vtm
 from idse.engines.base import EncodeSettings
-from idse.engines.vtm.command import Files, arguments
-from idse.engines.vtm.options import VtmOptions
-from idse.engines.vtm.tree import VtmTree
 from idse.importance.weight_map import WeightMap
 from idse.media import raw
 from idse.media.frame import Frame
+from idse.vtm.command import Files, arguments
+from idse.vtm.options import VtmOptions
+from idse.vtm.tree import VtmTree
 
 SETTLED = 5  # memory is compared from this encode on
 ALLOWED_MIB = 4.0

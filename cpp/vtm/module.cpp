@@ -1,4 +1,4 @@
-// idse._vtm: VTM's encoder as a function of this process. Arguments and files are idse.engines.vtm's job.
+// idse._vtm: VTM's encoder as a function of this process. Arguments and files are idse.vtm's job.
 #include <pybind11/functional.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -103,7 +103,7 @@ void encode(const std::vector<std::string>& arguments, const py::object& progres
 }  // namespace
 
 PYBIND11_MODULE(_vtm, m) {
-    m.doc() = "VTM in this process, built from a patched checkout; use idse.engines.vtm";
+    m.doc() = "VTM in this process, built from a patched checkout; use idse.vtm";
     m.def("encode", &encode, py::arg("arguments"), py::arg("progress") = py::none(),
           py::arg("log") = py::none());
     m.def("version", [] { return idse::vtm::encoder_version(); });

@@ -54,7 +54,7 @@ def decode(
 
 
 def _learned(stream: Path, codec: Path, options: InputOptions) -> list[Frame]:
-    from idse.engines.learned import load_codec
+    from idse.learned.engine import load_codec
 
     trained = load_codec(codec)
     try:

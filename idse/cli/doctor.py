@@ -72,7 +72,7 @@ def _anchor(name: str) -> str:
 
 
 def _vtm() -> str:
-    from idse.engines.vtm.engine import VtmEngine, find_root
+    from idse.vtm.engine import VtmEngine, find_root
 
     if find_root() is None:
         raise IdseError("set IDSE_VTM_ROOT to the folder of a built VTM, to code with it")
@@ -82,7 +82,7 @@ def _vtm() -> str:
 
 
 def _vtm_in_process() -> str:
-    from idse.engines.vtm.in_process import InProcess
+    from idse.vtm.in_process import InProcess
 
     inside = InProcess()
     return f"VTM {inside.version}, built from {inside.root}"

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from idse.engines import ENGINES, EncodeSettings, Engine, get_engine
-from idse.engines.vtm.options import MODES, TOOLS, VtmOptions, parse_tools
 from idse.errors import IdseError
+from idse.vtm.options import MODES, TOOLS, VtmOptions, parse_tools
 
 _VTM = "VTM"
 
@@ -110,7 +110,7 @@ def make_engine(
         coder = get_engine(name, **({"codec": codec} if name == "learned" else {}))
         coder.check(settings, weighted=weighted, tiles=tiles)
         return coder
-    from idse.engines.vtm.engine import VtmEngine
+    from idse.vtm.engine import VtmEngine
 
     options = VtmOptions(
         mode=VtmOptions.mode if mode is None else mode,

@@ -58,9 +58,9 @@ def eval_(
     ] = None,
 ) -> None:
     """Measure one codec over a data set: rate, estimated rate, fidelity, detections, times."""
-    from idse.experiments.evaluation import Wanted, evaluation_plan, read_evaluation, task_model_hint
-    from idse.experiments.sweeps.store import Store
     from idse.report.evaluation import estimate_line, evaluation_json, evaluation_table
+    from idse.study.evaluation import Wanted, evaluation_plan, read_evaluation, task_model_hint
+    from idse.sweeps.store import Store
 
     wanted = Wanted(
         target=target,

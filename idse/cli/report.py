@@ -52,8 +52,8 @@ def report(
     check_targets(wanted)
     if any(path.resolve() == store.resolve() for _, path in wanted):
         raise IdseError(f"{store}: would overwrite the results; choose another name")
-    from idse.experiments.study import Study
     from idse.report.page import PageOptions
+    from idse.study import Study
 
     with Bar(f"report of {store.name}"):
         study = Study.load(store, sweep, draws)
@@ -61,7 +61,7 @@ def report(
         options = PageOptions(chosen, cast(Literal["pchip", "akima"], method), title, gallery, draws)
         written = write_report(study, options, wanted)
         if check_map:
-            from idse.experiments.study.check import check_precision
+            from idse.study.check import check_precision
 
             check = check_precision(study)
     for path in written:

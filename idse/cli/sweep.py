@@ -83,8 +83,8 @@ def sweep(
     ] = "sweep",
 ) -> None:
     """Measure codecs over a data set: rate, PSNR, MS-SSIM, features, detections. What is there is not done again."""
-    from idse.experiments.sweeps.flags import Flags, plan_text
-    from idse.experiments.sweeps.plan import parse_plan, read_plan
+    from idse.sweeps.flags import Flags, plan_text
+    from idse.sweeps.plan import parse_plan, read_plan
 
     if (plan is None) == (images is None):
         raise IdseError("give a plan (idse sweep plan.toml), or --images with the other options")

@@ -16,9 +16,9 @@ from idse.errors import IdseError
 if TYPE_CHECKING:
     from distributed import Client
 
-    from idse.experiments.sweeps.estimate import Row
-    from idse.experiments.sweeps.plan import Plan
-    from idse.experiments.sweeps.preparation import Prepared
+    from idse.sweeps.estimate import Row
+    from idse.sweeps.plan import Plan
+    from idse.sweeps.preparation import Prepared
 
 
 def run_plan(
@@ -46,11 +46,11 @@ def run_plan(
         raise IdseError(f"--jobs {jobs}: must be at least 1")
     if jobs is not None and scheduler is not None:
         raise IdseError("--jobs is for this machine, --scheduler for a cluster: give one of them")
-    from idse.experiments.sweeps import cluster, local
-    from idse.experiments.sweeps.estimate import estimate
-    from idse.experiments.sweeps.preparation import prepare
-    from idse.experiments.sweeps.running import describe, run
-    from idse.experiments.sweeps.store import Store
+    from idse.sweeps import cluster, local
+    from idse.sweeps.estimate import estimate
+    from idse.sweeps.preparation import prepare
+    from idse.sweeps.running import describe, run
+    from idse.sweeps.store import Store
 
     client = cluster.connect(scheduler) if scheduler else None
     try:
@@ -161,7 +161,7 @@ class _Progress:
             self._task = self._bar.add_task("", total=self._total)
             self._bar.start()
         else:
-            from idse.experiments.progress import Progress as Lines
+            from idse.progress import Progress as Lines
 
             self._lines = functools.partial(Lines("jobs", self._total))
         return self

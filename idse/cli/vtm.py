@@ -9,8 +9,8 @@ import typer
 
 from idse.cli import options as o
 from idse.cli.output import note, print_json
-from idse.engines.vtm import patcher
-from idse.engines.vtm.patcher import PatchReport
+from idse.vtm import patcher
+from idse.vtm.patcher import PatchReport
 
 vtm = typer.Typer(
     help="Put idse's weights into your own checkout of VTM, the VVC reference software, or take them out."

@@ -35,7 +35,7 @@ def engine_class(name: str) -> type[Any]:
 
         return NativeEngine
     if name == "vtm":
-        from idse.engines.vtm.engine import VtmEngine
+        from idse.vtm.engine import VtmEngine
 
         return VtmEngine
     if name == "x265":
@@ -55,7 +55,7 @@ def engine_class(name: str) -> type[Any]:
 
         return JpegEngine
     if name == "learned":
-        from idse.engines.learned import LearnedEngine
+        from idse.learned.engine import LearnedEngine
 
         return LearnedEngine
     raise IdseError(f"engine '{name}' is unknown: this version has {', '.join(ENGINES)}")

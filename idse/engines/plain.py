@@ -18,7 +18,7 @@ def plain_options(name: str) -> set[str]:
         IdseError: No such engine.
     """
     if name == "vtm":
-        from idse.engines.vtm.options import VtmOptions
+        from idse.vtm.options import VtmOptions
 
         return {"root", *(f.name for f in dataclasses.fields(VtmOptions))}
     return set(inspect.signature(engine_class(name).__init__).parameters) - {"self"}
@@ -32,7 +32,7 @@ def engine_from_plain(name: str, options: Mapping[str, Any]) -> Engine:
     """
     if name != "vtm":
         return get_engine(name, **options)
-    from idse.engines.vtm.options import VtmOptions
+    from idse.vtm.options import VtmOptions
 
     given = dict(options)
     root = given.pop("root", None)

@@ -46,7 +46,7 @@ def load_results(source: str) -> Results:
         return read_points_csv(path)
     if path.suffix.lower() == ".json":
         return read_compressai([path], path.stem)
-    from idse.experiments.study import Study
+    from idse.study import Study
 
     return from_study(Study.load(path, sweep, draws=0))
 

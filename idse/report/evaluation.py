@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from idse.experiments.evaluation import EvaluatedPoint, Evaluation
 from idse.report.exports.compressai import compressai
 from idse.report.results import CodecResults, Position
 from idse.report.tables import Cell, Column, Table
+from idse.study.evaluation import EvaluatedPoint, Evaluation
 
 _HEADINGS = {
     "psnr_y": "PSNR Y",

@@ -10,7 +10,7 @@ from idse.report.matched import Families
 from idse.report.results import Results
 
 if TYPE_CHECKING:
-    from idse.experiments.study import Study
+    from idse.study import Study
 
 _DIGITS = 6
 

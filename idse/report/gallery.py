@@ -14,8 +14,8 @@ import numpy.typing as npt
 from idse.importance.heatmap import colours
 
 if TYPE_CHECKING:
-    from idse.experiments.study import Cell, Study
     from idse.metrics.detection import Detections
+    from idse.study import Cell, Study
 
 MAX_CODECS = 6
 _STEPS = ((1280, 92), (1280, 85), (960, 82), (768, 78), (640, 74), (512, 70))

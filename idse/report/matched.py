@@ -12,7 +12,7 @@ from idse.report import text
 from idse.report.tables import Cell, Column, Table
 
 if TYPE_CHECKING:
-    from idse.experiments.study import Codec, Measure, Study
+    from idse.study import Codec, Measure, Study
 
 COST = "psnr_y"
 _COSTS = (0.5, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0)

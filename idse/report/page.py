@@ -25,8 +25,8 @@ from idse.report.tables import Table, bd_tables, class_tables, per_picture_table
 from idse.report.verdict import verdict
 
 if TYPE_CHECKING:
-    from idse.experiments.study import Study
     from idse.metrics.bd_rate import Method
+    from idse.study import Study
 
 MAX_BYTES = 15 << 20
 """A page above this is no page any more."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from idse.metrics.bd_rate import BdRate, Method, bd_rate
 
 if TYPE_CHECKING:
-    from idse.experiments.study import Study
+    from idse.study import Study
 
 
 @dataclass(frozen=True)

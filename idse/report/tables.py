@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from idse.report import text
 
 if TYPE_CHECKING:
-    from idse.experiments.study import Figure, Measure, Study
     from idse.metrics.bd_rate import BdRate, Method
+    from idse.study import Figure, Measure, Study
 
 LOW_OVERLAP = 0.5
 """Curves that share less of their quality range than this get a remark beside their BD-rate."""

@@ -9,8 +9,8 @@ from idse.report import text
 from idse.report.tables import Cell, bd_cell
 
 if TYPE_CHECKING:
-    from idse.experiments.study import Measure, Study
     from idse.metrics.bd_rate import Method
+    from idse.study import Measure, Study
 
 _FIRST = ("map_box", "map_mask", "wap_box", "wap_mask", "pseudo_ap", "features", "ms_ssim", "psnr_y")
 """What the verdict speaks of, the first that can be told: what detectors find, then what they see, then people."""

@@ -12,8 +12,8 @@ from idse.report import text
 from idse.report.tables import bd_tables, class_tables, per_picture_table
 
 if TYPE_CHECKING:
-    from idse.experiments.study import Study
     from idse.report.page import PageOptions
+    from idse.study import Study
 
 FORMATS = {"html": ".html", "csv": ".csv", "md": ".md", "latex": ".tex", "compressai": ""}
 _BY_SUFFIX = {".html": "html", ".htm": "html", ".csv": "csv", ".md": "md", ".tex": "latex", "": "compressai"}

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from idse.cli.main import main
-from idse.experiments.evaluation import Wanted, evaluation_plan, read_evaluation, task_model_hint
-from idse.experiments.sweeps.store import Store
 from idse.report.evaluation import estimate_line, evaluation_json
 from idse.report.exports.compressai import read_compressai
+from idse.study.evaluation import Wanted, evaluation_plan, read_evaluation, task_model_hint
+from idse.sweeps.store import Store
 
 sys.path[:0] = [str(Path(__file__).parents[1] / name) for name in ("detectors", "features")]
 

@@ -10,7 +10,7 @@ import pytest
 
 from idse import __version__
 from idse.cli.main import main
-from idse.engines.vtm import insertions
+from idse.vtm import insertions
 
 HEADER = "source/Lib/CommonLib/version.h"
 COST = "source/Lib/CommonLib/Cost.cpp"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from idse.experiments.conformance.random_streams import CONTENT, make_case
+from idse.devtools.conformance.random_streams import CONTENT, make_case
 
 
 def test_a_case_follows_from_seed_and_index() -> None:

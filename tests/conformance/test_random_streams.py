@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from idse.devtools.conformance.decoders import check_ffmpeg, difference
+from idse.devtools.conformance.random_streams import make_case
 from idse.engines import EncodeSettings, get_engine
 from idse.errors import IdseError
-from idse.experiments.conformance.decoders import check_ffmpeg, difference
-from idse.experiments.conformance.random_streams import make_case
 from idse.media.frame import Frame
 
 try:

@@ -144,7 +144,7 @@ def test_scores_that_are_none(tmp_path: Path) -> None:
 
 
 def test_the_development_detectors_see_a_photograph(shared: Path) -> None:
-    from idse.experiments.pictures import load_photograph
+    from idse.devtools.pictures import load_photograph
 
     frame = load_photograph(shared / "data" / "coco" / "val" / "000000532481.jpg")
     files = [shared / "data" / "detectors" / name for name in ("yolox_nano.onnx", "nanodet_m.onnx")]

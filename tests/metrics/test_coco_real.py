@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from idse.datasets import DatasetSettings, Item, open_dataset
 from idse.detectors import COCO_CLASSES, DetectorSettings, load_detector
-from idse.experiments.datasets import DatasetSettings, Item, open_dataset
 from idse.metrics import Detections, PrecisionCurves, align, coco_evaluate, match
 from idse.metrics.coco import coco_results
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from idse.experiments.study import Study
+from idse.study import Study
 
 _MAKER = Path(__file__).parents[2] / "benchmarks" / "synthetic_store.py"
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from idse.experiments.study import Study
 from idse.report.page import MAX_BYTES, PageOptions, make_page
+from idse.study import Study
 
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 

@@ -72,7 +72,7 @@ def test_one_line_for_every_mistake(
         Path(name).write_text("nothing of the kind\n")
     Path("folder").mkdir()
     sqlite3.connect("other.sqlite").execute("CREATE TABLE x (y)")
-    from idse.experiments.sweeps.store import Store
+    from idse.sweeps.store import Store
 
     Store(Path("empty.sqlite")).close()
     before = {p.name for p in tmp_path.iterdir() if p.suffix not in (".sqlite-shm", ".sqlite-wal")}

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from idse.errors import IdseError
-from idse.experiments.study import Study
 from idse.report.exports.compressai import compressai, read_compressai
 from idse.report.exports.csv_files import figures_csv, points_csv, read_points_csv, table_csv
 from idse.report.exports.latex import escape, latex
@@ -22,6 +21,7 @@ from idse.report.exports.markdown import markdown
 from idse.report.exports.plain import plain
 from idse.report.results import CodecResults, Position, from_study
 from idse.report.tables import Cell, Column, Table
+from idse.study import Study
 
 TABLE = Table(
     "t",

@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from idse.experiments.study import Figure, Measure, Study
 from idse.metrics.bd_rate import BdRate, bd_rate
 from idse.metrics.bootstrap import half_interval, resamples
 from idse.metrics.pareto import pareto_front
 from idse.report.matched import find_families, matched_families
 from idse.report.tables import bd_cell, bd_tables, class_tables, per_picture_table, points_table
 from idse.report.verdict import verdict
+from idse.study import Figure, Measure, Study
 
 
 def test_cells_are_the_studys_figures(study: Study) -> None:

@@ -39,15 +39,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from idse.datasets import DatasetSettings
+from idse.datasets.table import read_dataset_table
 from idse.errors import IdseError
-from idse.experiments.datasets import DatasetSettings
-from idse.experiments.hashing import settings_hash
-from idse.experiments.sweeps.plan import dataset_settings
-from idse.experiments.toml_file import only_known, read_toml_file, toml_table, whole_seed
+from idse.hashing import settings_hash
 from idse.learned.models.settings import MaskSettings, ModelSettings
 from idse.learned.tasks.base import TaskSettings
 from idse.learned.training.schedule import LeSchedule, Phase, PhaseSchedule, Schedule
 from idse.learned.training.setup import Setup
+from idse.toml_file import only_known, read_toml_file, toml_table, whole_seed
 
 _TOP = ("name", "seed", "data", "codec", "task", "setup", "optimizer", "schedule", "selection")
 METRICS = ("task_loss", "psnr", "ap", "map")
@@ -251,7 +251,7 @@ def _check(config: TrainingConfig) -> None:
 def _data(given: dict[str, Any], folder: Path) -> DataSettings:
     own = {f.name for f in dataclasses.fields(DataSettings)} - {"dataset"}
     mine = {k: given.pop(k) for k in list(given) if k in own}
-    return DataSettings(dataset=dataset_settings(given, folder), **mine)
+    return DataSettings(dataset=read_dataset_table(given, folder), **mine)
 
 
 def _model(codec: dict[str, Any], folder: Path) -> ModelSettings:

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from idse.datasets import Dataset, DatasetSettings, Item, open_dataset
+from idse.datasets.masks import mask_library
 from idse.errors import IdseError
-from idse.experiments.datasets import Dataset, DatasetSettings, Item, open_dataset
-from idse.experiments.datasets.masks import mask_library
 from idse.learned.tasks.base import Target
 from idse.media.io import read_frames
 from idse.metrics.detection import Truth

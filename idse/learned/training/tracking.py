@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from torch import Tensor
 
-from idse.experiments.progress import Progress as Lines
+from idse.progress import Progress as Lines
 
 _EVERY = 10
 """Steps between values written for TensorBoard."""

@@ -13,8 +13,8 @@ from idse.report.results import CodecResults, Position, Results
 from idse.report.tables import Table
 
 if TYPE_CHECKING:
-    from idse.experiments.study import Study
     from idse.metrics.bd_rate import Method
+    from idse.study import Study
 
 _FIXED = ("codec", "engine", "version", "settings_hash", "qp", "scale", "bpp")
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
+from idse.datasets import DatasetSettings
 from idse.errors import IdseError
-from idse.experiments.datasets import DatasetSettings
 from idse.learned.training.data import TrainingData, Window, draw_window
 from idse.metrics.detection import Truth
 

@@ -1,0 +1,1 @@
+"""What only scripts, benchmarks and tests use: conformance checks, training of the embedded extractor, tables."""

@@ -1,0 +1,348 @@
+"""Is a patched VTM still VTM without weights, and are its streams exact with them?"""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from idse.devtools.conformance.decoders import check_program, difference
+from idse.engines.base import EncodedStream, EncodeSettings
+from idse.errors import IdseError
+from idse.importance.api import activity_map
+from idse.importance.weight_map import WeightMap
+from idse.media.frame import Frame
+from idse.media.video import decode_vvc
+from idse.vtm.engine import VtmEngine
+from idse.vtm.options import TOOLS, VtmOptions
+from idse.vtm.tree import VtmTree
+
+SHIFT = (3, 1)  # samples that a made sequence moves by, per frame: odd, so that chroma moves by halves
+_UNITS = 7  # random maps have cells of 2^0 .. 2^6
+_GRAIN = 3.0  # standard deviation of a made sequence's noise, in 8 bit: without, all but the first picture is predicted
+_RICH_QP = 12  # or lower: with this grain every picture has coefficients
+_FIRST_TOOLS = (TOOLS, ("sse", "chroma", "satd", "quant", "alf", "sao"), ("qp", "chromaqp"), ("alf", "sao"))
+# Decisions that a plain frame's weights of exactly 1 leave as they are, to the last bit, and that ask for nothing in
+# the whole stream.
+_LOCAL_TOOLS = ("sse", "chroma", "satd", "quant")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is coded: a picture or a short sequence, in a mode, at a QP; `number` chooses its random settings."""
+
+    name: str
+    frames: tuple[Frame, ...]
+    mode: str
+    qp: int
+    number: int
+
+    @property
+    def words(self) -> str:
+        """For a line of a report."""
+        return f"{self.name} {self.mode} QP {self.qp}"
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """The names of its checks."""
+        return CHECKS if len(self.frames) > 1 else CHECKS[:-1]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a check.
+
+    Attributes:
+        subject: What was coded.
+        check: One of `CHECKS`.
+        problem: Empty for none.
+        words: More about it.
+        share: Of the distortion calls that were weighted; None without weights.
+        stream: What was coded, if that far.
+    """
+
+    subject: Subject
+    check: str
+    problem: str
+    words: str = ""
+    share: float | None = None
+    stream: EncodedStream | None = None
+
+
+class Bench:
+    """A patched VTM beside an untouched one of the same version.
+
+    Args:
+        patched: The patched and built checkout.
+        reference: An untouched one, or its encoder alone (then the patched checkout's configuration files serve both).
+        decoder: VTM's DecoderApp; needed where FFmpeg cannot decode this version's streams.
+        seed: Of the random maps and settings.
+
+    Raises:
+        IdseError: One of them isn't what it should be.
+    """
+
+    def __init__(self, patched: Path, reference: Path, decoder: Path | None = None, seed: int = 0) -> None:
+        self._patched, self._seed = patched, seed
+        self._decoder = decoder.resolve() if decoder else None
+        alone = None if reference.is_dir() else reference
+        self._reference = patched if alone else reference, alone
+        ours, theirs = self._ours("intra"), self._theirs("intra")
+        if not ours.patched:
+            raise IdseError(
+                f"{patched}: its encoder isn't patched: run 'idse vtm patch {patched}', and build it"
+            )
+        if theirs.patched:
+            raise IdseError(f"{reference}: this encoder is patched: name an untouched one to compare with")
+        if ours.version != theirs.version:
+            raise IdseError(f"{patched} is VTM {ours.version}, {reference} is VTM {theirs.version}")
+        if ours.verify_refusal and decoder is None:
+            raise IdseError(f"FFmpeg cannot decode VTM {ours.version}'s streams: name VTM's DecoderApp")
+        self.version, self._ffmpeg = ours.version, ours.verify_refusal is None
+        self.decoders = ["FFmpeg"] * self._ffmpeg + ["VTM's DecoderApp"] * (decoder is not None)
+
+    def run(self, subject: Subject) -> Iterator[Outcome]:
+        """The checks of a subject, one after the other."""
+        settings = EncodeSettings(qp=subject.qp)
+        try:
+            reference = self._theirs(subject.mode).encode(subject.frames, None, settings)
+        except IdseError as error:
+            for name in subject.checks:
+                yield Outcome(subject, name, f"the untouched encoder: {error}")
+            return
+        calls: dict[str, Callable[[], Outcome]] = {
+            "no map": lambda: self._same(subject, "no map", reference, None),
+            "uniform map": lambda: self._same(subject, "uniform map", reference, uniform_map(subject, 1)),
+            "uniform map, 3 planes": lambda: self._same(
+                subject, "uniform map, 3 planes", reference, uniform_map(subject, 3)
+            ),
+            "tools none": lambda: self._same(subject, "tools none", reference, self._random_map(subject), ()),
+            "activity map": lambda: self._exact(
+                subject, "activity map", activity_map(subject.frames), settings, TOOLS
+            ),
+            "random map": lambda: self._random(subject),
+            "one frame's map": lambda: self._one_frame(subject),
+        }
+        for name in subject.checks:
+            try:
+                yield calls[name]()
+            except IdseError as error:
+                yield Outcome(subject, name, str(error))
+
+    def _same(
+        self,
+        subject: Subject,
+        check: str,
+        reference: EncodedStream,
+        weights: WeightMap | None,
+        tools: tuple[str, ...] = TOOLS,
+    ) -> Outcome:
+        """Does the patched encoder give the untouched one's bytes?"""
+        engine = self._ours(subject.mode, tools=tools)
+        stream = engine.encode(subject.frames, weights, EncodeSettings(qp=subject.qp))
+        problem = ""
+        if stream.data != reference.data:
+            problem = f"{len(stream.data)} bytes, {len(reference.data)} others from the untouched encoder"
+        else:
+            problem = difference(reference.recon, [list(f.planes) for f in stream.recon])
+        return Outcome(subject, check, problem, f"{len(stream.data)} bytes", stream=stream)
+
+    def _exact(
+        self,
+        subject: Subject,
+        check: str,
+        weights: WeightMap,
+        settings: EncodeSettings,
+        tools: tuple[str, ...],
+        words: str = "",
+    ) -> Outcome:
+        """Do decoders give the reconstruction, with weights that acted?"""
+        stream = self._ours(subject.mode, tools=tools).encode(subject.frames, weights, settings)
+        share = stream.provenance["weighted_share"]
+        problem = self._decode(stream)
+        if not problem and not share:
+            problem = "the weights reached no distortion"
+        return Outcome(
+            subject, check, problem, f"{words}{', ' * bool(words)}{len(stream.data)} bytes", share, stream
+        )
+
+    def _random(self, subject: Subject) -> Outcome:
+        settings, tools = random_settings(self._seed, subject)
+        weights = self._random_map(subject)
+        words = [
+            f"cells of {1 << weights.log2_unit}",
+            "tools " + ("all" if tools == TOOLS else "+".join(tools)),
+        ]
+        plain = EncodeSettings(qp=subject.qp)
+        words += [f"{k}={v}" for k, v in vars(settings).items() if v != getattr(plain, k)]
+        return self._exact(subject, "random map", weights, settings, tools, " ".join(words))
+
+    def _one_frame(self, subject: Subject) -> Outcome:
+        """Does each picture get its own frame of the map?
+
+        On the picture that is coded last no other depends: with weights in its frame alone, the others must come out
+        as without any, and it must not. At a low QP, with strong weights: else it may be predicted and nothing more,
+        which weights do not change.
+        """
+        settings = EncodeSettings(qp=min(subject.qp, _RICH_QP), tau=0.0, exponent=1.0, clip_qp=12.0)
+        plain = self._theirs(subject.mode, lmcs=False).encode(subject.frames, None, settings)
+        last = plain.provenance["log"]["pictures"][-1]["poc"]
+        planes = np.ones_like(self._random_map(subject).planes)
+        planes[last] = self._random_map(subject).planes[last]
+        weights = replace(self._random_map(subject), planes=planes)
+        done = self._exact(
+            subject, "one frame's map", weights, settings, _LOCAL_TOOLS, f"POC {last}, coded last"
+        )
+        assert done.stream is not None
+        problem = done.problem
+        for poc, (ours, theirs) in enumerate(zip(done.stream.recon, plain.recon, strict=True)):
+            changed = bool(difference([theirs], [list(ours.planes)]))
+            if not problem and changed != (poc == last):
+                problem = f"picture {poc} {'changed' if changed else 'did not change'}, the weights are those of {last}"
+        return replace(done, problem=problem)
+
+    def _decode(self, stream: EncodedStream) -> str:
+        if self._ffmpeg:
+            try:
+                decoded = decode_vvc(stream.data)
+            except IdseError as error:
+                return f"FFmpeg: {error}"
+            if problem := difference(stream.recon, [list(f.planes) for f in decoded]):
+                return f"FFmpeg: {problem}"
+        if self._decoder:
+            with tempfile.TemporaryDirectory(prefix="idse-vtm-conformance-") as folder:
+                path = Path(folder) / "stream.266"
+                path.write_bytes(stream.data)
+                md5 = bool(stream.provenance["settings"]["md5_sei"])
+                return check_program(self._decoder, path, stream.recon, md5, vtm=True)
+        return ""
+
+    def _random_map(self, subject: Subject) -> WeightMap:
+        return random_map(self._seed, subject)
+
+    def _ours(self, mode: str, tools: tuple[str, ...] | None = None) -> VtmEngine:
+        return _engine(self._patched, VtmOptions(mode=mode, tools=tools))
+
+    def _theirs(self, mode: str, lmcs: bool | None = None) -> VtmEngine:
+        root, alone = self._reference
+        return _engine(root, VtmOptions(mode=mode, executable=alone, lmcs=lmcs))
+
+
+@functools.cache
+def _engine(root: Path, options: VtmOptions) -> VtmEngine:
+    return VtmEngine(root, options=options)
+
+
+CHECKS = (
+    "no map",
+    "uniform map",
+    "uniform map, 3 planes",
+    "tools none",
+    "activity map",
+    "random map",
+    "one frame's map",
+)
+"""In their order; the last is for sequences."""
+
+
+def uniform_map(subject: Subject, planes: int) -> WeightMap:
+    """The same weight everywhere, not 1: the scale of a map is free."""
+    first = subject.frames[0]
+    shape = (len(subject.frames), planes, -(-first.height // 8), -(-first.width // 8))
+    return WeightMap(first.width, first.height, 3, np.full(shape, 0.7, np.float32))
+
+
+def random_map(seed: int, subject: Subject) -> WeightMap:
+    """Three planes of noise, other ones for each frame; the cells' size goes through all of 1 .. 64 with the number."""
+    rng = np.random.default_rng([seed, subject.number, 0])
+    first, unit = subject.frames[0], subject.number % _UNITS
+    shape = (len(subject.frames), 3, -(-first.height >> unit), -(-first.width >> unit))
+    planes = np.exp(rng.normal(0, rng.choice([0.5, 1.5, 3]), shape)) * 2.0 ** rng.uniform(-2, 2, (3, 1, 1))
+    return WeightMap(first.width, first.height, unit, planes.astype(np.float32))
+
+
+def random_settings(seed: int, subject: Subject) -> tuple[EncodeSettings, tuple[str, ...]]:
+    """Settings at the subject's QP and tools; the first numbers have tools that every run should see."""
+    rng = np.random.default_rng([seed, subject.number, 1])
+
+    def flag(share: float) -> bool:
+        return bool(rng.random() < share)
+
+    settings = EncodeSettings(
+        qp=subject.qp,
+        ctu_size=(128, 64)[subject.number % 2],
+        dual_tree=flag(0.7),
+        cclm=flag(0.8),
+        dependent_quant=flag(0.7),
+        transform_skip=flag(0.7),
+        deblocking=flag(0.8),
+        wpp=flag(0.3),
+        cb_qp_offset=int(rng.integers(-6, 7)) if flag(0.3) else 0,
+        cr_qp_offset=int(rng.integers(-6, 7)) if flag(0.3) else 0,
+        tau=float(rng.choice([0.0, 0.2, 1.0])),
+        exponent=float(rng.choice([0.5, 1.0, 2.0])),
+        clip_qp=float(rng.choice([3.0, 6.0, 12.0])),
+    )
+    chosen = tuple(t for t in TOOLS if flag(0.5)) or TOOLS
+    return settings, _FIRST_TOOLS[subject.number] if subject.number < len(_FIRST_TOOLS) else chosen
+
+
+def subjects(
+    pictures: Sequence[Path],
+    qps: Sequence[int],
+    modes: Sequence[str],
+    size: tuple[int, int] | None,
+    frames: int,
+) -> list[Subject]:
+    """Every picture at every QP in every mode; other modes than intra get a sequence of `frames`."""
+    made: list[Subject] = []
+    for mode in modes:
+        for path in pictures:
+            sequence = tuple(load_shifted(path, size, 1 if mode == "intra" else frames))
+            made += [Subject(path.stem, sequence, mode, qp, len(made) + n) for n, qp in enumerate(qps)]
+    return made
+
+
+def load_shifted(path: Path, size: tuple[int, int] | None, count: int) -> list[Frame]:
+    """`count` cuts from a picture's middle, each moved by `SHIFT` against the one before; several have grain.
+
+    Args:
+        path: A PNG or JPEG file.
+        size: Of the cuts; None: as large as they can be with even sides.
+        count: How many.
+
+    Raises:
+        IdseError: It cannot be read, or is too small.
+    """
+    try:
+        with Image.open(path) as image:
+            rgb = np.asarray(image.convert("RGB"))
+    except OSError as error:
+        raise IdseError(f"{path}: cannot be read as a picture ({error})") from None
+    room = [SHIFT[i] * (count - 1) for i in range(2)]
+    width, height = size or tuple((rgb.shape[1 - i] - room[i]) // 2 * 2 for i in range(2))
+    x, y = ((rgb.shape[1 - i] - (width, height)[i] - room[i]) // 2 for i in range(2))
+    if min(x, y) < 0 or min(width, height) < 8:
+        raise IdseError(f"{path}: too small for {count} cuts of {width}x{height}")
+    rng = np.random.default_rng(count)
+    made = []
+    for n in range(count):
+        left, top = x + SHIFT[0] * n, y + SHIFT[1] * n
+        cut = rgb[top : top + height, left : left + width]
+        if count > 1:
+            noise = rng.normal(0, _GRAIN, cut.shape)
+            cut = np.clip(np.rint(cut + noise), 0, 255).astype(np.uint8)
+        made.append(Frame.from_rgb(cut))
+    return made
+
+
+def check_version(patched: Path, pristine: Path) -> None:
+    """Refuse checkouts of different versions; an `IdseError`."""
+    ours, theirs = VtmTree.open(patched).version, VtmTree.open(pristine).version
+    if ours != theirs:
+        raise IdseError(f"{patched} is VTM {ours}, {pristine} is VTM {theirs}")

@@ -1,1 +1,0 @@
-"""Measuring coded pictures with detectors: the plan of a sweep, its work, store and tables."""

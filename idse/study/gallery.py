@@ -1,0 +1,211 @@
+"""Pictures of a study: the source, what a decoder gives, the map behind it and what the detectors find."""
+
+from __future__ import annotations
+
+import functools
+import math
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from idse.engines import engine_class
+from idse.engines.plain import engine_from_plain
+from idse.errors import IdseError
+from idse.media.coded import decode_coded
+from idse.media.frame import Frame, decoded_rgb
+from idse.pipeline import decode
+from idse.study.grid import Grid
+from idse.sweeps.packing import unpack_detections
+from idse.sweeps.plan import Plan, parse_plan
+from idse.sweeps.preparation import source_key
+from idse.sweeps.scaling import coded_size, scaled
+from idse.sweeps.store import Store, Sweep
+
+if TYPE_CHECKING:
+    from idse.datasets import Dataset
+    from idse.metrics.detection import Detections, Truth
+
+_FRAMES = 1  # of a sequence only the first is shown
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One coded item.
+
+    Attributes:
+        codec: Its name.
+        item: Its name.
+        qp: Point of the curve.
+        scale: Per cent of the size.
+        bytes: Of the stream.
+        bpp: Bits per luma sample at the original size.
+        figures: Measures of this item by key: PSNR, MS-SSIM and feature distance in dB.
+    """
+
+    codec: str
+    item: str
+    qp: int
+    scale: int
+    bytes: int
+    bpp: float
+    figures: dict[str, float]
+    key: str
+
+
+class Gallery:
+    """Looks pictures up; whatever is not to be had any more (moved files, streams that were not kept) is None.
+
+    Args:
+        store: Of the results.
+        sweep: Whose pictures.
+        counted: Positions of the items that count.
+        grids: By codec's name.
+    """
+
+    def __init__(self, store: Store, sweep: Sweep, counted: Sequence[int], grids: Mapping[str, Grid]) -> None:
+        self._store, self._sweep, self._grids = store, sweep, grids
+        self.items = [sweep.items[i][0] for i in counted]
+        self._digests = [sweep.items[i][2] for i in counted]
+        self._hashes = {name: h for name, h, _ in sweep.detectors}
+        self._classes = {name: tuple(about["classes"]) for name, _, about in sweep.detectors}
+        self._frame = functools.lru_cache(maxsize=8)(self._read)
+
+    def cells(self, item: str, bpp: float) -> list[Cell]:
+        """Of every codec the point of an item whose rate is nearest to `bpp` (by ratio)."""
+        found = []
+        at = self.items.index(item)
+        for name, grid in self._grids.items():
+            rates = 8 * grid.bytes[:, at] / grid.samples[at]
+            p = int(np.argmin(np.abs(np.log(rates / bpp))))
+            scale, qp = grid.points[p]
+            figures = {
+                k: float(grid.psnr[i, p, at])
+                for i, k in enumerate(("psnr_y", "psnr_u", "psnr_v")[: len(grid.psnr)])
+            }
+            figures["ms_ssim"] = float(grid.ms_ssim[p, at])
+            key = grid.keys[p][at]
+            for detector, h in self._hashes.items():
+                seen = self._store.observation(key, h)
+                if seen is not None and seen.feature_sse and seen.feature_elements:
+                    figures[f"features:{detector}"] = -10 * math.log10(
+                        seen.feature_sse / seen.feature_elements
+                    )
+            found.append(
+                Cell(
+                    name, item, qp, scale, int(grid.bytes[p, at]), float(rates[p]),
+                    {k: v for k, v in figures.items() if math.isfinite(v)}, key,
+                )
+            )  # fmt: skip
+        return found
+
+    def source(self, item: str) -> npt.NDArray[np.uint8] | None:
+        """RGB of the uncompressed item (of its first frame)."""
+        frame = self._frame(item)
+        return None if frame is None else frame.to_rgb()
+
+    def decoded(self, cell: Cell) -> npt.NDArray[np.uint8] | None:
+        """RGB of what a decoder gives, at the original size."""
+        stream, source = self._store.stream(cell.key), self._frame(cell.item)
+        if stream is None or source is None:
+            return None
+        like = scaled(source, *coded_size(source.width, source.height, cell.scale))
+        try:
+            frames = self._decode(stream, cell.codec, like)[:_FRAMES]
+        except IdseError:
+            return None
+        frame = scaled(frames[0], source.width, source.height)
+        return np.asarray(decoded_rgb(frame, source.bit_depth))
+
+    def _decode(self, stream: bytes, codec: str, like: Frame) -> list[Frame]:
+        engine = next(d["engine"] for n, d in self._sweep.codecs if n == codec)
+        if not hasattr(engine_class(engine), "decode"):
+            return decode_coded(stream, engine_class(engine).stream_format, like)
+        wanted = next((c for c in self._plan.codecs if c.name == codec), None)
+        if wanted is None:
+            raise IdseError(f"the sweep's plan has no codec '{codec}' any more")
+        return decode(stream, engine_from_plain(engine, wanted.options), like)
+
+    def importance(self, cell: Cell) -> npt.NDArray[np.float32] | None:
+        """Raw luma weights `[rows, columns]` that the item (at its coded size) was coded with."""
+        from idse.importance.weight_map import WeightMap
+
+        data = self._store.weight_map(cell.key)
+        if data is None:
+            return None
+        with tempfile.TemporaryDirectory(prefix="idse-map-") as folder:
+            path = Path(folder) / "map.idsew"
+            path.write_bytes(data)
+            return WeightMap.load(path).planes[0, 0]
+
+    def detections(self, item: str, cell: Cell | None, detector: str) -> Detections | None:
+        """What a detector finds in a coded item; in the uncompressed one without a cell."""
+        key = source_key(self._digests[self.items.index(item)]) if cell is None else cell.key
+        seen = self._store.observation(key, self._hashes[detector])
+        return None if seen is None else unpack_detections(seen.detections)[0]
+
+    def found(self, keys: Sequence[str], detector: str) -> list[Detections]:
+        """What a detector finds in results, in their first frames."""
+        seen = [self._store.observation(key, self._hashes[detector]) for key in keys]
+        return [unpack_detections(s.detections)[0] for s in seen if s is not None]
+
+    def truth(self, item: str) -> Truth | None:
+        """The item's annotations, where it has any and they are still there."""
+        if self._dataset is None:
+            return None
+        found = next((i for i in self._dataset.items if i.name == item), None)
+        return None if found is None else found.truth
+
+    def classes(self, detector: str | None) -> tuple[str, ...]:
+        """Class names of a detector, or of the annotations."""
+        if detector is not None:
+            return self._classes[detector]
+        return tuple(self._sweep.about["dataset"]["classes"])
+
+    def uncompressed(self, measure: str, truths: Sequence[str]) -> float | None:
+        """A measure against annotations on the uncompressed items; None for others."""
+        from idse.metrics.average_precision import PrecisionCurves
+        from idse.metrics.matching import Matches
+
+        kind, *rest = measure.split(":")
+        head, _, tail = kind.partition("_")
+        if tail not in ("box", "mask") or not rest:
+            return None
+        packed = []
+        for digest in self._digests:
+            seen = self._store.observation(source_key(digest), self._hashes[rest[0]])
+            data = None if seen is None else (seen.boxes if tail == "box" else seen.masks)
+            if data is None:
+                return None
+            packed.append(Matches.unpack(data))
+        curves = PrecisionCurves(packed, len(self.classes(None)))
+        if head == "class":
+            return float(curves.per_class()[self.classes(None).index(rest[1])])
+        return {"map": curves.mean, "ap50": lambda: curves.mean(None, 0.5), "wap": curves.weighted}[head]()
+
+    @functools.cached_property
+    def _dataset(self) -> Dataset | None:
+        from idse.datasets import open_dataset
+
+        try:
+            return open_dataset(self._plan.dataset)
+        except IdseError:
+            return None
+
+    @functools.cached_property
+    def _plan(self) -> Plan:
+        about: dict[str, Any] = self._sweep.about
+        return parse_plan(self._sweep.plan, Path(about["folder"]), self._sweep.name)
+
+    def _read(self, item: str) -> Frame | None:
+        found = (
+            None if self._dataset is None else next((i for i in self._dataset.items if i.name == item), None)
+        )
+        try:
+            return None if found is None else found.read()[0]
+        except IdseError:
+            return None

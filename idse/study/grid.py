@@ -1,0 +1,152 @@
+"""A sweep's cells as arrays: of each codec the points it has, over the items that count."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from idse.metrics.matching import Matches
+from idse.metrics.psnr import psnr_from_sse
+from idse.sweeps.store import Store, Sweep
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One codec's results.
+
+    Attributes:
+        points: Scale and QP of every row.
+        keys: `[points][items]` of the results.
+        bytes: `[points, items]`.
+        samples: `[items]` luma samples of the original, all frames.
+        psnr: `[planes, points, items]` dB; infinite for what is lossless, NaN for planes that an item lacks.
+        ms_ssim: `[points, items]` in dB; NaN where a picture is too small.
+        encode_cpu: `[points, items]` seconds; so are the others, NaN where nobody knows.
+        decode_cpu: Of the foreign decoder.
+        map_cpu: Of making the map; NaN where it was made for another point before.
+        verified: Whether all streams were confirmed by the foreign decoder.
+    """
+
+    points: list[tuple[int, int]]
+    keys: list[list[str]]
+    bytes: Array
+    samples: Array
+    psnr: Array
+    ms_ssim: Array
+    encode_cpu: Array
+    decode_cpu: Array
+    map_cpu: Array
+    verified: bool
+
+
+def read_grids(store: Store, sweep: Sweep) -> tuple[dict[int, Grid], list[int], dict[str, str]]:
+    """Grids by the codec's position, the items that count (by position), and what is missing, in words, by codec.
+
+    Those items count that every codec has at every point; a codec without any whole item is left out.
+    """
+    cells: dict[int, dict[tuple[int, int], dict[int, tuple[str, dict[str, Any]]]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
+    wanted, lacking = defaultdict[int, int](int), defaultdict[int, int](int)
+    incomplete: dict[int, set[int]] = defaultdict(set)
+    rows = store.cells(sweep)
+    unseen = _unseen(
+        store, sweep, [(key, sweep.items[item][3]) for _, item, _, _, key, figures in rows if figures]
+    )
+    for codec, item, scale, qp, key, figures in rows:
+        wanted[codec] += 1
+        if figures is None or key in unseen:
+            lacking[codec] += 1
+            incomplete[codec].add(item)
+        else:
+            cells[codec][scale, qp][item] = key, json.loads(figures)
+    everything = set(range(len(sweep.items)))
+    present = [c for c in range(len(sweep.codecs)) if cells[c] and incomplete[c] != everything]
+    counted = sorted(everything - set().union(*[incomplete[c] for c in present])) if present else []
+    missing = {
+        sweep.codecs[c][0]: f"{n} of {wanted[c]} cells are not there yet" for c, n in lacking.items() if n
+    }
+    return {c: _grid(cells[c], counted) for c in present} if counted else {}, counted, missing
+
+
+def _unseen(store: Store, sweep: Sweep, cells: Sequence[tuple[str, str]]) -> set[str]:
+    """Keys of those cells (key, truth hash) that some detector of the sweep has not looked at."""
+    unseen: set[str] = set()
+    for _, detector, _ in sweep.detectors:
+        seen = {(row[0], row[1]) for row in store.observations(sweep, detector)}
+        unseen |= {key for key, truth in cells if (key, truth) not in seen}
+    return unseen
+
+
+def _grid(cells: dict[tuple[int, int], dict[int, tuple[str, dict[str, Any]]]], items: Sequence[int]) -> Grid:
+    points = sorted(cells, key=lambda p: (-p[0], p[1]))
+    rows = [[cells[p][i] for i in items] for p in points]
+    figures = [[f for _, f in row] for row in rows]
+
+    def of(name: str) -> Array:
+        return np.array(
+            [[math.nan if f[name] is None else float(f[name]) for f in row] for row in figures],
+            dtype=np.float64,
+        )
+
+    similar = of("ms_ssim")
+    with np.errstate(divide="ignore"):
+        similar_db = -10 * np.log10(1 - similar)
+    planes = max(len(f["sse"]) for row in figures for f in row)
+    return Grid(
+        points=points,
+        keys=[[k for k, _ in row] for row in rows],
+        bytes=of("bytes"),
+        samples=of("luma_samples")[0],
+        psnr=np.array(
+            [
+                [
+                    [
+                        psnr_from_sse(f["sse"][p], f["samples"][p]) if p < len(f["sse"]) else math.nan
+                        for f in row
+                    ]
+                    for row in figures
+                ]
+                for p in range(planes)
+            ]
+        ),
+        ms_ssim=similar_db,
+        encode_cpu=of("encode_cpu"),
+        decode_cpu=of("decode_cpu"),
+        map_cpu=of("map_cpu"),
+        verified=all(f["verified"] for row in figures for f in row),
+    )
+
+
+@dataclass
+class Observed:
+    """What one detector saw, by (key, truth): feature distances in dB, and packed matches."""
+
+    features: dict[tuple[str, str], float]
+    matches: dict[str, dict[tuple[str, str], bytes]]
+
+    @classmethod
+    def read(cls, store: Store, sweep: Sweep, detector: str) -> Observed:
+        """A detector's observations of a sweep."""
+        features: dict[tuple[str, str], float] = {}
+        matches: dict[str, dict[tuple[str, str], bytes]] = {"pseudo": {}, "box": {}, "mask": {}}
+        for key, truth, sse, elements, pseudo, boxes, masks in store.observations(sweep, detector):
+            if sse is not None and elements:
+                features[key, truth] = math.inf if sse == 0 else -10 * math.log10(sse / elements)
+            for kind, data in (("pseudo", pseudo), ("box", boxes), ("mask", masks)):
+                if data is not None:
+                    matches[kind][key, truth] = data
+        return cls(features, {kind: found for kind, found in matches.items() if found})
+
+    def unpacked(self, kind: str, keys: Sequence[str], truths: Sequence[str]) -> list[Matches]:
+        """Matches of some results."""
+        return [Matches.unpack(self.matches[kind][k, t]) for k, t in zip(keys, truths, strict=True)]

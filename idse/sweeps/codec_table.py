@@ -1,0 +1,166 @@
+"""A `[[codecs]]` table of a plan as the codecs that it means."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from idse.engines import ENGINES, EncodeSettings, WeightScope, engine_class
+from idse.engines.base import PRESETS
+from idse.engines.plain import plain_options
+from idse.errors import IdseError
+from idse.sweeps.codec import Codec, Importance
+from idse.sweeps.task_models import read_task_models
+
+_OWN = ("name", "engine", "qp", "scale", "importance", "task_models")
+_IMPORTANCE = {f.name for f in dataclasses.fields(Importance)}
+_SETTINGS = {f.name for f in dataclasses.fields(EncodeSettings)} - {
+    "qp",
+    "target_bytes",
+    "target_bpp",
+    "threads",
+}
+
+
+_LISTS = ("tools", "extra", "params")
+"""Lists that are one value: VTM's tools and further arguments, the parameters of FFmpeg's encoders."""
+_PATHS = {"root", "executable", "codec"}
+_SHORT = {"proj_dim": "l", "exponent": "e", "weight_scope": "scope"}
+
+
+def read_codecs(
+    table: Mapping[str, Any], defaults: Mapping[str, Any], folder: Path, seed: int
+) -> list[Codec]:
+    """The codecs that one `[[codecs]]` table means: lists, but of QPs and scales, multiply.
+
+    Args:
+        table: Of the plan.
+        defaults: The plan's `qp` and `scale`.
+        folder: What paths are relative to.
+        seed: Of the maps.
+
+    Raises:
+        IdseError: A key or value that is unknown.
+    """
+    engine = str(table.get("engine", table.get("name", "")))
+    if engine not in ENGINES:
+        raise IdseError(f"plan: codec with engine '{engine}': must be one of {', '.join(ENGINES)}")
+    name = str(table.get("name", engine))
+    try:
+        options, settings = _split(engine, {k: v for k, v in table.items() if k not in _OWN}, folder)
+        qps = _curve(table, defaults, engine, options)
+        low, high = engine_class(engine).qp_range
+        if wrong := [q for q in qps if not low <= q <= high]:
+            raise IdseError(f"qp {wrong[0]}: {engine} takes {low}..{high}")
+        scales = _points("scale", table.get("scale", defaults.get("scale", [100])), 5, 100)
+        importance = _importance_table(table.get("importance", {}), engine)
+        task_models = read_task_models(table.get("task_models", {}), folder)
+        return [
+            _codec(name + label, engine, chosen, folder, seed, qps, scales, task_models)
+            for chosen, label in _expand((options, settings, importance))
+        ]
+    except (TypeError, ValueError, IdseError) as error:
+        raise IdseError(f"plan: codec '{name}': {error}") from None
+
+
+def _importance_table(importance: Any, engine: str) -> Mapping[str, Any]:
+    if isinstance(importance, str):
+        importance = {"method": importance}
+    if not isinstance(importance, dict):
+        raise IdseError("importance must be a method's name or a table")
+    if unknown := set(importance) - _IMPORTANCE:
+        raise IdseError(f"importance knows no '{min(unknown)}': {', '.join(sorted(_IMPORTANCE))}")
+    wanted = importance and importance.get("method", "jacobian") != "none"
+    if wanted and not engine_class(engine).takes_weights:
+        raise IdseError(f"{engine} takes no weight map; leave out importance")
+    return importance
+
+
+def _split(engine: str, given: Mapping[str, Any], folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What belongs to the engine's class, and what to `EncodeSettings`."""
+    accepted = plain_options(engine)
+    for key in given:
+        if key not in accepted | _SETTINGS:
+            known = ", ".join(sorted(accepted | _SETTINGS | set(_OWN)))
+            raise IdseError(f"unknown key '{key}'; {engine} takes {known}")
+    options = {k: v for k, v in given.items() if k in accepted}
+    for key in _PATHS & options.keys():
+        options[key] = str(folder / Path(options[key]).expanduser())
+    return options, {k: v for k, v in given.items() if k not in accepted}
+
+
+def _codec(
+    name: str,
+    engine: str,
+    chosen: tuple[dict[str, Any], ...],
+    folder: Path,
+    seed: int,
+    qps: tuple[int, ...],
+    scales: tuple[int, ...],
+    task_models: Mapping[str, str],
+) -> Codec:
+    options, given, table = chosen
+    settings = {k: _setting(k, v) for k, v in given.items()}
+    asked: dict[str, Any] = ({"method": "jacobian", "seed": seed} | table) if table else {}
+    if isinstance(asked.get("weights"), str):
+        asked["weights"] = str(folder / asked["weights"])
+    importance = Importance(**asked)
+    if importance.method == "roi":  # the boxes' weights are meant as they are
+        settings = {"tau": 0.0, "exponent": 1.0, "clip_qp": 12.0} | settings
+    codec = Codec(name, engine, options, settings, importance, qps, scales, task_models)
+    codec.encode_settings(qps[0])
+    return codec
+
+
+def _expand(
+    tables: tuple[Mapping[str, Any], ...],
+) -> Iterator[tuple[tuple[dict[str, Any], ...], str]]:
+    """Every choice from the lists, with what tells it apart: " tau=0.1 l=8"."""
+    many = [
+        (part, k)
+        for part, table in enumerate(tables)
+        for k, v in table.items()
+        if isinstance(v, list) and k not in _LISTS
+    ]
+    for values in itertools.product(*[tables[part][k] for part, k in many]):
+        chosen = tuple(dict(table) for table in tables)
+        for (part, key), value in zip(many, values, strict=True):
+            chosen[part][key] = value
+        yield chosen, "".join(f" {_SHORT.get(k, k)}={v}" for (_, k), v in zip(many, values, strict=True))
+
+
+def _curve(
+    table: Mapping[str, Any], defaults: Mapping[str, Any], engine: str, options: Mapping[str, Any]
+) -> tuple[int, ...]:
+    """Points of the curve: the table's, else all that the engine has of its own (a learned codec), else the plan's."""
+    points = getattr(engine_class(engine), "points", None)
+    if "qp" not in table and points is not None:
+        found: tuple[int, ...] = points(options)
+        return found
+    return _points("qp", table.get("qp", defaults.get("qp")), 0, 100)
+
+
+def _points(key: str, value: Any, low: int, high: int) -> tuple[int, ...]:
+    values = value if isinstance(value, list) else [value]
+    if value is None or not values:
+        raise IdseError(f"give {key}, here or for the whole plan")
+    for v in values:
+        if isinstance(v, bool) or not isinstance(v, int) or not low <= v <= high:
+            raise IdseError(f"{key} {v}: must be whole numbers {low}..{high}")
+    return tuple(dict.fromkeys(values))
+
+
+def _setting(key: str, value: Any) -> Any:
+    if key == "weight_scope":
+        return WeightScope.parse(str(value))
+    if key == "preset" and isinstance(value, str):
+        if value not in PRESETS:
+            raise IdseError(f"preset '{value}': must be one of {', '.join(PRESETS)}")
+        return PRESETS.index(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise IdseError(f"{key} {value}: must be finite")
+    return value

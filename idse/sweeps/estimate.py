@@ -1,0 +1,88 @@
+"""How long a sweep may take, from what the store knows of its cells, else from rough figures of the engines."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from idse.sweeps.preparation import Prepared
+from idse.sweeps.store import Store
+
+_ROUGH = {"native": 2.5, "vtm": 50.0, "x265": 4.0, "svtav1": 2.5, "x264": 1.0, "jpeg": 0.1}
+"""CPU seconds a megapixel where nothing was measured yet: the order of magnitude on a processor of 2023, middle QPs."""
+_ROUGH_OTHER = 5.0
+_LOOK = 0.25
+"""CPU seconds a detector takes for a picture, and decoding with it."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A codec's share of a sweep.
+
+    Attributes:
+        codec: Its name; "uncompressed" for the detectors' look at the originals.
+        cells: Of the plan.
+        missing: Jobs.
+        seconds: CPU seconds that they may take.
+        measured: Whether that rests on cells of this codec that are there.
+    """
+
+    codec: str
+    cells: int
+    missing: int
+    seconds: float
+    measured: bool
+
+
+def estimate(prepared: Prepared, store: Store) -> list[Row]:
+    """A row for every codec of the plan."""
+    plan = prepared.plan
+    known = _known(store, plan.name)
+    looks = _LOOK * len(plan.detectors)
+    rows = []
+    sources = [job for job in prepared.jobs if job.codec is None]
+    if sources:
+        rows.append(Row("uncompressed", len(sources), len(sources), looks * len(sources), False))
+    for c, codec in enumerate(plan.codecs):
+        jobs = [job for job in prepared.jobs if job.codec == c]
+        per_point = known.get(c, {})
+        rough = _ROUGH.get(codec.engine, _ROUGH_OTHER)
+        seconds = 0.0
+        for job in jobs:
+            share = job.scale**2 / 1e4 * prepared.samples / 1e6
+            if not job.stored:
+                seconds += share * _per_megapixel(per_point, job.scale, job.qp, rough)
+            seconds += looks
+        rows.append(
+            Row(
+                codec.name,
+                len(codec.qps) * len(codec.scales) * prepared.items,
+                len(jobs),
+                seconds,
+                bool(per_point),
+            )
+        )
+    return rows
+
+
+def _per_megapixel(
+    known: Mapping[tuple[int, int], Sequence[float]], scale: int, qp: int, rough: float
+) -> float:
+    """CPU seconds a megapixel at a point: the mean there, else at the nearest point that is known."""
+    if not known:
+        return rough
+    nearest = min(known, key=lambda p: (abs(p[1] - qp), abs(p[0] - scale)))
+    return sum(known[nearest]) / len(known[nearest])
+
+
+def _known(store: Store, sweep: str) -> dict[int, dict[tuple[int, int], list[float]]]:
+    """CPU seconds a coded megapixel, of encode, map and decode, by codec and (scale, QP)."""
+    found: dict[int, dict[tuple[int, int], list[float]]] = defaultdict(lambda: defaultdict(list))
+    for codec, _, scale, qp, _, text in store.cells(store.sweep(sweep)):
+        if text is not None:
+            figures = json.loads(text)
+            spent = sum(figures[name] or 0.0 for name in ("encode_cpu", "decode_cpu", "map_cpu"))
+            found[codec][scale, qp].append(spent / (figures["coded_samples"] / 1e6))
+    return found

@@ -1,0 +1,68 @@
+"""Jobs on processes of this machine."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+
+from idse.sweeps.plan import Plan
+from idse.sweeps.pool import finished
+from idse.sweeps.running import Executor
+from idse.sweeps.worker import Job, Outcome, run_job
+
+_ATTEMPTS = 3
+
+
+def available_cpus() -> int:
+    """CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def local_executor(plan: Plan, jobs: int) -> Executor:
+    """An executor of `jobs` processes (1: this one).
+
+    A process that dies costs nothing but its jobs, which are done anew.
+
+    Args:
+        plan: What the jobs belong to.
+        jobs: Processes.
+    """
+    call = functools.partial(run_job, plan.text, str(plan.folder), plan.name)
+
+    def execute(tasks: Iterable[Job]) -> Generator[tuple[Job, Outcome | str], None, None]:
+        todo, deaths = iter(tasks), Counter[str]()
+        under_way: dict[str, Job] = {}
+
+        def handed_out(first: list[Job]) -> Iterator[Job]:
+            for job in _chain(first, todo):
+                under_way[job.key] = job
+                yield job
+
+        again: list[Job] = []
+        while True:
+            try:
+                for job, outcome in finished(call, handed_out(again), jobs, "spawn"):
+                    del under_way[job.key]
+                    yield job, outcome
+                return
+            except BrokenProcessPool:
+                # Nobody knows whose job it was: all that were under way count as tried.
+                again = []
+                for key, job in list(under_way.items()):
+                    del under_way[key]
+                    deaths[key] += 1
+                    if deaths[key] < _ATTEMPTS:
+                        again.append(job)
+                    else:
+                        yield job, f"its process died {_ATTEMPTS} times (out of memory?)"
+
+    return execute
+
+
+def _chain(first: list[Job], then: Iterator[Job]) -> Iterator[Job]:
+    while first:
+        yield first.pop(0)
+    yield from then

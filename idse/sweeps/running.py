@@ -1,0 +1,142 @@
+"""Doing what is missing: jobs to an executor, outcomes to the store as they come, beside other sweeps if need be."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import platform
+import threading
+import time
+import uuid
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from idse.errors import IdseError
+from idse.sweeps.preparation import Prepared
+from idse.sweeps.store import Store
+from idse.sweeps.worker import Job, Outcome
+
+Executor = Callable[[Iterable[Job]], Generator[tuple[Job, Outcome | str], None, None]]
+"""Takes jobs one by one as it can use them and yields them with what came out: an outcome, or what went wrong."""
+
+_GIVE_UP = 8
+"""So many failures in a row end the sweep: then it is not the picture."""
+_RENEW_SECONDS = 30.0
+_LOOK_AGAIN_SECONDS = 1.0
+
+
+def run(
+    prepared: Prepared,
+    store: Store,
+    executor: Executor,
+    progress: Callable[[int, Job, int], None] | None = None,
+) -> list[str]:
+    """Do the jobs and keep what comes; what failed, in words.
+
+    A job that fails is left out, and tried again by the next sweep. Jobs that another sweep on the same store works on
+    are left to it.
+
+    Args:
+        prepared: What is to be done.
+        store: Where outcomes go.
+        executor: What does the jobs.
+        progress: Told after every job: how many are done, the last one, how many failed.
+
+    Raises:
+        IdseError: Nothing works: many jobs in a row failed; or the store cannot be written.
+    """
+    owner = f"{platform.node()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    failures, in_a_row, done = list[str](), 0, 0
+    todo: Sequence[Job] = prepared.jobs
+    _release_dead(store)
+    with _alive(store.path, owner):
+        try:
+            while todo:
+                others: list[Job] = []
+                finished = executor(_claimed(todo, store, owner, others))
+                with contextlib.closing(finished):
+                    for job, outcome in finished:
+                        done += 1
+                        if isinstance(outcome, str):
+                            failures.append(f"{describe(prepared, job)}: {outcome}")
+                            store.release(owner, job.key)
+                            in_a_row += 1
+                            if in_a_row >= min(_GIVE_UP, len(prepared.jobs)):
+                                raise IdseError(f"{in_a_row} jobs in a row failed, the last: {failures[-1]}")
+                        else:
+                            in_a_row = 0
+                            store.put(
+                                job.key,
+                                outcome.figures,
+                                outcome.provenance,
+                                outcome.stream,
+                                outcome.weight_map,
+                                outcome.observations,
+                            )
+                        if progress is not None:
+                            progress(done, job, len(failures))
+                todo = [job for job in others if not _is_there(store, job)]
+                done += len(others) - len(todo)
+                if todo:
+                    time.sleep(_LOOK_AGAIN_SECONDS)
+        finally:
+            store.release(owner)
+    return failures
+
+
+def describe(prepared: Prepared, job: Job) -> str:
+    """A job in words."""
+    if job.codec is None:
+        return f"item {job.item + 1}, uncompressed"
+    codec = prepared.plan.codecs[job.codec]
+    size = "" if job.scale == 100 else f" at {job.scale} %"
+    return f"{codec.name}, item {job.item + 1}, QP {job.qp}{size}"
+
+
+def _claimed(jobs: Iterable[Job], store: Store, owner: str, others: list[Job]) -> Iterator[Job]:
+    """The jobs that are nobody else's; the rest go to `others`."""
+    for job in jobs:
+        if not _is_there(store, job) and store.claim(job.key, owner):
+            yield dataclasses.replace(job, stream=store.stream(job.key)) if job.stored else job
+        else:
+            others.append(job)
+
+
+def _is_there(store: Store, job: Job) -> bool:
+    """Whether a job is not missing any more."""
+    if job.codec is not None and not store.known_results([job.key]):
+        return False
+    return all(store.known_observations(h, job.truth, [job.key]) for h in job.hashes)
+
+
+def _release_dead(store: Store) -> None:
+    """Give up the claims of sweeps that were killed on this machine; those of other machines run out by themselves."""
+    for owner in store.owners():
+        host, pid, _ = owner.rsplit(":", 2)
+        if host == platform.node():
+            try:
+                os.kill(int(pid), 0)
+            except ProcessLookupError:
+                store.release(owner)
+            except PermissionError:
+                continue
+
+
+@contextlib.contextmanager
+def _alive(path: Path, owner: str) -> Iterator[None]:
+    """Renews the owner's claims while the block runs, however long a job takes."""
+    stop = threading.Event()
+
+    def renew() -> None:
+        while not stop.wait(_RENEW_SECONDS):
+            with contextlib.suppress(IdseError), Store(path) as store:
+                store.renew(owner)
+
+    thread = threading.Thread(target=renew, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

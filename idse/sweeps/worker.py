@@ -1,0 +1,356 @@
+"""One job of a sweep: code, decode, look at the result with the detectors, and match what they find."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import platform
+import resource
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idse.datasets import Dataset, open_dataset
+from idse.detectors import Detector, DetectorSettings, Observation, load_detector
+from idse.engines import EncodedStream, Engine
+from idse.engines.plain import engine_from_plain
+from idse.errors import IdseError
+from idse.hashing import settings_hash
+from idse.media.frame import Frame, decoded_rgb
+from idse.metrics.detection import align, pseudo_truth
+from idse.metrics.features import feature_error
+from idse.metrics.matching import match
+from idse.metrics.ms_ssim import ms_ssim_planes
+from idse.metrics.psnr import plane_sse
+from idse.pipeline import compare, decode
+from idse.sweeps.codec import Codec
+from idse.sweeps.identity import engine_identity
+from idse.sweeps.maps import Maps, map_file
+from idse.sweeps.packing import join_matches, pack_detections
+from idse.sweeps.plan import Plan, parse_plan
+from idse.sweeps.scaling import coded_size, scaled
+from idse.sweeps.store import StoredObservation
+from idse.sweeps.task_models import task_settings
+
+if TYPE_CHECKING:
+    from idse.features.base import FeatureExtractor
+
+
+@dataclass(frozen=True)
+class Job:
+    """A cell that is missing, or an item's uncompressed form that was not looked at.
+
+    Attributes:
+        key: Content hash of its result.
+        codec: By position in the plan; None: the item as it is.
+        item: By position in the data set.
+        digest: Of the item's samples.
+        scale: Per cent of the size.
+        qp: Point of the curve.
+        engine: The engine's identity that the key was made with.
+        observers: Positions of the detectors that are wanted.
+        hashes: Theirs.
+        truth: Hash of what detections are matched with.
+        stored: Whether the result is there with its stream, and only observations are missing.
+        stream: The stream then; it is put in when the job is handed out, not before.
+    """
+
+    key: str
+    codec: int | None
+    item: int
+    digest: str
+    scale: int
+    qp: int
+    engine: dict[str, Any]
+    observers: tuple[int, ...]
+    hashes: tuple[str, ...]
+    truth: str
+    stored: bool = False
+    stream: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job gives, ready for `Store.put`."""
+
+    figures: dict[str, Any] | None
+    provenance: dict[str, Any] | None
+    stream: bytes | None = field(repr=False)
+    weight_map: tuple[str, bytes] | None = field(repr=False)
+    observations: list[StoredObservation] = field(repr=False)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Coded:
+    decoded: list[Frame]
+    figures: dict[str, Any]
+    provenance: dict[str, Any]
+    stream: bytes
+    weight_map: tuple[str, bytes] | None
+
+
+class Worker:
+    """Does the jobs of one plan; loads what it needs when it needs it, and keeps the last few pictures.
+
+    Args:
+        plan: What the jobs belong to.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.maps = Maps(self._load_extractor, self._load_map_detector)
+        self._frames = functools.lru_cache(maxsize=4)(self._read)
+        self._source = functools.lru_cache(maxsize=4)(self._observe_source)
+        self._coded = functools.lru_cache(maxsize=8)(self._scale)
+        self.engine = functools.cache(self._engine)
+        self.detector = functools.cache(self._detector)
+        self._task_model = functools.lru_cache(maxsize=8)(self._load_task_model)
+
+    @functools.cached_property
+    def dataset(self) -> Dataset:
+        """The plan's data set."""
+        return open_dataset(self.plan.dataset)
+
+    def run(self, job: Job) -> Outcome:
+        """Do a job.
+
+        Raises:
+            IdseError: The codec cannot code it, or the foreign decoder gives other samples.
+        """
+        began = time.perf_counter()
+        if job.codec is None:
+            seen = [self._observed(job, i, self._source(job.item, i)) for i in job.observers]
+            return Outcome(None, None, None, None, seen, time.perf_counter() - began)
+        codec = self.plan.codecs[job.codec]
+        engine = self.engine(job.codec)
+        if engine_identity(engine) != job.engine:
+            raise IdseError(
+                f"the worker on {platform.node()} has another build of {engine.name} "
+                f"({engine_identity(engine)}, wanted {job.engine}): install the same one everywhere"
+            )
+        source = self._frames(job.item)
+        coded = None
+        if job.stream is None:
+            coded = self._code(job, codec, engine, source)
+            decoded = coded.decoded
+        else:
+            decoded = decode(job.stream, engine, self._coded(job.item, job.scale)[0])
+        decoded = [scaled(f, s.width, s.height) for f, s in zip(decoded, source, strict=True)]
+        depth = source[0].bit_depth
+        rgb = (
+            [self._seen(job.item, decoded_rgb(f, depth, as_float=True)) for f in decoded]
+            if job.observers
+            else []
+        )
+        return Outcome(
+            None if coded is None else coded.figures | _fidelity(source, decoded),
+            None if coded is None else coded.provenance,
+            coded.stream if coded is not None and self.plan.keep_streams else None,
+            None if coded is None else coded.weight_map,
+            [self._observed(job, i, self._observer(job, i).observe(rgb)) for i in job.observers],
+            time.perf_counter() - began,
+        )
+
+    def _code(self, job: Job, codec: Codec, engine: Engine, source: Sequence[Frame]) -> _Coded:
+        frames = self._coded(job.item, job.scale)
+        where = f"{job.digest}-{job.scale}"
+        kept = self.maps.is_kept(where, codec.importance)
+        self.maps.load(codec.importance)
+        began = _cpu()
+        weights = self.maps.make(where, frames, codec.importance)
+        map_cpu = None if kept else _cpu() - began
+        settings = codec.encode_settings(job.qp)
+        began = _cpu()
+        stream = engine.encode(frames, weights, settings)
+        encode_cpu = _cpu() - began if stream.cpu_seconds is None else stream.cpu_seconds
+        began = _cpu()
+        refused = getattr(engine, "verify_refusal", None)
+        decoded = stream.recon if refused else decode(stream.data, engine, frames[0])
+        decode_cpu = None if refused else _cpu() - began
+        if not refused:
+            compare(decoded, stream.recon)
+        figures = {
+            "bytes": len(stream.data),
+            "luma_samples": sum(f.width * f.height for f in source),
+            "coded_samples": sum(f.width * f.height for f in frames),
+            "frames": len(frames),
+            "encode_cpu": encode_cpu,
+            "decode_cpu": decode_cpu,
+            "map_cpu": map_cpu if codec.importance.method != "none" else 0.0,
+            "verified": not refused,
+            "chroma_qp": _mean_offsets(stream),
+            "weighted_share": stream.provenance.get("weighted_share"),
+        }
+        provenance = stream.provenance | {
+            "map": None if weights is None else weights.meta,
+            "host": platform.node(),
+            "time": time.time(),
+        }
+        packed = None
+        if weights is not None:
+            packed = f"{where}-{self.maps.identity(codec.importance)}", map_file(weights)
+        return _Coded(decoded, figures, provenance, stream.data, packed)
+
+    def _observed(self, job: Job, detector: int, seen: Sequence[Observation]) -> StoredObservation:
+        of = self.detector(detector)
+        reference = self._source(job.item, detector)
+        errors = [feature_error(a.features, b.features) for a, b in zip(reference, seen, strict=True)]
+        found = [o.detections for o in seen]
+        pseudo = [
+            match(d, pseudo_truth(s.detections, self.plan.pseudo_score), len(of.classes), "boxes")
+            for d, s in zip(found, reference, strict=True)
+        ]
+        truth = self.dataset.items[job.item].truth
+        boxes = masks = None
+        if truth is not None:
+            classes = self.dataset.classes
+            aligned = [align(d, of.classes, classes) for d in found]
+            boxes = join_matches([match(d, truth, len(classes), "boxes") for d in aligned]).pack()
+            if of.has_masks and truth.masks is not None:
+                masks = join_matches([match(d, truth, len(classes), "masks") for d in aligned]).pack()
+        return StoredObservation(
+            detector=detector_hash(of),
+            truth=job.truth,
+            feature_sse=sum(e.sse for e in errors),
+            feature_elements=sum(e.elements for e in errors),
+            detections=pack_detections(found),
+            pseudo=join_matches(pseudo).pack(),
+            boxes=boxes,
+            masks=masks,
+        )
+
+    def _read(self, item: int) -> list[Frame]:
+        return self.dataset.items[item].read()
+
+    def _scale(self, item: int, scale: int) -> list[Frame]:
+        frames = self._frames(item)
+        return [scaled(f, *coded_size(f.width, f.height, scale)) for f in frames]
+
+    def _observe_source(self, item: int, detector: int) -> list[Observation]:
+        frames = self._frames(item)
+        return self.detector(detector).observe([self._seen(item, f.to_rgb(as_float=True)) for f in frames])
+
+    def _seen(self, item: int, rgb: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What detectors see: without the row or column that was repeated to make an annotated picture's sides even."""
+        truth = self.dataset.items[item].truth
+        if truth is None or not truth.masks:
+            return rgb
+        height, width = truth.masks[0]["size"]
+        return rgb[:height, :width]
+
+    def _engine(self, codec: int) -> Engine:
+        wanted = self.plan.codecs[codec]
+        return engine_from_plain(wanted.engine, wanted.options)
+
+    def _detector(self, detector: int) -> Detector:
+        return load_detector(self.plan.detectors[detector])
+
+    def _observer(self, job: Job, detector: int) -> Detector:
+        """What looks at a job's pictures: the detector, or what was trained for this codec in its place."""
+        assert job.codec is not None
+        wanted = task_settings(self.plan.codecs[job.codec], self.plan.detectors[detector], job.qp)
+        return self.detector(detector) if wanted is None else self._task_model(wanted, detector)
+
+    def _load_task_model(self, wanted: DetectorSettings, detector: int) -> Detector:
+        found, replaced = load_detector(wanted), self.detector(detector)
+        if found.classes != replaced.classes:
+            raise IdseError(f"the task model {wanted.weights or wanted.model} has other classes than {replaced.name}")
+        return found
+
+    def _load_extractor(self, name: str, weights: str | None, device: str) -> FeatureExtractor:
+        from idse.features.api import load_extractor
+
+        model, file = self._model(name, weights)
+        return load_extractor(model, weights=file, device=device)
+
+    def _load_map_detector(self, name: str, weights: str | None, device: str) -> Detector:
+        settings = self.plan.detector(name)
+        if settings is not None:
+            return self.detector(self.plan.detectors.index(settings))
+        model, file = self._model(name, weights)
+        return load_detector(DetectorSettings(model=model, weights=file, device=device))
+
+    def _model(self, name: str, weights: str | None) -> tuple[str, Any]:
+        """Model and weights of a name that is one of the plan's detectors, a file beside it, or known to idse."""
+        settings = self.plan.detector(name)
+        if settings is not None:
+            return settings.model, settings.weights
+        return (str(self.plan.folder / name) if name.lower().endswith(".onnx") else name), weights
+
+
+def detector_hash(detector: Detector) -> str:
+    """What observations of a detector are kept under."""
+    return settings_hash(detector.identity, 16)
+
+
+_LOCK = threading.Lock()
+"""One job at a time in a process: an encode's CPU seconds are the process's."""
+
+
+@functools.lru_cache(maxsize=2)
+def _worker(text: str, folder: str, name: str) -> Worker:
+    from pathlib import Path
+
+    return Worker(parse_plan(text, Path(folder), name))
+
+
+def run_job(text: str, folder: str, name: str, job: Job) -> Outcome | str:
+    """Do a job of a plan in this process; its failure in words."""
+    with _LOCK:
+        _one_thread()
+        try:
+            return _worker(text, folder, name).run(job)
+        except IdseError as error:
+            return str(error)
+        except Exception as error:  # a fault of idse's own: the other jobs go on, and it says where it was
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(place.filename).name}:{place.lineno}"
+            return f"{type(error).__name__} at {where}: {error}: please report it"
+
+
+def _one_thread() -> None:
+    """PyTorch's sums differ with the number of threads, and with them maps and bytes."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # for when it is loaded
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+def _fidelity(source: Sequence[Frame], decoded: Sequence[Frame]) -> dict[str, Any]:
+    sse = np.sum(
+        [
+            [plane_sse(a, s.bit_depth, b, d.bit_depth) for a, b in zip(s.planes, d.planes, strict=True)]
+            for s, d in zip(source, decoded, strict=True)
+        ],
+        axis=0,
+    )
+    similar = [
+        ms_ssim_planes(s.planes[0], s.bit_depth, d.planes[0], d.bit_depth)
+        for s, d in zip(source, decoded, strict=True)
+    ]
+    known = [v for v in similar if v is not None and math.isfinite(v)]
+    return {
+        "sse": [int(v) for v in sse],
+        "samples": [sum(f.planes[i].size for f in source) for i in range(len(sse))],
+        "ms_ssim": float(np.mean(known)) if len(known) == len(similar) else None,
+    }
+
+
+def _mean_offsets(stream: EncodedStream) -> list[float]:
+    n = max(len(stream.frames), 1)
+    return [sum(f.cb_qp_offset for f in stream.frames) / n, sum(f.cr_qp_offset for f in stream.frames) / n]
+
+
+def _cpu() -> float:
+    """CPU seconds so far of this process and of the encoders it ran."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime

@@ -1,0 +1,191 @@
+"""VTM's arguments for `EncodeSettings`, by version: the same list for the executable and for `idse._vtm`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from idse.engines.base import EncodeSettings
+from idse.errors import IdseError
+from idse.media.frame import Frame
+from idse.vtm.options import VtmOptions
+from idse.vtm.tree import VtmTree
+
+FRAME_RATE = 30  # only levels and inter configurations look at it
+SMALLEST_SIDE = 8  # VTM's smallest coding unit; what is no multiple of it is padded
+
+_CONFIGS = {
+    "intra": "encoder_intra_vtm.cfg",
+    "lowdelay": "encoder_lowdelay_vtm.cfg",
+    "randomaccess": "encoder_randomaccess_vtm.cfg",
+}
+# cpp/vvc/bitstream/chroma_qp_table.h
+_NATIVE_CHROMA_QP = ("17 27 32 44", "17 29 34 41")
+_GREATEST_TAU = 1e30  # VTM reads no "inf"; this is plain squared error to the last bit as well
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of one encode, all in one folder of their own."""
+
+    folder: Path
+
+    @property
+    def source(self) -> Path:
+        """The frames, raw."""
+        return self.folder / "source.yuv"
+
+    @property
+    def weights(self) -> Path:
+        """The weight map."""
+        return self.folder / "weights.idsew"
+
+    @property
+    def stream(self) -> Path:
+        """What VTM codes."""
+        return self.folder / "stream.266"
+
+    @property
+    def recon(self) -> Path:
+        """What a decoder will give, 10 bit."""
+        return self.folder / "recon.yuv"
+
+
+def check_frame(frame: Frame) -> None:
+    """Refuse what VTM cannot code.
+
+    Raises:
+        IdseError: Depth or size.
+    """
+    if frame.bit_depth > 10:
+        raise IdseError(f"bit depth {frame.bit_depth}: the vtm engine takes 8..10; convert the input")
+    size = f"{frame.width}x{frame.height}"
+    if min(frame.width, frame.height) < SMALLEST_SIDE:
+        raise IdseError(f"{size}: VTM codes pictures of at least {SMALLEST_SIDE}x{SMALLEST_SIDE}")
+    if frame.chroma_format != "400" and (frame.width % 2 or frame.height % 2):
+        raise IdseError(
+            f"{size}: 4:2:0 needs an even width and height; crop the picture, or code it without chroma"
+        )
+
+
+def input_depth(frame: Frame) -> int:
+    """Bits a sample in the file VTM reads: 9-bit frames go in as 10."""
+    return 8 if frame.bit_depth == 8 else 10
+
+
+def arguments(
+    tree: VtmTree,
+    files: Files,
+    frame: Frame,
+    count: int,
+    settings: EncodeSettings,
+    options: VtmOptions,
+    tools: tuple[str, ...] | None,
+    *,
+    patched: bool,
+) -> list[str]:
+    """Everything after the program's name.
+
+    Args:
+        tree: Whose configuration files are used, and whose version decides the options' names.
+        files: Where everything lies.
+        frame: Any of the frames: they have one size, depth and format.
+        count: How many there are.
+        settings: What to code; `preset` and `threads` have no counterpart.
+        options: How.
+        tools: What the weights reach; None without weights.
+        patched: Whether this VTM knows idse's own options.
+    """
+    chroma = frame.chroma_format != "400"
+    given: dict[str, object] = {
+        "InputFile": files.source,
+        "BitstreamFile": files.stream,
+        "ReconFile": files.recon,
+        "SourceWidth": frame.width,
+        "SourceHeight": frame.height,
+        "InputChromaFormat": frame.chroma_format,
+        "InputBitDepth": input_depth(frame),
+        "InternalBitDepth": 10,
+        "OutputBitDepth": 10,
+        "FrameRate": FRAME_RATE,
+        "FrameSkip": 0,
+        "FramesToBeEncoded": count,
+        "TemporalSubsampleRatio": 1,  # the intra configurations take every eighth picture
+        "ConformanceWindowMode": 1,  # pads to whole coding units, and cuts that off again
+        "QP": settings.qp,
+        "CTUSize": settings.ctu_size,
+        "DualITree": int(settings.dual_tree and chroma),
+        "LMChroma": int(settings.cclm and chroma),
+        "DepQuant": int(settings.dependent_quant),
+        "SignHideFlag": int(not settings.dependent_quant),
+        "TransformSkip": int(settings.transform_skip),
+        "WaveFrontSynchro": int(settings.wpp),
+        "SEIDecodedPictureHash": int(settings.md5_sei),
+    }
+    if settings.ctu_size < 128:  # VTM's own 128 would be too large for it
+        given["MaxBTNonISlice"] = settings.ctu_size
+    if not settings.transform_skip:  # both are kinds of it
+        given |= {"ChromaTS": 0, "BDPCM": 0}
+    if not settings.deblocking:
+        given[_name(tree, "DeblockingFilterDisable")] = 1
+    if chroma:
+        given |= _chroma_offsets(settings)
+        if options.chroma_qp_table == "native":
+            given |= {
+                "SameCQPTablesForAllChroma": 1,
+                "QpInValCb": _NATIVE_CHROMA_QP[0],
+                "QpOutValCb": _NATIVE_CHROMA_QP[1],
+            }
+    if options.lmcs is not None:
+        given["LMCSEnable"] = int(options.lmcs)
+    if patched:
+        given["IDSEProgress"] = 1
+    if tools is not None:
+        given |= {
+            "IDSEWeightMap": files.weights,
+            "IDSETau": repr(float(min(settings.tau, _GREATEST_TAU))),
+            "IDSEExponent": repr(float(settings.exponent)),
+            "IDSEClipQP": repr(float(settings.clip_qp)),
+            "IDSETools": ",".join(tools) or "none",
+        }
+    return [
+        "-c",
+        str(configuration(tree, options)),
+        *(f"--{name}={value}" for name, value in given.items()),
+        *options.extra,
+    ]
+
+
+def configuration(tree: VtmTree, options: VtmOptions) -> Path:
+    """VTM's configuration file of a mode.
+
+    Raises:
+        IdseError: The checkout lacks it.
+    """
+    return tree.config(_CONFIGS[options.mode])
+
+
+def without_paths(arguments: list[str], tree: VtmTree, files: Files) -> list[str]:
+    """The same command with the folders' names left out, so that it does not depend on where things lie."""
+    folder, root = f"{files.folder}/", f"{tree.root}/"
+    return [a.replace(folder, "").replace(root, "") for a in arguments]
+
+
+def _name(tree: VtmTree, name: str) -> str:
+    """An option's name in this version."""
+    old = {"DeblockingFilterDisable": "LoopFilterDisable"}
+    return old.get(name, name) if int(tree.version.split(".")[0]) < 11 else name
+
+
+def _chroma_offsets(settings: EncodeSettings) -> dict[str, object]:
+    """`pps_cb_qp_offset` and its kin.
+
+    The ...DualTree options are slice offsets that VTM adds to these in dual-tree pictures, so they stay 0. One residual
+    of the joint mode stands for both planes: it moves by the mean of both, from VTM's own -1.
+    """
+    cb, cr = settings.cb_qp_offset, settings.cr_qp_offset
+    if cb == cr == 0:
+        return {}
+    joint = max(-12, min(12, math.floor((cb + cr) / 2) - 1))
+    return {"CbQpOffset": cb, "CrQpOffset": cr, "CbCrQpOffset": joint}

@@ -1,0 +1,256 @@
+"""VTM, the standard's own reference encoder, as an engine: in a user's checkout, patched for weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from idse.engines.base import EncodedStream, EncodeSettings, Progress, WeightScope, check_frames, check_qp
+from idse.errors import IdseError
+from idse.media import raw
+from idse.vtm.command import (
+    Files,
+    arguments,
+    check_frame,
+    configuration,
+    input_depth,
+    without_paths,
+)
+from idse.vtm.executable import Executable
+from idse.vtm.in_process import InProcess
+from idse.vtm.log import Log
+from idse.vtm.options import VtmOptions
+from idse.vtm.patcher import status
+from idse.vtm.result import read_result
+from idse.vtm.tree import VtmTree
+
+if TYPE_CHECKING:
+    from idse.importance.weight_map import WeightMap
+    from idse.media.frame import Frame
+
+ROOT_VARIABLE = "IDSE_VTM_ROOT"
+
+
+class VtmEngine:
+    """A built VTM 8.2, 10.0 or 23.x: 8- to 10-bit input of 4:2:0 or 4:0:0, coded in 10 bit at a fixed QP.
+
+    Without weights any build serves, and codes just what VTM codes; weights need a patched one. VTM works in one
+    thread and has no presets: `EncodeSettings.threads` and `preset` change nothing.
+
+    Args:
+        root: The checkout; None: the folder that the environment's IDSE_VTM_ROOT names, or with
+            `VtmOptions.in_process` the one the module was built from.
+        options: How VTM is run.
+
+    Attributes:
+        tree: The checkout.
+        patched: Whether weights can be used.
+        verify_refusal: Why FFmpeg cannot confirm its streams; None where it can.
+
+    Raises:
+        IdseError: No such checkout, not built, or the module is missing.
+    """
+
+    name = "vtm"
+    stream_format = "vvc"
+    takes_weights = True
+    qp_range = (0, 63)
+
+    def __init__(self, root: Path | None = None, *, options: VtmOptions | None = None) -> None:
+        self.options = options or VtmOptions()
+        self._runner: Executable | InProcess
+        if self.options.in_process:
+            self._runner = inside = InProcess()
+            self.tree = VtmTree.open(find_root(root) or inside.root)
+            if self.tree.version != inside.version:
+                raise IdseError(
+                    f"the module idse._vtm is VTM {inside.version}, {self.tree.root} is VTM {self.tree.version}: "
+                    "name the folder it was built from, or build it again"
+                )
+            self.patched = True
+        else:
+            found = find_root(root)
+            if found is None:
+                raise IdseError(
+                    f"which VTM? Set {ROOT_VARIABLE}, or --vtm-root (in a plan: root), "
+                    "to the folder of a VTM that was built"
+                )
+            self.tree = VtmTree.open(found)
+            path = self.options.executable or self.tree.executable
+            if path is None:
+                raise IdseError(
+                    f"VTM {self.tree.version} at {self.tree.root} isn't built: run 'cmake -S {self.tree.root} -B "
+                    f"{self.tree.root}/build -DCMAKE_BUILD_TYPE=Release' and "
+                    f"'cmake --build {self.tree.root}/build --target EncoderApp'"
+                )
+            self._runner = Executable.open(path)
+            self.patched = self._runner.patched
+        self.version = self.tree.version
+        self._patched_by = _patched_by(self.tree.root) if self.patched else None
+        self.verify_refusal = (
+            f"VTM {self.version} predates the final text of the standard, FFmpeg cannot confirm its streams: "
+            "leave out --verify, or take VTM 10.0 or later"
+            if _before_final(self.version)
+            else None
+        )
+
+    @functools.cached_property
+    def identity(self) -> dict[str, Any]:
+        """Hashes of the encoder that runs and of its configuration file, and what patched it."""
+        config = hashlib.sha256(configuration(self.tree, self.options).read_bytes()).hexdigest()
+        return {"build": self._runner.sha256, "patched_by": self._patched_by, "configuration": config}
+
+    def encode(
+        self,
+        frames: Sequence[Frame],
+        weights: WeightMap | None,
+        settings: EncodeSettings,
+        progress: Progress | None = None,
+    ) -> EncodedStream:
+        """Code frames of one size; see `Engine.encode`. Safe to call from several threads at once.
+
+        Without weights, or with `WeightScope.NONE`, VTM is left to itself. A frame's `bytes` are those of its slice,
+        header, parameters of filters (APS) and SEI.
+
+        Raises:
+            IdseError: What VTM cannot do, or its own complaint in one line.
+        """
+        check_frames(frames)
+        first = frames[0]
+        check_frame(first)
+        if settings.weight_scope is WeightScope.NONE:
+            weights = None
+        self.check(
+            settings, weighted=weights is not None, tiles=weights is not None and weights.tiles is not None
+        )
+        if weights is not None:
+            weights.check_fits(first.width, first.height, len(frames))
+        tools = None if weights is None else self.options.tools_for(settings.weight_scope)
+
+        log = Log(len(frames), progress)
+        with _folder() as files:
+            _write_input(files, frames, weights)
+            command = arguments(
+                self.tree, files, first, len(frames), settings, self.options, tools, patched=self.patched
+            )
+            began = time.perf_counter()
+            self._runner.run(command, log, self.options.timeout)
+            seconds = time.perf_counter() - began
+            result = read_result(files, frames, settings, log)
+        return EncodedStream(
+            data=result.data,
+            recon=result.recon,
+            frames=result.frames,
+            seconds=seconds,
+            provenance=self._provenance(settings, tools, without_paths(command, self.tree, files), log),
+        )
+
+    def check(self, settings: EncodeSettings, *, weighted: bool, tiles: bool = False) -> None:
+        """Refuse settings that this VTM cannot code with; `encode` does so too.
+
+        Args:
+            settings: Of an encode.
+            weighted: Whether there will be a map.
+            tiles: Whether it will have tiles.
+
+        Raises:
+            IdseError: What does not go, and what to do instead.
+        """
+        check_qp(settings.qp, self.qp_range)
+        if settings.target_bytes is not None or settings.target_bpp is not None:
+            raise IdseError("the vtm engine codes at a fixed QP: give --qp instead of a target")
+        if settings.md5_sei and _old_hashes(self.version):
+            raise IdseError(
+                f"VTM {self.version} writes a picture's MD5 in a draft's form, which decoders take for damage: "
+                "leave out --md5"
+            )
+        if not weighted or settings.weight_scope is WeightScope.NONE:
+            return
+        if tiles:
+            raise IdseError("the vtm engine takes no rank-l tiles: use a map without tiles (no --tiles)")
+        if not self.patched:
+            raise IdseError(
+                f"VTM at {self.tree.root} isn't patched, or wasn't built since: run "
+                f"'idse vtm patch {self.tree.root}', and build it (without weights, --importance none, it works)"
+            )
+
+    def _provenance(
+        self, settings: EncodeSettings, tools: tuple[str, ...] | None, command: list[str], log: Log
+    ) -> dict[str, Any]:
+        share = None
+        if log.weighted is not None:
+            share = log.weighted[0] / max(1, log.weighted[1])
+        return {
+            "engine": self.name,
+            "version": self.version,
+            "patched": self.patched,
+            "patched_by": self._patched_by,
+            "in_process": self.options.in_process,
+            "executable_sha256": self._runner.sha256 if isinstance(self._runner, Executable) else None,
+            "command": command,
+            "settings": dataclasses.asdict(settings) | {"weight_scope": settings.weight_scope.value},
+            "mode": self.options.mode,
+            "tools": None if tools is None else list(tools),
+            "uniform_map": log.uniform,
+            "weighted_share": share,
+            "lmcs": log.lmcs,
+            "decoder": f"VTM {self.version} only" if self.verify_refusal else "any VVC decoder",
+            "log": log.figures(),
+        }
+
+
+def find_root(root: Path | None = None) -> Path | None:
+    """The checkout that is meant: `root`, else what the environment says, else None."""
+    named = os.environ.get(ROOT_VARIABLE)
+    return root or (Path(named) if named else None)
+
+
+def _before_final(version: str) -> bool:
+    """VTM 9.0 was the first after the text of July 2020 was closed; 8.2's syntax differs from it."""
+    return int(version.split(".")[0]) < 9
+
+
+def _old_hashes(version: str) -> bool:
+    """VTM 10's hash SEI lacks a byte of the final text's; so does 8.2's, whose own decoder expects that."""
+    return not _before_final(version) and int(version.split(".")[0]) < 11
+
+
+def _patched_by(root: Path) -> str | None:
+    try:
+        return status(root).patched_by
+    except IdseError:
+        return None
+
+
+@contextmanager
+def _folder() -> Iterator[Files]:
+    """A folder of our own for one encode, gone at the end whatever happens."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="idse-vtm-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise IdseError(
+            f"cannot make a temporary folder ({error.strerror}); TMPDIR names another place"
+        ) from None
+    with folder:
+        yield Files(Path(folder.name).resolve())
+
+
+def _write_input(files: Files, frames: Sequence[Frame], weights: WeightMap | None) -> None:
+    depth = input_depth(frames[0])
+    try:
+        with files.source.open("wb") as target:
+            raw.write_frames(target, (frame.with_bit_depth(depth) for frame in frames))
+    except OSError as error:
+        raise IdseError(
+            f"cannot write VTM's input to {files.folder} ({error.strerror}); TMPDIR names another place"
+        ) from None
+    if weights is not None:
+        dataclasses.replace(weights, meta={}).save(files.weights)

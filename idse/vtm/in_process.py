@@ -1,0 +1,82 @@
+"""VTM inside this process: the optional module `idse._vtm`, built against a patched checkout."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import time
+from pathlib import Path
+from typing import Any
+
+from idse.errors import IdseError
+from idse.vtm.log import Log
+
+
+class InProcess:
+    """`idse._vtm`, which takes the executable's arguments; it codes one stream at a time.
+
+    Raises:
+        IdseError: It is not built.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self._vtm: Any = importlib.import_module("idse._vtm")
+        except ImportError as error:
+            raise IdseError(
+                f"VTM is not built into idse here ({error}): run 'pip install . -C cmake.define.VTM_ROOT=DIR' "
+                "with the folder of a patched VTM, or leave in-process coding off"
+            ) from None
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """Of the module's file; empty where it has none."""
+        file = getattr(self._vtm, "__file__", None)
+        return "" if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()
+
+    @property
+    def version(self) -> str:
+        """Of the VTM inside."""
+        return str(self._vtm.version())
+
+    @property
+    def root(self) -> Path:
+        """The checkout it was built from, which has the configuration files."""
+        return Path(self._vtm.root())
+
+    def run(self, arguments: list[str], log: Log, timeout: float | None) -> None:
+        """Run it to its end; every line it prints goes to `log`.
+
+        What the log's progress raises, and Ctrl-C, end it at the next CTU.
+
+        Raises:
+            IdseError: It failed or took too long.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        raised: list[BaseException] = []
+
+        def progress(done: int, total: int, poc: int) -> bool:
+            try:  # an exception cannot cross VTM: it waits here
+                if deadline is not None and time.monotonic() > deadline:
+                    raise IdseError(f"VTM was ended after {timeout:g} s (the timeout), {log.standing()}")
+                log.take_progress(done, total, poc)
+            except BaseException as error:
+                raised.append(error)
+            return not raised
+
+        def listen(line: str) -> None:
+            try:
+                for part in line.splitlines():
+                    log.take(part)
+            except BaseException as error:
+                raised.append(error)
+
+        try:
+            self._vtm.encode(arguments, progress, listen)
+        except RuntimeError as error:
+            if not raised:
+                said = next(filter(None, map(str.strip, str(error).splitlines())), "")
+                raise IdseError(f"VTM failed{f': {said}' if said else log.last_words()}") from None
+        if raised:
+            raise raised[0]

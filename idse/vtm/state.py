@@ -1,0 +1,80 @@
+"""`.idse-patch.json` in the root of a patched tree: what was done to which file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from idse.errors import IdseError
+from idse.vtm import tree_files
+
+STATE = ".idse-patch.json"
+
+
+@dataclass(frozen=True)
+class Edited:
+    """SHA-256 of an edited file before and after the patch."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class State:
+    """What is on record.
+
+    Attributes:
+        idse: The version of idse that wrote it.
+        vtm: The tree's version.
+        patch: `PatchList.digest`.
+        complete: False from before the first file is written until after the last one.
+        files: The edited files.
+        copies: The copied files, each with the SHA-256 of every content that is ours: two while a patch is replaced.
+    """
+
+    idse: str
+    vtm: str
+    patch: str
+    complete: bool
+    files: dict[str, Edited] = field(default_factory=dict)
+    copies: dict[str, list[str]] = field(default_factory=dict)
+
+    def save(self, root: Path) -> None:
+        """Write it; an `IdseError` if that cannot be."""
+        tree_files.write(root / STATE, (json.dumps(asdict(self), indent=1) + "\n").encode())
+
+
+def load_state(root: Path) -> State | None:
+    """What is on record in the tree; None if nothing is.
+
+    Raises:
+        IdseError: The file is there and holds something else.
+    """
+    data = tree_files.read(root, STATE)
+    if data is None:
+        return None
+    try:
+        value: dict[str, Any] = json.loads(data)
+        files = {_plain(name): Edited(**entry) for name, entry in value["files"].items()}
+        copies = {_plain(name): list(map(str, hashes)) for name, hashes in value["copies"].items()}
+        idse, vtm, patch = (str(value[key]) for key in ("idse", "vtm", "patch"))
+        return State(idse, vtm, patch, value["complete"] is True, files, copies)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise IdseError(
+            f"{root / STATE}: damaged; delete this file and run the command again (idse's lines are found without it)"
+        ) from None
+
+
+def sha256(data: bytes) -> str:
+    """As hexadecimal text."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _plain(name: str) -> str:
+    # The file is the user's to edit: a name in it must not lead a removal out of the sources.
+    if not name.startswith("source/") or ".." in name.split("/"):
+        raise ValueError(name)
+    return name

@@ -1,6 +1,0 @@
-"""Makes the detectors' toy models importable."""
-
-import sys
-from pathlib import Path
-
-sys.path[:0] = [str(Path(__file__).parents[2] / name) for name in ("detectors", "features")]

@@ -1,0 +1,127 @@
+"""Plans: what lists mean, what is refused and in which words, and plans from flags."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from idse.errors import IdseError
+from idse.sweeps.flags import Flags, plan_text
+from idse.sweeps.plan import parse_plan, read_plan
+
+HEAD = '[dataset]\nkind = "folder"\nimages = "p"\n'
+CODEC = '[[codecs]]\nname = "native"\nqp = [32]\n'
+
+
+def test_lists_multiply_but_for_the_points_of_the_curve() -> None:
+    plan = parse_plan(
+        "qp = [22, 27]\nseed = 7\n"
+        + HEAD
+        + '[[codecs]]\nname = "idse"\nengine = "native"\nscale = [100, 50]\ntau = [0.1, 0.2]\n'
+        + 'importance = { method = "jacobian", proj_dim = [2, 8] }\n',
+        Path("/plans"),
+    )
+    assert [c.name for c in plan.codecs] == [
+        "idse tau=0.1 l=2",
+        "idse tau=0.1 l=8",
+        "idse tau=0.2 l=2",
+        "idse tau=0.2 l=8",
+    ]
+    last = plan.codecs[-1]
+    assert (last.qps, last.scales) == ((22, 27), (100, 50))
+    assert last.encode_settings(27).tau == 0.2
+    assert (last.importance.proj_dim, last.importance.seed) == (8, 7)
+    assert plan.dataset.images == Path("/plans/p")
+
+
+def test_baselines_are_ordinary_settings() -> None:
+    plan = parse_plan(
+        HEAD
+        + '[[codecs]]\nname = "activity"\nengine = "native"\nqp = [32]\nimportance = "activity"\n'
+        + '[[codecs]]\nname = "no filters"\nengine = "native"\nqp = [32]\ndeblocking = false\n'
+        + '[[codecs]]\nname = "chroma"\nengine = "native"\nqp = [32]\ncb_qp_offset = -3\ncr_qp_offset = -3\n'
+        + '[[codecs]]\nname = "boxes"\nengine = "native"\nqp = [32]\n'
+        + 'importance = { method = "roi", detector = "d.onnx", roi_qp = 8 }\n',
+        Path(),
+    )
+    activity, filters, chroma, boxes = plan.codecs
+    assert activity.importance.method == "activity"
+    assert not filters.encode_settings(32).deblocking
+    assert chroma.encode_settings(32).cb_qp_offset == -3
+    settings = boxes.encode_settings(32)  # a box's QPs come out as they were asked for
+    assert (settings.tau, settings.exponent, settings.clip_qp) == (0, 1, 12)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name = ", "no TOML"),
+        ("colour = 1\n" + HEAD + CODEC, "knows no 'colour'"),
+        (CODEC, r"needs a \[dataset\]"),
+        (HEAD, r"at least one \[\[codecs\]\]"),
+        ('[dataset]\nkind = "folder"\n' + CODEC, "data set needs images"),
+        (HEAD + '[[codecs]]\nname = "h265"\nqp = [1]\n', "engine 'h265': must be one of native"),
+        (HEAD + '[[codecs]]\nname = "native"\n', "give qp"),
+        (HEAD + '[[codecs]]\nname = "native"\nqp = [64]\n', "qp 64: native takes 0..63"),
+        (HEAD + '[[codecs]]\nname = "native"\nqp = [32.5]\n', "whole numbers"),
+        (HEAD + CODEC + "scale = [0]\n", "scale 0: must be whole numbers 5..100"),
+        (HEAD + CODEC + "taw = 1\n", "unknown key 'taw'"),
+        (HEAD + CODEC + "tau = -1\n", "tau -1: must be 0 or more"),
+        (HEAD + CODEC + 'tau = "much"\n', "codec 'native'"),
+        (HEAD + CODEC + 'importance = "taste"\n', "importance method 'taste'"),
+        (HEAD + CODEC + "importance = { rows = 3 }\n", "importance knows no 'rows'"),
+        (HEAD + CODEC + CODEC, "two codecs are called 'native'"),
+        (HEAD + CODEC + "[[detectors]]\nname = 'x'\n", "needs a model"),
+        (HEAD + CODEC + "[detectors]\nmodel = 'x'\n", r"write detectors as \[\[detectors\]\]"),
+        ("seed = -1\n" + HEAD + CODEC, "seed -1"),
+    ],
+)
+def test_refusals(text: str, words: str) -> None:
+    with pytest.raises(IdseError, match=words) as refused:
+        parse_plan(text, Path())
+    assert "\n" not in str(refused.value)
+
+
+def test_an_engine_without_maps_refuses_importance() -> None:
+    with pytest.raises(IdseError, match="x265 takes no weight map"):
+        parse_plan(HEAD + '[[codecs]]\nname = "x265"\nqp = [32]\nimportance = "activity"\n', Path())
+
+
+def test_files(tmp_path: Path) -> None:
+    with pytest.raises(IdseError, match="no such plan"):
+        read_plan(tmp_path / "absent.toml")
+    file = tmp_path / "latin.toml"
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(IdseError, match="cannot be read"):
+        read_plan(file)
+    file.write_text(HEAD + CODEC)
+    assert read_plan(file).name == "latin"
+
+
+def test_flags_write_a_plan(tmp_path: Path) -> None:
+    flags = Flags(
+        images=tmp_path,
+        detectors=["fasterrcnn_resnet50_fpn"],
+        codecs=["native:preset=1", "slow=x265:preset=slower,qp=22 32"],
+        qps=[30, 40],
+        importance=["embedded", "activity"],
+        proj_dims=[2, 8],
+        taus=[0.1],
+        limit=3,
+        name='a "name"',
+    )
+    plan = parse_plan(plan_text(flags), Path("/elsewhere"))
+    assert plan.name == 'a "name"'
+    assert [c.name for c in plan.codecs] == [
+        "native",
+        "native embedded l=2",
+        "native embedded l=8",
+        "native activity",
+        "slow",
+    ]
+    assert (plan.codecs[-1].qps, plan.codecs[0].qps) == ((22, 32), (30, 40))
+    assert plan.codecs[-1].options["preset"] == "slower"
+    assert (plan.dataset.kind, plan.dataset.limit, plan.dataset.images) == ("folder", 3, tmp_path)
+    with pytest.raises(IdseError, match="must look like preset=slow"):
+        plan_text(Flags(images=tmp_path, codecs=["native:fast"]))

@@ -1,0 +1,127 @@
+"""The engine `vtm` with the VTM that IDSE_VTM_ROOT names; FFmpeg's decoder has the last word where it can."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from idse.engines import EncodeSettings
+from idse.importance.weight_map import WeightMap
+from idse.media.frame import Frame
+from idse.media.video import decode_vvc
+from idse.pipeline import compare
+from idse.vtm.engine import VtmEngine, find_root
+from idse.vtm.options import VtmOptions
+
+SETTINGS = EncodeSettings(qp=37)
+
+
+@pytest.fixture(scope="module")
+def engine():
+    if find_root() is None:
+        pytest.skip("no VTM: IDSE_VTM_ROOT names none")
+    return VtmEngine()
+
+
+@pytest.fixture(scope="module")
+def weighting(engine):
+    if not engine.patched:
+        pytest.skip(f"VTM at {engine.tree.root} isn't patched")
+    return engine
+
+
+@pytest.fixture(scope="module")
+def plain(engine, small_frame):
+    return engine.encode([small_frame], None, SETTINGS)
+
+
+def confirm(engine, stream) -> None:
+    if engine.verify_refusal is None:
+        compare(decode_vvc(stream.data), stream.recon)
+
+
+def ramp(exponent: float = 1.0) -> WeightMap:
+    """Importance that grows from left to right, chroma's twofold."""
+    luma = np.broadcast_to(np.geomspace(0.1, 10, 16, dtype=np.float32), (12, 16)) ** exponent
+    return WeightMap(128, 96, 3, np.stack([luma, 2 * luma, 2 * luma])[None])
+
+
+def test_a_picture(engine, plain):
+    confirm(engine, plain)
+    assert 100 < plain.frames[0].bytes < len(plain.data)
+    assert plain.frames[0].qp == 37
+    printed = plain.provenance["log"]["pictures"][0]["psnr"]
+    assert [f"{p:.4f}" for p in plain.frames[0].psnr] == list(printed)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ctu_size": 64, "wpp": True},
+        {"dual_tree": False, "cclm": False, "cb_qp_offset": -3, "cr_qp_offset": 4},
+        {"dependent_quant": False, "transform_skip": False, "deblocking": False},
+    ],
+)
+def test_settings(engine, small_frame, plain, change):
+    stream = engine.encode([small_frame], None, dataclasses.replace(SETTINGS, **change))
+    confirm(engine, stream)
+    assert stream.data != plain.data
+
+
+@pytest.mark.parametrize(("width", "height", "chroma"), [(8, 8, "420"), (70, 50, "420"), (63, 41, "400")])
+def test_sizes(engine, photograph, width, height, chroma):
+    rgb = np.ascontiguousarray(photograph[40 : 40 + height, 90 : 90 + width])
+    stream = engine.encode([Frame.from_rgb(rgb, chroma_format=chroma)], None, SETTINGS)
+    assert (stream.recon[0].width, stream.recon[0].height) == (width, height)
+    confirm(engine, stream)
+
+
+@pytest.mark.parametrize("mode", ["intra", "lowdelay", "randomaccess"])
+def test_modes(engine, photograph, mode):
+    frames = [Frame.from_rgb(np.ascontiguousarray(photograph[60 + i : 108 + i, 130:194])) for i in range(3)]
+    stream = VtmEngine(options=VtmOptions(mode=mode)).encode(frames, None, SETTINGS)
+    confirm(engine, stream)
+    assert len(stream.frames) == 3
+    assert all(f.psnr[0] > 25 for f in stream.frames)
+
+
+def test_a_uniform_map_gives_the_unweighted_bytes(weighting, small_frame, plain):
+    for weights, settings in (
+        (ramp(0), SETTINGS),
+        (ramp(), dataclasses.replace(SETTINGS, tau=float("inf"))),
+        (ramp(), dataclasses.replace(SETTINGS, exponent=0.0)),
+    ):
+        luma = WeightMap(128, 96, 3, weights.planes[:, :1])
+        stream = weighting.encode([small_frame], luma, settings)
+        assert stream.provenance["uniform_map"]
+        assert stream.data == plain.data
+
+
+def test_bits_follow_the_weights(weighting, small_frame, plain):
+    seen: list[float] = []
+    stream = weighting.encode([small_frame], ramp(), dataclasses.replace(SETTINGS, exponent=1.0), seen.append)
+    confirm(weighting, stream)
+    assert 0.5 < stream.provenance["weighted_share"] <= 1
+    assert stream.provenance["lmcs"] is False
+    assert stream.frames[0].cb_qp_offset < 0
+    assert seen == sorted(seen)
+
+    def error(coded, columns) -> float:
+        recon = coded.recon[0].planes[0][:, columns].astype(float) / 4
+        return float(((recon - small_frame.planes[0][:, columns]) ** 2).mean())
+
+    left, right = slice(0, 32), slice(96, 128)
+    assert error(stream, right) / error(plain, right) < error(stream, left) / error(plain, left)
+
+
+def test_in_process_writes_the_same_bytes(weighting, small_frame):
+    module = pytest.importorskip("idse._vtm", reason="VTM is not built into idse here (-DVTM_ROOT)")
+    if module.version() != weighting.version:
+        pytest.skip(f"idse._vtm is VTM {module.version()}, the checkout is {weighting.version}")
+    inside = VtmEngine(options=VtmOptions(in_process=True))
+    for weights in (None, ramp()):
+        stream = inside.encode([small_frame], weights, SETTINGS)
+        assert stream.data == weighting.encode([small_frame], weights, SETTINGS).data
+        confirm(inside, stream)
