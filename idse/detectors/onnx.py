@@ -35,6 +35,9 @@ from idse.metrics.detection import Detections
 if TYPE_CHECKING:
     import onnx
 
+_ROUNDING = 1e-3
+"""By how much a sigmoid's rounding may leave 0..1: approximations differ between processors."""
+
 
 class OnnxDetector:
     """An ONNX file; see `base.Detector`.
@@ -131,12 +134,12 @@ class OnnxDetector:
 
     def _decode(self, outputs: list[FloatArray]) -> Detections:
         boxes, scores = self.layout.decode(self.head, outputs)
-        if not (scores.min() >= 0 and scores.max() <= 1):
+        if not (scores.min() >= -_ROUNDING and scores.max() <= 1 + _ROUNDING):
             raise IdseError(
                 f"{self.path}: scores outside 0..1: layout '{self.layout.name}' is not this model's, or it was "
                 "exported without the sigmoid"
             )
-        return suppress(boxes, scores, self._threshold, self._nms_iou)
+        return suppress(boxes, scores.clip(0, 1), self._threshold, self._nms_iou)
 
     def _run(self, tensor: FloatArray, names: Sequence[str]) -> list[FloatArray]:
         try:

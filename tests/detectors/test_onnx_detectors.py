@@ -143,6 +143,18 @@ def test_scores_that_are_none(tmp_path: Path) -> None:
         detector.detect([5 * p for p in pictures((64, 96))])
 
 
+def test_scores_a_rounding_above_one_are_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sigmoids of other processors may end a little above 1: that is no fault of the model."""
+    toys.yolox(tmp_path / "toy.onnx")
+    detector = load(tmp_path / "toy.onnx", ("one", "two", "three"))
+    boxes = np.array([[0, 0, 9, 9], [20, 20, 29, 29]], np.float32)
+    scores = np.array([[1 + 1e-6, -1e-7, 0], [0, 0.7, 0]], np.float32)
+    monkeypatch.setattr(detector.layout.__class__, "decode", lambda self, head, outputs: (boxes, scores))
+    found = detector._decode([])
+    assert found.scores.tolist() == pytest.approx([1, 0.7])
+    assert found.scores.max() == 1
+
+
 def test_the_development_detectors_see_a_photograph(shared: Path) -> None:
     from idse.devtools.pictures import load_photograph
 

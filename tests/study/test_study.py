@@ -16,8 +16,9 @@ from idse.media.still import read_picture
 from idse.media.video import decode_vvc
 from idse.metrics.bd_rate import bd_rate
 from idse.metrics.coco import coco_evaluate
-from idse.metrics.detection import Truth
+from idse.metrics.detection import Detections, Truth
 from idse.metrics.features import feature_error
+from idse.metrics.matching import match
 from idse.metrics.pareto import pareto_front
 from idse.metrics.psnr import psnr_planes
 from idse.study import Study
@@ -174,11 +175,32 @@ def test_bd_rates_are_those_of_the_curves(study: Study) -> None:
     assert mean == pytest.approx(figure.value.percent, abs=3 * figure.half + 1)
 
 
+def _see_less_at_each_qp(store: sqlite3.Connection) -> None:
+    """Give the cells of "native" observations that get worse with QP by construction.
+
+    A toy network's AP over three pictures is not monotone by itself: the last bits of its sums, which differ between
+    processors (onnxruntime chooses its kernels by them), decide which box a match takes.
+    """
+    boxes = np.array([[20 * i, 0, 20 * i + 12, 12] for i in range(12)], np.float64)
+    labels = np.arange(12) % len(CLASSES)
+    truth = Truth(boxes, labels, np.zeros(12, bool), np.full(12, 144.0))
+    for qp, found, sse in ((27, 12, 1e3), (34, 8, 4e3), (41, 4, 16e3)):
+        detections = Detections(
+            boxes[:found].astype(np.float32), np.linspace(0.9, 0.5, found, dtype=np.float32), labels[:found]
+        )
+        store.execute(
+            "UPDATE observations SET pseudo = ?, feature_sse = ? "
+            "WHERE key IN (SELECT key FROM cells WHERE codec = 0 AND qp = ?)",
+            (match(detections, truth, len(CLASSES), "boxes").pack(), sse, qp),
+        )
+
+
 def test_a_fifth_less_is_a_fifth_less(folder: Path, tmp_path: Path) -> None:
     """A codec with another's figures but 0.8 of its bytes: -20 % by every measure, whatever is resampled."""
     path = tmp_path / "r.sqlite"
     with sqlite3.connect(folder / "r.sqlite") as source, sqlite3.connect(path) as target:
         source.backup(target)
+        _see_less_at_each_qp(target)
         taken = "SELECT key FROM cells WHERE codec = 0"
         target.execute(
             "INSERT INTO results SELECT 'less-' || key, "
