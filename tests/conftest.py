@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,51 @@ import pytest
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: tests share their machine
 
 from idse.media.frame import Frame
+
+MAY_BE_ABSENT = (
+    "VTM",  # a user's checkout
+    "development data",
+    "Chromium",
+    "CUDA device",
+    "does not show a picture's QPs",  # versions of PyAV
+    "is not the peers'",  # versions of encoders
+    "Linux's|looks at processes in /proc",
+    *(("compressai",) if sys.version_info >= (3, 13) else ()),  # it has no files for later ones
+)
+"""Regular expressions of reasons to skip that stand with `--strict-skips`: what `pip install '.[dev]'` does not bring."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--strict-skips",
+        action="store_true",
+        help="a test that is skipped for want of the native build or of an extra fails",
+    )
+
+
+def _forbid_skip(config: pytest.Config, report: pytest.CollectReport | pytest.TestReport) -> None:
+    if not config.getoption("--strict-skips") or not report.skipped or hasattr(report, "wasxfail"):
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if not any(re.search(pattern, reason) for pattern in MAY_BE_ABSENT):
+        report.outcome = "failed"
+        report.longrepr = f"{report.nodeid}: {reason} (--strict-skips: this must not be absent)"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _forbid_skip(item.config, report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _forbid_skip(collector.config, report)
+    return report
 
 
 @pytest.fixture(scope="session")
