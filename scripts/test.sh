@@ -9,7 +9,7 @@ PATH=$PWD/.venv/bin:$PATH
 step() { printf '== %s (%d s)\n' "$1" "$SECONDS"; }
 
 step "C++: build"
-cmake -S . -B build/test -G Ninja --log-level=WARNING
+cmake -S . -B build/test -G Ninja --log-level=WARNING -DIDSE_DEVELOPER=ON
 cmake --build build/test
 step "C++: tests"
 ctest --test-dir build/test --output-on-failure
