@@ -3,6 +3,7 @@
 #include <random>
 
 #include "check.h"
+#include "vvc/encode_error.h"
 #include "vvc/search/rate_control.h"
 #include "vvc/weights/fixed_math.h"
 #include "vvc/weights/shaping.h"

@@ -14,9 +14,9 @@
 #include "entropy/cabac.h"
 #include "filter/deblock.h"
 #include "search/ctu_writer.h"
-#include "search/frame_weights.h"
 #include "search/rd_cost.h"
 #include "search/search_tree.h"
+#include "search/set_weights.h"
 
 namespace idse::vvc {
 

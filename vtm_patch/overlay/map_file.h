@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "vvc/encoder.h"
+#include "vvc/weights/frame_weights.h"
 
 namespace idse {
 namespace vtm {

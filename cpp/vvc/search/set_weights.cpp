@@ -1,4 +1,4 @@
-#include "frame_weights.h"
+#include "set_weights.h"
 
 #include <algorithm>
 #include <cmath>

@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "../predict/angular_tables.h"
-#include "../predict/block_math.h"
-#include "../transform/dct_tables.h"
+#include "angular_tables.h"
+#include "../block_math.h"
+#include "dct_tables.h"
 #include "../types.h"
 #include "kernels.h"
 #include "lanes.inl"
@@ -34,9 +34,9 @@ inline int floor_log2(int v) {
 }  // namespace IDSE_SIMD_LEVEL
 }  // namespace idse::vvc
 
-#include "../predict/angular_rows.inl"
-#include "../predict/planar_dc.inl"
-#include "../transform/dct.inl"
+#include "angular_rows.inl"
+#include "planar_dc.inl"
+#include "dct.inl"
 #include "distortion.inl"
 
 namespace idse::vvc {

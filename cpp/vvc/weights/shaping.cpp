@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 
+#include "../encode_error.h"
 #include "fixed_math.h"
 
 namespace idse::vvc {

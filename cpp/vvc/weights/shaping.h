@@ -3,7 +3,9 @@
 
 #include <vector>
 
-#include "../encoder.h"
+#include "../settings.h"
+#include "../types.h"
+#include "frame_weights.h"
 
 namespace idse::vvc {
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../encode_error.h"
+
 namespace idse::vvc {
 
 namespace {
