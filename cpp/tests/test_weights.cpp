@@ -5,6 +5,7 @@
 #include "check.h"
 #include "vvc/encode_error.h"
 #include "vvc/search/rate_control.h"
+#include "vvc/simd/kernels.h"
 #include "vvc/weights/fixed_math.h"
 #include "vvc/weights/shaping.h"
 #include "vvc/weights/tiles.h"
@@ -138,6 +139,19 @@ TEST(weighted_sse_and_means_agree_with_the_sum_over_samples) {
         CHECK(std::abs(double(weights.mean({0, 0, w, h}).fx) / kUnitWeight.fx -
                        mean / double(shaped.size())) < 1e-3);
     }
+}
+
+// 32 bits hold the squared error of 2051 samples at most.
+TEST(squared_error_of_the_widest_picture) {
+    const int w = 8192, h = 3;
+    const std::vector<Sample> white(size_t(w) * h, kMaxSample), black(size_t(w) * h, 0);
+    for (bool baseline : {false, true}) {
+        force_baseline_kernels(baseline);
+        for (int columns : {1, 127, 128, 129, 2051, 2052, 4104, 8192})
+            CHECK_EQ(plain_sse(white.data(), w, black.data(), w, columns, h),
+                     std::int64_t(columns) * h * kMaxSample * kMaxSample);
+    }
+    force_baseline_kernels(false);
 }
 
 TEST(tile_distortion_adds_up_over_splits_and_matches_the_factor) {

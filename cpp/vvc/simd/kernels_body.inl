@@ -1,6 +1,7 @@
 // All kernels of one instruction set: included once per level, with IDSE_SIMD_LEVEL as the namespace's name.
 // Everything has internal linkage, and nothing of the standard library's templates is used (see
 // kernels_avx2.cpp).
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 
@@ -28,6 +29,9 @@ inline int clip(int v, int low, int high) {
 }
 inline int floor_log2(int v) {
     return 31 - __builtin_clz(unsigned(v));
+}
+inline bool is_side(int v) {
+    return v >= kMinCbSize && v <= kMaxTbSize && (v & (v - 1)) == 0;
 }
 
 }  // namespace
