@@ -45,8 +45,8 @@ struct EncodedStream {
     std::vector<EncodedFrame> frames;
 };
 
-// Called after each CTU with the share done, 0..1, from one thread at a time; return false to
-// stop (encode() then throws Interrupted).
+// Called after each CTU with the share done, from one thread at a time: it never falls, and ends at
+// exactly 1. Return false to stop (encode() then throws Interrupted).
 using ProgressCallback = std::function<bool(double)>;
 class Interrupted : public std::runtime_error {
   public:

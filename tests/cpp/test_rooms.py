@@ -10,8 +10,20 @@ ROOT = Path(__file__).resolve().parents[2] / "cpp" / "vvc"
 
 # Each room may include what stands before it. Files right in cpp/vvc are the base, which any room may use, or the top,
 # which no room may.
-ORDER = ("base", "bitstream", "tree", "simd", "weights", "predict", "entropy", "transform", "filter", "search", "top")
-BASE = {"types.h", "rd_types.h", "settings.h", "picture.h", "block_math.h", "encode_error.h"}
+ORDER = (
+    "base",
+    "bitstream",
+    "tree",
+    "simd",
+    "weights",
+    "predict",
+    "entropy",
+    "transform",
+    "filter",
+    "search",
+    "top",
+)
+BASE = {"types.h", "rd_types.h", "settings.h", "picture.h", "block_math.h", "encode_error.h", "threads.h"}
 TOP = {"encoder.h", "encoder.cpp", "frame_encoder.h", "frame_encoder.cpp"}
 
 
