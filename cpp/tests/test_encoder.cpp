@@ -92,8 +92,10 @@ TEST(a_uniform_map_gives_the_bytes_of_an_unweighted_encode) {
     weights.planes[0] = map.data();
     Settings plain;
     CHECK(bytes_of({source.frame}, plain, {weights}) != bytes_of({source.frame}, plain));
-    plain.shaping.tau = std::numeric_limits<double>::infinity();
-    CHECK(bytes_of({source.frame}, plain, {weights}) == bytes_of({source.frame}, plain));
+    for (double tau : {1e24, 1e308, std::numeric_limits<double>::infinity()}) {
+        plain.shaping.tau = tau;
+        CHECK(bytes_of({source.frame}, plain, {weights}) == bytes_of({source.frame}, plain));
+    }
     plain.shaping = WeightShaping{};
     plain.weight_scope = 0;
     CHECK(bytes_of({source.frame}, plain, {weights}) == bytes_of({source.frame}, plain));
@@ -164,11 +166,16 @@ TEST(every_mistake_is_refused_with_words) {
         settings.*field = -99;
         CHECK(refused({good.frame}, settings));
     }
+    Settings shaped;
+    shaped.shaping.exponent = 1e308;
+    CHECK(refused({good.frame}, shaped));  // with and without a map
     const std::vector<float> map(16, 1.0f);
     FrameWeights weights;
     weights.planes[0] = map.data();
     CHECK(refused({good.frame}, {}, {weights, weights}));
     CHECK(!refused({good.frame}, {}, {weights}));
+    weights.tile_rank = 2;
+    CHECK(refused({good.frame}, {}, {weights}));  // without tiles
 }
 
 TEST(a_callback_that_returns_false_stops_the_encode) {
@@ -185,6 +192,43 @@ TEST(a_callback_that_returns_false_stops_the_encode) {
             CHECK(throws<Interrupted>(
                 [&] { encode(frames, {}, settings, [&](double) { return ++calls < 2; }); }));
         }
+}
+
+// Planes of a map may have lost all measure, also against each other: nothing may overflow or divide by zero.
+TEST(maps_without_measure_are_coded) {
+    const TestFrame source(72, 40, ChromaFormat::k420, 5);
+    const size_t cells = 9 * 5;
+    const std::vector<float> zeros(cells, 0.0f), ones(cells, 1.0f),
+        greatest(cells, std::numeric_limits<float>::max()),
+        least(cells, std::numeric_limits<float>::denorm_min());
+    std::vector<float> alternating(cells, 1e-30f);
+    for (size_t i = 0; i < cells; i += 2) alternating[i] = i % 3 ? 0.0f : 1e30f;
+    const std::vector<float> mixed = alternating;
+    std::vector<float> factors(cells * 2 * 64);
+    for (size_t i = 0; i < factors.size(); i++) factors[i] = i % 7 ? 1e-38f : i % 3 ? -3e38f : 3e38f;
+    const std::vector<const float*> planes = {ones.data(), greatest.data(), least.data(), mixed.data()};
+    for (unsigned scope : {1u, 2u, 3u, 7u})
+        for (const float* luma : planes)
+            for (const float* chroma : {zeros.data(), greatest.data(), mixed.data()})
+                for (int qp : {0, 63}) {
+                    FrameWeights weights;
+                    weights.planes[0] = luma;
+                    weights.planes[1] = chroma;
+                    weights.planes[2] = ones.data();
+                    weights.tiles = factors.data();
+                    weights.tile_rank = luma == mixed.data() ? 2 : 0;
+                    Settings settings;
+                    settings.preset = 0;
+                    settings.qp = qp;
+                    settings.weight_scope = scope;
+                    settings.shaping.tau = 0;
+                    settings.shaping.exponent = 2;
+                    settings.shaping.clip_qp = 12;
+                    settings.dependent_quant = chroma != mixed.data();
+                    const EncodedStream stream = encode({source.frame}, {weights}, settings);
+                    CHECK(stream.bytes.size() > 30);
+                    CHECK(stream.frames[0].psnr[0] > 5);
+                }
 }
 
 // One, a few or none of the threads that were asked for can be created.

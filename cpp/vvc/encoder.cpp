@@ -56,6 +56,10 @@ void check(const std::vector<SourceFrame>& frames, const std::vector<FrameWeight
     check_range("cb_qp_offset", s.cb_qp_offset, -12, 12);
     check_range("cr_qp_offset", s.cr_qp_offset, -12, 12);
     if (s.target_bytes < 0) throw EncodeError("target_bytes must be 0 (off) or more");
+    check_shaping(s.shaping);
+    for (const FrameWeights& w : weights)
+        if (w.tile_rank < 0 || (w.tile_rank > 0 && !w.tiles))
+            throw EncodeError("the weight map's tiles are missing");
     if (s.ctu_size != 64 && s.ctu_size != 128) throw EncodeError("ctu_size must be 64 or 128");
 }
 

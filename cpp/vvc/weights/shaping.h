@@ -19,6 +19,9 @@ struct ShapedWeights {
     double luma_mean = 1;            // arithmetic mean of the raw luma map, for tau of the tile form
 };
 
+// Throws EncodeError where a value is out of its range.
+void check_shaping(const WeightShaping& shaping);
+
 // Validates (finite, >= 0, not all zero) and shapes: w <- (w + tau mean) / ((1 + tau) mean), w <- w^exponent,
 // clip to
 // +-clip_qp QP steps, geometric mean 1, each plane with
