@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from idse.errors import IdseError
 
-
 _PLAIN_TAU = 1e24  # from here on the blend is 1 to the last bit of a double, for any map
 _GREATEST_EXPONENT = 10.0
 

@@ -111,7 +111,7 @@ def test_progress_grows_to_one(target):
     settings = EncodeSettings(threads=2, wpp=True, target_bytes=target)
     get_engine("native").encode([Frame((noise,), 8, "400")] * 2, None, settings, seen.append)
     assert seen == sorted(seen)
-    assert 0 < seen[0]
+    assert seen[0] > 0
     assert seen[-1] == 1
 
 
