@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# clang-tidy over our C++ (some minutes), or over the files given: what .clang-tidy asks for is found and nothing else.
+# clang-tidy over our C++ but its tests (some minutes), or over the files given: what .clang-tidy asks for is found and nothing else.
 # Needs clang-tidy 16 or later: pip install clang-tidy
 # usage: scripts/tidy.sh [FILE.cpp ...]
 set -euo pipefail
@@ -8,7 +8,7 @@ PATH=$PWD/.venv/bin:$PATH
 
 cmake -S . -B build/tidy -G Ninja --log-level=WARNING -DIDSE_DEVELOPER=ON
 if [ $# -eq 0 ]; then
-    set -- $(git ls-files 'cpp/vvc/*.cpp' 'cpp/tools/*.cpp' 'cpp/tests/*.cpp' 'vtm_patch/overlay/*.cpp' 'vtm_patch/tests/*.cpp' \
-                 'vtm_patch/fuzz/*.cpp')
+    mapfile -t files < <(git ls-files 'cpp/vvc/*.cpp' 'cpp/tools/*.cpp' 'vtm_patch/overlay/*.cpp' 'vtm_patch/fuzz/*.cpp')
+    set -- "${files[@]}"
 fi
 printf '%s\n' "$@" | xargs -P "$(nproc)" -n 1 clang-tidy -p build/tidy --quiet
