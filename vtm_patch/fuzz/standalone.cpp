@@ -70,8 +70,8 @@ void mutate(std::string& bytes, std::mt19937& rng) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    const double seconds = argc > 1 ? std::atof(argv[1]) : 10;
-    const auto seed = std::uint32_t(argc > 2 ? std::atoll(argv[2]) : 1);
+    const double seconds = argc > 1 ? std::strtod(argv[1], nullptr) : 10;
+    const auto seed = std::uint32_t(argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 1);
     for (int i = 3; i < argc; i++) {
         std::ifstream file(argv[i], std::ios::binary);
         call(std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()));
