@@ -1,9 +1,10 @@
-// idse._native: numpy planes in, bytes and reconstruction out. Checking and naming things is
-// idse.engines.native's job.
+// idse._native: numpy planes in, bytes and reconstruction out. Naming things for the user is
+// idse.engines.native's job; that no array is smaller than what the encoder reads is checked here.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -11,10 +12,14 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "vvc/encoder.h"
+#include "vvc/threads.h"
 
 namespace py = pybind11;
 
@@ -32,12 +37,15 @@ struct Weights {
     std::optional<Raster> tiles;
 };
 
+constexpr std::chrono::milliseconds kPatience{50};  // between two looks at Ctrl-C and at what is done
+
 // Runs the encode on a thread of its own while the calling thread, the only one that may see Ctrl-C, watches.
+// Throws std::system_error where there is no further thread.
 class EncodeJob {
   public:
     EncodeJob(const std::vector<SourceFrame>& frames, const std::vector<FrameWeights>& weights,
               const Settings& settings)
-        : worker_([this, &frames, &weights, &settings] { run(frames, weights, settings); }) {}
+        : worker_(start_thread([this, &frames, &weights, &settings] { run(frames, weights, settings); })) {}
 
     ~EncodeJob() {
         stop_ = true;
@@ -83,6 +91,21 @@ class EncodeJob {
     std::thread worker_;  // last: starts when everything else exists
 };
 
+// The calling thread's look at Ctrl-C and its word to the progress callback; called without the GIL.
+class Watch {
+  public:
+    explicit Watch(const py::object& progress) : progress_(progress) {}
+    void look(double share) {
+        const py::gil_scoped_acquire acquire;
+        if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+        if (!progress_.is_none() && share != told_) progress_(told_ = share);
+    }
+
+  private:
+    const py::object& progress_;
+    double told_ = 0.0;
+};
+
 // The vector becomes the array's memory.
 py::array_t<std::uint16_t> to_array(std::vector<std::uint16_t> samples, py::ssize_t rows,
                                     py::ssize_t columns) {
@@ -92,43 +115,102 @@ py::array_t<std::uint16_t> to_array(std::vector<std::uint16_t> samples, py::ssiz
     return py::array_t<std::uint16_t>({rows, columns}, data, capsule);
 }
 
+std::string shape_text(const std::vector<py::ssize_t>& shape) {
+    std::string text;
+    for (const py::ssize_t n : shape) text += (text.empty() ? "" : "x") + std::to_string(n);
+    return text.empty() ? "a single number" : text;
+}
+
+void check_shape(const py::array& array, const std::string& name, const std::vector<py::ssize_t>& expected) {
+    const std::vector<py::ssize_t> found(array.shape(), array.shape() + array.ndim());
+    if (found != expected)
+        throw EncodeError(name + " is " + shape_text(found) + ", not " + shape_text(expected) +
+                          " (rows, columns, ...)");
+}
+
+// For the encoder; points into what is given.
+FrameWeights checked_weights(const Weights& given, int width, int height) {
+    if (given.log2_unit < 0 || given.log2_unit > 7)
+        throw EncodeError("the weight map's log2_unit is " + std::to_string(given.log2_unit) +
+                          ", not 0 to 7");
+    if (given.planes.size() != 1 && given.planes.size() != 3)
+        throw EncodeError("the weight map has " + std::to_string(given.planes.size()) +
+                          " planes, not 1 or 3");
+    FrameWeights map;
+    map.log2_unit = given.log2_unit;
+    const auto cells = [](int samples, int log2_unit) {
+        return ((py::ssize_t(samples) - 1) >> log2_unit) + 1;
+    };
+    for (std::size_t i = 0; i < given.planes.size(); i++) {
+        check_shape(given.planes[i], "a plane of the weight map",
+                    {cells(height, given.log2_unit), cells(width, given.log2_unit)});
+        map.planes[i] = given.planes[i].data();
+    }
+    if (given.tiles) {
+        const py::ssize_t rank = given.tiles->ndim() == 4 ? given.tiles->shape(2) : 0;
+        check_shape(*given.tiles, "the weight map's tiles",
+                    {cells(height, 3), cells(width, 3), std::max<py::ssize_t>(rank, 1), 64});
+        if (rank > 64) throw EncodeError("the tile rank is " + std::to_string(rank) + ", not 1 to 64");
+        map.tile_rank = static_cast<int>(rank);
+        map.tiles = given.tiles->data();
+    }
+    return map;
+}
+
+// settings: a copy, which no other thread of Python can change meanwhile.
 py::tuple encode_frames(const std::vector<std::vector<Plane>>& planes, int width, int height, int bit_depth,
-                        int chroma, const std::vector<Weights>& weights, const Settings& settings,
+                        int chroma, const std::vector<Weights>& weights, Settings settings,
                         const py::object& progress) {
+    const bool colour = chroma == int(ChromaFormat::k420);
+    if (!colour && chroma != int(ChromaFormat::k400)) throw EncodeError("chroma must be 0 or 1");
+    if (width < 1 || height < 1)
+        throw EncodeError("width and height must be at least 1, not " + std::to_string(width) + "x" +
+                          std::to_string(height));
     std::vector<SourceFrame> frames;
     for (const auto& frame : planes) {
+        const std::size_t expected = colour ? 3 : 1;
+        if (frame.size() != expected)
+            throw EncodeError("a frame has " + std::to_string(frame.size()) + " planes, not " +
+                              std::to_string(expected));
         SourceFrame source;
         source.width = width;
         source.height = height;
         source.bit_depth = bit_depth;
         source.chroma_format = static_cast<ChromaFormat>(chroma);
-        for (std::size_t i = 0; i < frame.size() && i < 3; i++) source.planes[i] = frame[i].data();
+        for (std::size_t i = 0; i < expected; i++) {
+            // Odd sizes are for encode() to refuse.
+            const int shift = i == 0 ? 0 : 1;
+            check_shape(frame[i], i == 0 ? "a luma plane" : "a chroma plane",
+                        {(height + shift) >> shift, (width + shift) >> shift});
+            source.planes[i] = frame[i].data();
+        }
         frames.push_back(source);
     }
     std::vector<FrameWeights> maps;
-    for (const Weights& given : weights) {
-        FrameWeights map;
-        map.log2_unit = given.log2_unit;
-        for (std::size_t i = 0; i < given.planes.size() && i < 3; i++) map.planes[i] = given.planes[i].data();
-        if (given.tiles) {
-            map.tile_rank = static_cast<int>(given.tiles->shape(2));
-            map.tiles = given.tiles->data();
-        }
-        maps.push_back(map);
-    }
+    for (const Weights& given : weights) maps.push_back(checked_weights(given, width, height));
 
     EncodedStream stream;
     {
         const py::gil_scoped_release release;
-        EncodeJob job(frames, maps, settings);
-        double told = 0.0;
-        while (!job.wait(std::chrono::milliseconds(50))) {
-            const py::gil_scoped_acquire acquire;
-            if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-            const double share = job.share();
-            if (!progress.is_none() && share != told) progress(told = share);
+        Watch watch(progress);
+        try {
+            EncodeJob job(frames, maps, settings);
+            while (!job.wait(kPatience)) watch.look(job.share());
+            stream = job.result();
+        } catch (const std::system_error&) {
+            // Without another thread the encode looks up by itself; its bytes do not depend on threads.
+            settings.threads = 1;
+            auto looked = std::chrono::steady_clock::now();
+            stream = encode(frames, maps, settings, [&](double share) {
+                const auto now = std::chrono::steady_clock::now();
+                if (now - looked >= kPatience) {
+                    watch.look(share);
+                    looked = now;
+                }
+                return true;
+            });
         }
-        stream = job.result();
+        watch.look(1.0);
     }
 
     py::list recon;

@@ -1,9 +1,12 @@
+#include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <limits>
 #include <random>
 
 #include "check.h"
 #include "vvc/encoder.h"
+#include "vvc/threads.h"
 
 using namespace idse::vvc;
 
@@ -89,8 +92,10 @@ TEST(a_uniform_map_gives_the_bytes_of_an_unweighted_encode) {
     weights.planes[0] = map.data();
     Settings plain;
     CHECK(bytes_of({source.frame}, plain, {weights}) != bytes_of({source.frame}, plain));
-    plain.shaping.tau = std::numeric_limits<double>::infinity();
-    CHECK(bytes_of({source.frame}, plain, {weights}) == bytes_of({source.frame}, plain));
+    for (double tau : {1e24, 1e308, std::numeric_limits<double>::infinity()}) {
+        plain.shaping.tau = tau;
+        CHECK(bytes_of({source.frame}, plain, {weights}) == bytes_of({source.frame}, plain));
+    }
     plain.shaping = WeightShaping{};
     plain.weight_scope = 0;
     CHECK(bytes_of({source.frame}, plain, {weights}) == bytes_of({source.frame}, plain));
@@ -155,17 +160,22 @@ TEST(every_mistake_is_refused_with_words) {
     TestFrame beyond(32, 32, ChromaFormat::k420, 1);
     beyond.planes[1][5] = 256;
     CHECK(refused({beyond.frame}, {}));
-    for (int Settings::*field : {&Settings::qp, &Settings::preset, &Settings::threads, &Settings::ctu_size,
-                                 &Settings::cb_qp_offset, &Settings::cr_qp_offset}) {
+    for (int Settings::* field : {&Settings::qp, &Settings::preset, &Settings::threads, &Settings::ctu_size,
+                                  &Settings::cb_qp_offset, &Settings::cr_qp_offset}) {
         Settings settings;
         settings.*field = -99;
         CHECK(refused({good.frame}, settings));
     }
+    Settings shaped;
+    shaped.shaping.exponent = 1e308;
+    CHECK(refused({good.frame}, shaped));  // with and without a map
     const std::vector<float> map(16, 1.0f);
     FrameWeights weights;
     weights.planes[0] = map.data();
     CHECK(refused({good.frame}, {}, {weights, weights}));
     CHECK(!refused({good.frame}, {}, {weights}));
+    weights.tile_rank = 2;
+    CHECK(refused({good.frame}, {}, {weights}));  // without tiles
 }
 
 TEST(a_callback_that_returns_false_stops_the_encode) {
@@ -184,15 +194,119 @@ TEST(a_callback_that_returns_false_stops_the_encode) {
         }
 }
 
+// Planes of a map may have lost all measure, also against each other: nothing may overflow or divide by zero.
+TEST(maps_without_measure_are_coded) {
+    const TestFrame source(72, 40, ChromaFormat::k420, 5);
+    const size_t cells = 9 * 5;
+    const std::vector<float> zeros(cells, 0.0f), ones(cells, 1.0f),
+        greatest(cells, std::numeric_limits<float>::max()),
+        least(cells, std::numeric_limits<float>::denorm_min());
+    std::vector<float> alternating(cells, 1e-30f);
+    for (size_t i = 0; i < cells; i += 2) alternating[i] = i % 3 ? 0.0f : 1e30f;
+    const std::vector<float> mixed = alternating;
+    std::vector<float> factors(cells * 2 * 64);
+    for (size_t i = 0; i < factors.size(); i++) factors[i] = i % 7 ? 1e-38f : i % 3 ? -3e38f : 3e38f;
+    const std::vector<const float*> planes = {ones.data(), greatest.data(), least.data(), mixed.data()};
+    for (unsigned scope : {1u, 2u, 3u, 7u})
+        for (const float* luma : planes)
+            for (const float* chroma : {zeros.data(), greatest.data(), mixed.data()})
+                for (int qp : {0, 63}) {
+                    FrameWeights weights;
+                    weights.planes[0] = luma;
+                    weights.planes[1] = chroma;
+                    weights.planes[2] = ones.data();
+                    weights.tiles = factors.data();
+                    weights.tile_rank = luma == mixed.data() ? 2 : 0;
+                    Settings settings;
+                    settings.preset = 0;
+                    settings.qp = qp;
+                    settings.weight_scope = scope;
+                    settings.shaping.tau = 0;
+                    settings.shaping.exponent = 2;
+                    settings.shaping.clip_qp = 12;
+                    settings.dependent_quant = chroma != mixed.data();
+                    const EncodedStream stream = encode({source.frame}, {weights}, settings);
+                    CHECK(stream.bytes.size() > 30);
+                    CHECK(stream.frames[0].psnr[0] > 5);
+                }
+}
+
+// One, a few or none of the threads that were asked for can be created.
+TEST(an_encode_goes_on_with_the_threads_that_can_be_created) {
+    std::vector<TestFrame> sources;
+    for (unsigned i = 0; i < 3; i++) sources.emplace_back(136, 200, ChromaFormat::k420, i);
+    std::vector<SourceFrame> frames;
+    for (const auto& s : sources) frames.push_back(s.frame);
+    for (const auto& input : {frames, std::vector<SourceFrame>{frames[0]}}) {
+        Settings settings;
+        settings.wpp = true;
+        settings.ctu_size = 64;
+        settings.preset = 0;
+        const auto expected = bytes_of(input, settings);
+        settings.threads = 4;
+        for (int created : {0, 1, 2}) {
+            limit_threads(created);
+            CHECK(bytes_of(input, settings) == expected);
+        }
+        limit_threads(1);
+        CHECK(throws<Interrupted>([&] { encode(input, {}, settings, [](double) { return false; }); }));
+        limit_threads(-1);
+    }
+}
+
 TEST(progress_grows_to_one) {
-    const TestFrame source(64, 256, ChromaFormat::k400, 2);
+    std::vector<TestFrame> sources;
+    for (unsigned i = 0; i < 3; i++) sources.emplace_back(64, 256, ChromaFormat::k400, i);
+    for (size_t count : {1, 3})
+        for (std::int64_t target : {0, 2000})
+            for (int threads : {1, 3})
+                for (bool wpp : {false, true}) {
+                    std::vector<SourceFrame> frames;
+                    for (size_t i = 0; i < count; i++) frames.push_back(sources[i].frame);
+                    Settings settings;
+                    settings.preset = 0;
+                    settings.ctu_size = 64;
+                    settings.target_bytes = target;
+                    settings.threads = threads;
+                    settings.wpp = wpp;
+                    double last = 0;  // calls are from one thread at a time
+                    int falls = 0, calls = 0;
+                    encode(frames, {}, settings, [&](double share) {
+                        falls += share < last || share > 1;
+                        calls++;
+                        last = share;
+                        return true;
+                    });
+                    CHECK_EQ(falls, 0);
+                    CHECK(calls >= int(count) * 4);
+                    CHECK(last == 1.0);
+                }
+}
+
+// Some rows of a checkerboard that is coded this coarsely have a squared error beyond 32 bits.
+TEST(psnr_of_the_widest_picture) {
+    const int width = 8192, height = 64;
+    std::vector<std::uint16_t> samples(size_t(width) * height);
+    for (size_t i = 0; i < samples.size(); i++)
+        samples[i] = (i % width / 4 + i / width / 4) % 2 ? std::uint16_t(kMaxSample) : std::uint16_t(0);
+    SourceFrame frame;
+    frame.width = width;
+    frame.height = height;
+    frame.bit_depth = 10;
+    frame.chroma_format = ChromaFormat::k400;
+    frame.planes[0] = samples.data();
     Settings settings;
-    settings.ctu_size = 64;
-    double last = 0;
-    encode({source.frame}, {}, settings, [&](double share) {
-        CHECK(share >= last);
-        last = share;
-        return true;
-    });
-    CHECK(last == 1.0);
+    settings.preset = 0;
+    settings.qp = 63;
+    const EncodedStream stream = encode({frame}, {}, settings);
+    double sse = 0, worst_row = 0, row = 0;
+    for (size_t i = 0; i < samples.size(); i++) {
+        const double e = double(stream.frames[0].planes[0][i]) - double(samples[i]);
+        row = i % width ? row + e * e : e * e;
+        worst_row = std::max(worst_row, row);
+        sse += e * e;
+    }
+    CHECK(worst_row > 0x1p31);  // or this is no test
+    const double psnr = 10 * std::log10(1020.0 * 1020.0 * double(samples.size()) / sse);
+    CHECK(std::abs(stream.frames[0].psnr[0] - psnr) < 1e-9);
 }

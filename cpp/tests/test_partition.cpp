@@ -1,5 +1,5 @@
 #include "check.h"
-#include "vvc/search/partition.h"
+#include "vvc/tree/partition.h"
 
 using namespace idse::vvc;
 

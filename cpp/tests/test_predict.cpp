@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "check.h"
-#include "vvc/predict/angular_tables.h"
 #include "vvc/predict/cclm_allowed.h"
 #include "vvc/predict/intra_modes.h"
 #include "vvc/predict/intra_predictor.h"
+#include "vvc/simd/angular_tables.h"
 
 using namespace idse::vvc;
 

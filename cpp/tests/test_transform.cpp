@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "check.h"
+#include "vvc/simd/dct_tables.h"
 #include "vvc/transform/dct.h"
-#include "vvc/transform/dct_tables.h"
 
 using namespace idse::vvc;
 

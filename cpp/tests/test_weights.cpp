@@ -3,7 +3,9 @@
 #include <random>
 
 #include "check.h"
+#include "vvc/encode_error.h"
 #include "vvc/search/rate_control.h"
+#include "vvc/simd/kernels.h"
 #include "vvc/weights/fixed_math.h"
 #include "vvc/weights/shaping.h"
 #include "vvc/weights/tiles.h"
@@ -137,6 +139,91 @@ TEST(weighted_sse_and_means_agree_with_the_sum_over_samples) {
         CHECK(std::abs(double(weights.mean({0, 0, w, h}).fx) / kUnitWeight.fx -
                        mean / double(shaped.size())) < 1e-3);
     }
+}
+
+TEST(shaping_out_of_range_is_refused) {
+    const double nan = std::numeric_limits<double>::quiet_NaN(),
+                 inf = std::numeric_limits<double>::infinity();
+    const std::vector<float> map(4, 1.0f);
+    FrameWeights raw;
+    raw.planes[0] = map.data();
+    const auto refused = [&](double tau, double exponent, double clip_qp) {
+        WeightShaping shaping;
+        shaping.tau = tau;
+        shaping.exponent = exponent;
+        shaping.clip_qp = clip_qp;
+        return throws(raw, shaping);
+    };
+    for (double tau : {0.0, 5e-324, 1e6, 1e308, inf}) CHECK(!refused(tau, 0.5, 6));
+    for (double tau : {-5e-324, -inf, nan}) CHECK(refused(tau, 0.5, 6));
+    for (double exponent : {0.0, 5e-324, 10.0}) CHECK(!refused(0.2, exponent, 6));
+    for (double exponent : {-1.0, 10.001, 1e308, inf, nan}) CHECK(refused(0.2, exponent, 6));
+    for (double clip_qp : {0.0, 5e-324, 12.0}) CHECK(!refused(0.2, 0.5, clip_qp));
+    for (double clip_qp : {-1.0, 12.001, 1e308, inf, nan}) CHECK(refused(0.2, 0.5, clip_qp));
+}
+
+TEST(a_huge_tau_is_plain_squared_error) {
+    std::vector<float> luma = random_map(16, 12), chroma = random_map(16, 13);
+    luma[3] = 0;
+    chroma[5] = 1e30f;
+    FrameWeights raw;
+    raw.planes[0] = luma.data();
+    raw.planes[1] = raw.planes[2] = chroma.data();
+    for (double tau : {1e24, 1e30, 1e300, 1e308, std::numeric_limits<double>::max()}) {
+        WeightShaping shaping;
+        shaping.tau = tau;
+        shaping.exponent = 10;
+        const ShapedWeights shaped = shape_weights(raw, 32, 32, ChromaFormat::k420, shaping);
+        for (const auto& plane : shaped.planes)
+            for (double w : plane) CHECK(w == 1.0);
+        CHECK(shaped.chroma_gain[0] == 1.0 && shaped.chroma_gain[1] == 1.0);
+    }
+    // Right below it the formula says the same.
+    WeightShaping shaping;
+    shaping.tau = std::nextafter(WeightShaping::kPlainTau, 0.0);
+    raw.planes[1] = raw.planes[2] = nullptr;
+    for (double w : shape_weights(raw, 32, 32, ChromaFormat::k420, shaping).planes[0]) CHECK(w == 1.0);
+}
+
+TEST(weights_of_any_size_are_shaped_within_the_clip) {
+    const float least = std::numeric_limits<float>::denorm_min(),
+                greatest = std::numeric_limits<float>::max();
+    std::vector<float> luma(16, least), chroma(16, greatest);
+    luma[0] = 0;
+    chroma[1] = least;
+    for (bool swapped : {false, true})
+        for (double exponent : {0.5, 10.0})
+            for (double tau : {0.0, 1e-300, 0.2, 1e23}) {
+                FrameWeights raw;
+                raw.planes[0] = swapped ? chroma.data() : luma.data();
+                raw.planes[1] = raw.planes[2] = swapped ? luma.data() : chroma.data();
+                WeightShaping shaping;
+                shaping.tau = tau;
+                shaping.exponent = exponent;
+                shaping.clip_qp = 12;
+                const ShapedWeights shaped = shape_weights(raw, 32, 32, ChromaFormat::k420, shaping);
+                for (const auto& plane : shaped.planes)
+                    for (double w : plane) CHECK(w >= 1 / 16.001 && w <= 16.001);
+                for (double gain : shaped.chroma_gain) {
+                    CHECK(gain > 0 && std::isfinite(gain));
+                    const Weight scale = plane_scale(gain);
+                    CHECK(scale.fx >= 1 && scale.fx <= 1u << 24);
+                    CHECK(std::abs(qp_offset_of_gain(gain)) <= 12);
+                }
+            }
+}
+
+// 32 bits hold the squared error of 2051 samples at most.
+TEST(squared_error_of_the_widest_picture) {
+    const int w = 8192, h = 3;
+    const std::vector<Sample> white(size_t(w) * h, kMaxSample), black(size_t(w) * h, 0);
+    for (bool baseline : {false, true}) {
+        force_baseline_kernels(baseline);
+        for (int columns : {1, 127, 128, 129, 2051, 2052, 4104, 8192})
+            CHECK_EQ(plain_sse(white.data(), w, black.data(), w, columns, h),
+                     std::int64_t(columns) * h * kMaxSample * kMaxSample);
+    }
+    force_baseline_kernels(false);
 }
 
 TEST(tile_distortion_adds_up_over_splits_and_matches_the_factor) {

@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <exception>
 #include <mutex>
-#include <thread>
 
 #include "bitstream/bit_writer.h"
 #include "frame_encoder.h"
 #include "search/rate_control.h"
+#include "threads.h"
 #include "weights/weighted_sse.h"
 
 namespace idse::vvc {
@@ -57,6 +56,10 @@ void check(const std::vector<SourceFrame>& frames, const std::vector<FrameWeight
     check_range("cb_qp_offset", s.cb_qp_offset, -12, 12);
     check_range("cr_qp_offset", s.cr_qp_offset, -12, 12);
     if (s.target_bytes < 0) throw EncodeError("target_bytes must be 0 (off) or more");
+    check_shaping(s.shaping);
+    for (const FrameWeights& w : weights)
+        if (w.tile_rank < 0 || (w.tile_rank > 0 && !w.tiles))
+            throw EncodeError("the weight map's tiles are missing");
     if (s.ctu_size != 64 && s.ctu_size != 128) throw EncodeError("ctu_size must be 64 or 128");
 }
 
@@ -101,14 +104,15 @@ EncodedFrame export_frame(const CodedFrame& coded, const SourceFrame& source, co
     return out;
 }
 
-// Shares progress between frames and turns the callback's "stop" into Interrupted in every thread.
+// Adds up the frames' progress and turns the callback's "stop" into Interrupted in every thread.
 class Progress {
   public:
     Progress(const ProgressCallback& callback, size_t frames) : callback_(callback), done_(frames, 0.0) {}
+    // share: of the frame. What has been reported is never taken back, whatever a rounding error says.
     void report(size_t frame, double share) {
         const std::lock_guard<std::mutex> lock(mutex_);
         if (stopped_) throw Interrupted();
-        done_[frame] = share;
+        done_[frame] = std::max(done_[frame], share);
         if (!callback_) return;
         double sum = 0;
         for (double d : done_) sum += d;
@@ -127,6 +131,29 @@ class Progress {
     std::mutex mutex_;
     std::vector<double> done_;
     bool stopped_ = false;
+};
+
+// Progress of one frame over its trials. Rate control does not know how many it will need: each trial gets a
+// part of what the ones before have left, and the last encode all the rest.
+class FrameProgress {
+  public:
+    FrameProgress(Progress& progress, size_t frame) : progress_(progress), frame_(frame) {}
+    void start_trial() {
+        begin_ = end_;
+        end_ = 1 - 1 / (1 + 0.3 * ++trials_);
+    }
+    void start_last() {
+        begin_ = end_;
+        end_ = 1;
+    }
+    void report(double share) { progress_.report(frame_, end_ - (1 - share) * (end_ - begin_)); }
+
+  private:
+    Progress& progress_;
+    size_t frame_;
+    int trials_ = 0;
+    double begin_ = 0;
+    double end_ = 0;
 };
 
 }  // namespace
@@ -154,19 +181,25 @@ EncodedStream encode(const std::vector<SourceFrame>& frames, const std::vector<F
                 shape_weights(weights[i], first.width, first.height, first.chroma_format, settings.shaping);
         }
         FineQp qp{settings.qp * 16};
+        FrameProgress frame_progress(progress, i);
+        const auto code = [&](FineQp at) {
+            coded[i].recon = Picture();  // of the trial before
+            coded[i] =
+                code_frame(input, settings, at, threads, [&](double share) { frame_progress.report(share); });
+        };
         if (settings.target_bytes > 0) {
-            int rounds = 0;
             qp = find_qp(settings.target_bytes, settings.qp, 0.02, [&](FineQp trial) {
-                progress.report(i, 1 - 1 / (1 + 0.3 * rounds++));
-                coded[i] =
-                    code_frame(input, settings, trial, threads, [&](double) { progress.report(i, 0.5); });
+                frame_progress.start_trial();
+                code(trial);
                 Bytes parameter_sets;
                 if (i == 0) append_parameter_sets(parameter_sets, coded[i].parameters);
                 return std::int64_t(coded[i].nal_units.size() + parameter_sets.size());
             });
         }
-        coded[i] = code_frame(input, settings, qp, threads, [&](double share) { progress.report(i, share); });
+        frame_progress.start_last();
+        code(qp);
         stream.frames[i] = export_frame(coded[i], frames[i], input.source);
+        coded[i].recon = Picture();  // only the copy that is handed out stays
     };
 
     // Frames are independent: each thread takes the next one. The first error wins and stops the others.
@@ -175,21 +208,12 @@ EncodedStream encode(const std::vector<SourceFrame>& frames, const std::vector<F
         for (size_t i = 0; i < frames.size(); i++) code_one(i, settings.threads);
     } else {
         std::atomic<size_t> next{0};
-        std::mutex error_mutex;
-        std::exception_ptr error;
-        std::vector<std::thread> pool;
-        for (size_t t = 0; t < workers; t++)
-            pool.emplace_back([&] {
-                try {
-                    for (size_t i; (i = next++) < frames.size();) code_one(i, 1);
-                } catch (...) {
-                    const std::lock_guard<std::mutex> lock(error_mutex);
-                    if (!error) error = std::current_exception();
-                    progress.stop();
-                }
-            });
-        for (auto& thread : pool) thread.join();
-        if (error) std::rethrow_exception(error);
+        run_workers(
+            int(workers),
+            [&] {
+                for (size_t i; (i = next++) < frames.size();) code_one(i, 1);
+            },
+            [&] { progress.stop(); });
     }
 
     // One SPS; a PPS whenever what it says differs from that of the picture before.

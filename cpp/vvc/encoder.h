@@ -12,8 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "encode_error.h"
 #include "settings.h"
 #include "types.h"
+#include "weights/frame_weights.h"
 
 namespace idse::vvc {
 
@@ -26,21 +28,6 @@ struct SourceFrame {
     int bit_depth = 8;  // 8 or 10
     ChromaFormat chroma_format = ChromaFormat::k420;
     const std::uint16_t* planes[3] = {nullptr, nullptr, nullptr};  // chroma: width/2 x height/2
-};
-
-// Importance of a frame: raw w(x, y) >= 0 on a grid of unit x unit luma samples, row-major,
-// ceil(width/unit) x ceil(height/unit) values per plane. Above 1 = worth more bits. Luma's scale is free (it
-// is normalised to geometric mean 1); chroma planes keep their ratio to luma, which becomes a chroma QP
-// offset plus chroma weights of geometric mean 1. All planes share the luma grid.
-struct FrameWeights {
-    int log2_unit = 3;  // 0..7
-    const float* planes[3] = {nullptr, nullptr,
-                              nullptr};  // chroma may be null: luma's shape serves for chroma
-    // Optional rank-l factors of the true IDSE per 8x8 luma tile: [tile_rows][tile_cols][rank][64] floats
-    // (the columns in raster order inside the tile); then luma distortion is ||F e||^2 + tau * mean *
-    // ||e||^2.
-    int tile_rank = 0;
-    const float* tiles = nullptr;
 };
 
 struct EncodedFrame {
@@ -58,14 +45,8 @@ struct EncodedStream {
     std::vector<EncodedFrame> frames;
 };
 
-// An argument that cannot be coded: message in the field's words, for the user.
-class EncodeError : public std::invalid_argument {
-  public:
-    using std::invalid_argument::invalid_argument;
-};
-
-// Called after each CTU with the share done, 0..1, from one thread at a time; return false to
-// stop (encode() then throws Interrupted).
+// Called after each CTU with the share done, from one thread at a time: it never falls, and ends at
+// exactly 1. Return false to stop (encode() then throws Interrupted).
 using ProgressCallback = std::function<bool(double)>;
 class Interrupted : public std::runtime_error {
   public:

@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
-#include <exception>
 #include <mutex>
 #include <stdexcept>
-#include <thread>
 
 #include "bitstream/chroma_qp_table.h"
 #include "bitstream/sei.h"
@@ -14,9 +12,10 @@
 #include "entropy/cabac.h"
 #include "filter/deblock.h"
 #include "search/ctu_writer.h"
-#include "search/frame_weights.h"
 #include "search/rd_cost.h"
 #include "search/search_tree.h"
+#include "search/set_weights.h"
+#include "threads.h"
 
 namespace idse::vvc {
 
@@ -70,25 +69,21 @@ class SliceCoder {
         substreams_.assign(size_t(rows_), {});
         ctus_done_.assign(size_t(rows_), 0);
         sync_.resize(size_t(rows_));
-        std::vector<std::thread> pool;
-        const int workers = std::min(threads, rows_);
-        for (int t = 1; t < workers; t++) pool.emplace_back([this] { wavefront_worker(); });
-        wavefront_worker();
-        for (auto& thread : pool) thread.join();
-        if (error_) std::rethrow_exception(error_);
+        run_workers(
+            std::min(threads, rows_), [this] { code_rows(); },
+            [this] {
+                const std::lock_guard<std::mutex> lock(mutex_);
+                failed_ = true;
+                advanced_.notify_all();
+            });
         return std::move(substreams_);
     }
 
-    void wavefront_worker() {
-        try {
-            TreeSearch search(context_, state_);
-            for (int row; (row = next_row_++) < rows_;)
-                if (!code_row(search, row)) return;
-        } catch (...) {
-            const std::lock_guard<std::mutex> lock(mutex_);
-            if (!error_) error_ = std::current_exception();
-            advanced_.notify_all();
-        }
+    // Rows are taken from the top down: whoever waits for the row above waits for a thread that codes it.
+    void code_rows() {
+        TreeSearch search(context_, state_);
+        for (int row; (row = next_row_++) < rows_;)
+            if (!code_row(search, row)) return;
     }
 
     // A CTU needs the one above it: the above-right CTU is not available with
@@ -101,8 +96,8 @@ class SliceCoder {
         for (int col = 0; col < cols_; col++) {
             if (row > 0) {
                 std::unique_lock<std::mutex> lock(mutex_);
-                advanced_.wait(lock, [&] { return error_ || ctus_done_[size_t(row - 1)] > col; });
-                if (error_) return false;
+                advanced_.wait(lock, [&] { return failed_ || ctus_done_[size_t(row - 1)] > col; });
+                if (failed_) return false;
             }
             if (col == 0) {
                 if (row == 0)
@@ -131,11 +126,11 @@ class SliceCoder {
     std::mutex mutex_;
     std::condition_variable advanced_;
     std::atomic<int> next_row_{0};
+    bool failed_ = false;
     int all_ctus_done_ = 0;
     std::vector<int> ctus_done_;
     std::vector<ContextSet> sync_;
     std::vector<std::vector<std::uint8_t>> substreams_;
-    std::exception_ptr error_;
 };
 
 }  // namespace

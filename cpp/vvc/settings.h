@@ -19,8 +19,17 @@ enum WeightScope : unsigned {
 // then the clip in QP steps, then the geometric mean is 1).
 struct WeightShaping {
     double tau = 0.2;       // >= 0, in units of the map's mean; infinity = plain SSE
-    double exponent = 0.5;  // >= 0; 0 = plain SSE
-    double clip_qp = 6.0;   // weights are clipped to 2^(+-clip_qp / 3)
+    double exponent = 0.5;  // 0..kMaxExponent; 0 = plain SSE
+    double clip_qp = 6.0;   // 0..12: weights are clipped to 2^(+-clip_qp / 3)
+
+    // Whether every weight becomes 1.
+    bool is_plain() const { return tau >= kPlainTau || exponent == 0; }
+
+    // From here on (w + tau mean) / ((1 + tau) mean) is 1 to the last bit of a double for any cell of any map
+    // (w is at most 2^26 means), while tau * mean is still far from overflow: the limit is taken instead.
+    static constexpr double kPlainTau = 1e24;
+    // Beyond, a map has but the two values of the clip; and the powers stay within the range of a double.
+    static constexpr double kMaxExponent = 10;
 };
 
 struct Settings {

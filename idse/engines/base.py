@@ -59,8 +59,10 @@ class EncodeSettings:
         preset: 0 (fastest) .. 4 (slowest); see `PRESETS`.
         threads: At least 1.
         ctu_size: 64 or 128.
-        tau: Share of plain squared error blended into the weights, in units of their mean, >= 0.
-        exponent: Power the weights are raised to, >= 0; 0 is plain squared error.
+        tau: Share of plain squared error blended into the weights, in units of their mean, >= 0; infinity is plain
+            squared error.
+        exponent: Power the weights are raised to, 0..10 (beyond, only the two ends of the clip are left); 0 is plain
+            squared error.
         clip_qp: Weights are clipped to what this many steps of QP are worth, 0..12.
         cb_qp_offset: -12..12; what the map's chroma planes ask for comes on top.
         cr_qp_offset: The same for Cr.
@@ -102,7 +104,7 @@ class EncodeSettings:
         _need(1 <= self.threads <= 1024, f"threads {self.threads}: must be 1..1024")
         _need(self.ctu_size in (64, 128), f"ctu size {self.ctu_size}: must be 64 or 128")
         _need(self.tau >= 0, f"tau {self.tau}: must be 0 or more")  # NaN fails too
-        _need(0 <= self.exponent < math.inf, f"exponent {self.exponent}: must be 0 or more")
+        _need(0 <= self.exponent <= 10, f"exponent {self.exponent}: must be 0..10")
         _need(0 <= self.clip_qp <= 12, f"clip qp {self.clip_qp}: must be 0..12")
         for name, offset in (("cb qp offset", self.cb_qp_offset), ("cr qp offset", self.cr_qp_offset)):
             _need(-12 <= offset <= 12, f"{name} {offset}: must be -12..12")

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from idse.errors import IdseError
 
+_PLAIN_TAU = 1e24  # from here on the blend is 1 to the last bit of a double, for any map
+_GREATEST_EXPONENT = 10.0
+
 
 def shape_plane(
     plane: NDArray[np.floating[Any]],
@@ -29,7 +32,7 @@ def shape_plane(
         plane: Raw weights, >= 0.
         mean: Mean of the plane's raw weights, > 0.
         tau: Share of plain squared error, >= 0, in units of the mean; infinity is plain squared error.
-        exponent: >= 0; 0 is plain squared error.
+        exponent: 0..10; 0 is plain squared error.
         clip_qp: In QP steps, >= 0.
 
     Returns:
@@ -43,7 +46,9 @@ def shape_plane(
     for name, value in (("tau", tau), ("exponent", exponent), ("clip qp", clip_qp)):
         if not value >= 0:
             raise IdseError(f"{name} {value}: must be 0 or more")
-    if np.isinf(tau) or exponent == 0:
+    if exponent > _GREATEST_EXPONENT:
+        raise IdseError(f"exponent {exponent}: must be 0..{_GREATEST_EXPONENT:.0f}")
+    if _is_plain(tau, exponent):
         return np.ones(plane.shape)
     blended = (plane.astype(np.float64) + tau * mean) / ((1 + tau) * mean)
     shaped = np.maximum(blended, 1e-9) ** exponent
@@ -77,8 +82,12 @@ def shape_frame(
         float(np.exp(np.log(np.maximum(plane.astype(np.float64), mean / 1000)).mean())) if mean > 0 else 0.0
         for plane, mean in zip(planes, means, strict=True)
     ]
-    if np.isinf(tau) or exponent == 0:
+    if _is_plain(tau, exponent):
         return np.stack(shaped), [1.0] * (len(levels) - 1)
     return np.stack(shaped), [
         max((level / levels[0] + tau) / (1 + tau), 1e-6) ** exponent for level in levels[1:]
     ]
+
+
+def _is_plain(tau: float, exponent: float) -> bool:
+    return tau >= _PLAIN_TAU or exponent == 0

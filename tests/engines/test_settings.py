@@ -26,6 +26,7 @@ def test_targets():
 @pytest.mark.parametrize(
     ("field", "value"),
     [("qp", -1), ("preset", 5), ("threads", 0), ("ctu_size", 32), ("tau", -0.1), ("exponent", float("inf")),
+     ("exponent", 10.1), ("exponent", float("nan")), ("tau", float("nan")), ("clip_qp", float("nan")),
      ("clip_qp", 12.1), ("cb_qp_offset", 13), ("cr_qp_offset", -13), ("target_bytes", 0)],
 )  # fmt: skip
 def test_ranges(field, value):

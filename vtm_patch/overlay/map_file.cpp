@@ -39,16 +39,20 @@ MapFile read_map(const std::string& path) {
     if (!file)
         throw std::runtime_error("weight map " + path +
                                  ": cannot be opened; give the file that 'idse map' wrote");
+    return read_map(file, path);
+}
+
+MapFile read_map(std::istream& file, const std::string& name) {
     unsigned char header[28];
     if (!file.read(reinterpret_cast<char*>(header), sizeof header) || std::memcmp(header, "IDSEW001", 8) != 0)
-        throw std::runtime_error("weight map " + path +
+        throw std::runtime_error("weight map " + name +
                                  ": is no weight map (IDSEW001); give the file that 'idse map' wrote");
     const std::uint32_t width = little_endian(header + 8), height = little_endian(header + 12);
     const std::uint32_t frames = little_endian(header + 16), log2_unit = little_endian(header + 20);
     const std::uint32_t planes = little_endian(header + 24);
     if (width < 1 || width > kMaxSide || height < 1 || height > kMaxSide || frames < 1 ||
         frames > kMaxFrames || log2_unit > 7 || (planes != 1 && planes != 3))
-        throw std::runtime_error("weight map " + path + ": has a damaged header; make it again");
+        throw std::runtime_error("weight map " + name + ": has a damaged header; make it again");
     MapFile map;
     map.width = int(width);
     map.height = int(height);
@@ -60,7 +64,7 @@ MapFile read_map(const std::string& path) {
     for (size_t left = map.cells() * planes * frames; left > 0;) {
         const size_t part = std::min<size_t>(left, sizeof bytes / 4);
         if (!file.read(reinterpret_cast<char*>(bytes), std::streamsize(4 * part)))
-            throw std::runtime_error("weight map " + path + ": is truncated; make it again");
+            throw std::runtime_error("weight map " + name + ": is truncated; make it again");
         for (size_t i = 0; i < part; i++) {
             const std::uint32_t bits = little_endian(&bytes[4 * i]);
             float value;

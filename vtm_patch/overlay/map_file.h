@@ -2,10 +2,11 @@
 #pragma once
 
 #include <cstddef>
+#include <istream>
 #include <string>
 #include <vector>
 
-#include "vvc/encoder.h"
+#include "vvc/weights/frame_weights.h"
 
 namespace idse {
 namespace vtm {
@@ -32,6 +33,8 @@ struct MapFile {
 // Throws std::runtime_error with a message for the user: no such file, no map, truncated, header out of
 // range.
 MapFile read_map(const std::string& path);
+// The same from a stream; name: for the messages.
+MapFile read_map(std::istream& file, const std::string& name);
 
 }  // namespace vtm
 }  // namespace idse

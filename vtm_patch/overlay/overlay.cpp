@@ -17,14 +17,12 @@ namespace vtm {
 
 namespace {
 
-using idse::vvc::Block;
 using idse::vvc::ChromaFormat;
 using idse::vvc::kWeightShift;
 using idse::vvc::ShapedWeights;
 
 // MaxCuDQPSubdiv that gives a CTU of 128x128 quantisation groups of 64x64: every quad split adds 2.
 constexpr int kQpSubdiv = 2;
-constexpr int kMaxChromaOffset = 12;
 
 struct Position {
     int component;

@@ -19,17 +19,13 @@ namespace {
 constexpr int kGroupLog2 = 6;  // 64x64 luma samples share a QP
 constexpr int kGroupSize = 1 << kGroupLog2;
 
-Weight fixed_point(double w) {
-    return Weight{std::uint32_t(std::max(1.0, w * kUnitWeight.fx + 0.5))};
-}
-
 }  // namespace
 
 PictureWeights::PictureWeights(const idse::vvc::ShapedWeights& shaped, int width, int height, int components,
                                unsigned tools, const double (&chroma_scale)[2], double clip_qp)
     : width_(width), height_(height), tools_(tools), qp_limit_(int(clip_qp)) {
     for (int c = 0; c < components; c++) {
-        const Weight scale = c ? fixed_point(chroma_scale[c - 1]) : kUnitWeight;
+        const Weight scale = c ? idse::vvc::plane_scale(chroma_scale[c - 1]) : kUnitWeight;
         fine_[c] = idse::vvc::plane_weights(shaped, c, scale);
     }
     const int cols = (width + kGroupSize - 1) >> kGroupLog2, rows = (height + kGroupSize - 1) >> kGroupLog2;

@@ -7,7 +7,7 @@
 #include "made_up.h"
 #include "overlay.h"
 #include "picture_weights.h"
-#include "vvc/search/frame_weights.h"
+#include "vvc/search/set_weights.h"
 
 using namespace idse::vtm;
 using idse::test::random_map;
@@ -535,6 +535,8 @@ TEST(sao_statistics_are_weighted_at_the_end) {
     }
     configure_with("", Stream());
     Statistics plain;
-    { const SaoWeight<Statistics> weight(plain, COMPONENT_Y, hooked.came_in.org(0, 8, 0), 8, 8); }
+    {
+        const SaoWeight<Statistics> weight(plain, COMPONENT_Y, hooked.came_in.org(0, 8, 0), 8, 8);
+    }
     CHECK_EQ(plain.diff[1], -1000);
 }

@@ -5,7 +5,7 @@
 #include "made_up.h"
 #include "picture_weights.h"
 #include "vvc/bitstream/chroma_qp_table.h"
-#include "vvc/search/frame_weights.h"
+#include "vvc/search/set_weights.h"
 #include "vvc/weights/fixed_math.h"
 
 using namespace idse::vtm;

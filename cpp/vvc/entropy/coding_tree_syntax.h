@@ -7,7 +7,7 @@
 #include <cstdlib>
 
 #include "../predict/intra_modes.h"
-#include "../search/partition.h"
+#include "../tree/partition.h"
 #include "../types.h"
 #include "cabac.h"
 

@@ -4,9 +4,9 @@
 #include <array>
 #include <cstdlib>
 
+#include "../block_math.h"
+#include "../simd/angular_tables.h"
 #include "../simd/kernels.h"
-#include "angular_tables.h"
-#include "block_math.h"
 
 namespace idse::vvc {
 

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <utility>
 
-#include "block_math.h"
+#include "../block_math.h"
 
 namespace idse::vvc {
 

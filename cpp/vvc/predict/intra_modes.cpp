@@ -4,7 +4,7 @@
 #include <cassert>
 #include <cstdlib>
 
-#include "block_math.h"
+#include "../block_math.h"
 
 namespace idse::vvc {
 

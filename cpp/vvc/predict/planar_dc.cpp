@@ -1,7 +1,7 @@
 #include "planar_dc.h"
 
+#include "../block_math.h"
 #include "../simd/kernels.h"
-#include "block_math.h"
 
 namespace idse::vvc {
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "../block_math.h"
 #include "../entropy/coding_tree_syntax.h"
 #include "../entropy/residual_syntax.h"
-#include "../predict/block_math.h"
 #include "../predict/cclm_allowed.h"
 
 namespace idse::vvc {

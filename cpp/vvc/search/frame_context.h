@@ -6,10 +6,10 @@
 #include "../picture.h"
 #include "../rd_types.h"
 #include "../settings.h"
+#include "../tree/coding_unit.h"
+#include "../tree/partition.h"
 #include "../weights/plane_weights.h"
 #include "../weights/tiles.h"
-#include "coding_unit.h"
-#include "partition.h"
 
 namespace idse::vvc {
 

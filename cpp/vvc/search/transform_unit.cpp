@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "../bitstream/parameter_sets.h"
-#include "../predict/block_math.h"
+#include "../block_math.h"
 #include "../simd/kernels.h"
 #include "../transform/dct.h"
 #include "../transform/quant.h"

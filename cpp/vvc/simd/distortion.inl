@@ -58,6 +58,7 @@ inline std::int32_t satd4(const Sample* a, std::ptrdiff_t a_stride, const Sample
 
 std::int64_t satd(const Sample* a, std::ptrdiff_t a_stride, const Sample* b, std::ptrdiff_t b_stride, int w,
                   int h) {
+    assert(w > 0 && h > 0 && w % 4 == 0 && h % 4 == 0);
     std::int64_t sum = 0;
     if (w % 8 == 0 && h % 8 == 0) {
         for (int y = 0; y < h; y += 8)
@@ -88,6 +89,7 @@ std::int64_t sse_of(const Sample* a, std::ptrdiff_t a_stride, const Sample* b, s
 
 std::int64_t sse(const Sample* a, std::ptrdiff_t a_stride, const Sample* b, std::ptrdiff_t b_stride, int w,
                  int h) {
+    assert(w > 0 && w <= kMaxSseWidth);
     switch (w) {
         case 4:
             return sse_of<4>(a, a_stride, b, b_stride, h);
@@ -104,7 +106,7 @@ std::int64_t sse(const Sample* a, std::ptrdiff_t a_stride, const Sample* b, std:
     }
     std::int64_t sum = 0;
     for (int y = 0; y < h; y++, a += a_stride, b += b_stride) {
-        std::int32_t row = 0;  // 128 * 1023^2 fits
+        std::int32_t row = 0;  // kMaxSseWidth * 1023^2 fits
         for (int x = 0; x < w; x++) {
             const std::int32_t e = std::int32_t(a[x]) - b[x];
             row += e * e;
@@ -115,6 +117,7 @@ std::int64_t sse(const Sample* a, std::ptrdiff_t a_stride, const Sample* b, std:
 }
 
 void subtract(const Sample* a, std::ptrdiff_t a_stride, const Sample* b, int w, int h, Residual* out) {
+    assert(w > 0 && w % 4 == 0);
     for (int y = 0; y < h; y++, a += a_stride, b += w, out += w)
         for (int x = 0; x < w; x += 4) {
             Residual four[4];
@@ -124,6 +127,7 @@ void subtract(const Sample* a, std::ptrdiff_t a_stride, const Sample* b, int w, 
 }
 
 void reconstruct(const Sample* prediction, const Residual* residual, int count, Sample* out) {
+    assert(count % 16 == 0);
     for (int i = 0; i < count; i += 16) {
         Sample some[16];
         for (int k = 0; k < 16; k++) {

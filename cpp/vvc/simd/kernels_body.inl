@@ -1,12 +1,13 @@
 // All kernels of one instruction set: included once per level, with IDSE_SIMD_LEVEL as the namespace's name.
 // Everything has internal linkage, and nothing of the standard library's templates is used (see
 // kernels_avx2.cpp).
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 
-#include "../predict/angular_tables.h"
-#include "../predict/block_math.h"
-#include "../transform/dct_tables.h"
+#include "angular_tables.h"
+#include "../block_math.h"
+#include "dct_tables.h"
 #include "../types.h"
 #include "kernels.h"
 #include "lanes.inl"
@@ -29,14 +30,17 @@ inline int clip(int v, int low, int high) {
 inline int floor_log2(int v) {
     return 31 - __builtin_clz(unsigned(v));
 }
+inline bool is_side(int v) {
+    return v >= kMinCbSize && v <= kMaxTbSize && (v & (v - 1)) == 0;
+}
 
 }  // namespace
 }  // namespace IDSE_SIMD_LEVEL
 }  // namespace idse::vvc
 
-#include "../predict/angular_rows.inl"
-#include "../predict/planar_dc.inl"
-#include "../transform/dct.inl"
+#include "angular_rows.inl"
+#include "planar_dc.inl"
+#include "dct.inl"
 #include "distortion.inl"
 
 namespace idse::vvc {

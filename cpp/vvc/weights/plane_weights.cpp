@@ -7,6 +7,11 @@
 
 namespace idse::vvc {
 
+Weight plane_scale(double factor) {
+    constexpr double kOne = double(1 << kWeightShift);
+    return Weight{std::uint32_t(std::clamp(factor * kOne + 0.5, 1.0, kOne * kOne))};
+}
+
 PlaneWeights PlaneWeights::uniform(Weight scale) {
     PlaneWeights w;
     w.uniform_ = scale;

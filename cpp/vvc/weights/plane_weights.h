@@ -13,6 +13,10 @@
 
 namespace idse::vvc {
 
+// A factor of a whole plane as fixed point, within 2^-12 .. 2^12: what lies beyond (of a map whose chroma
+// planes have lost all measure) could overflow costs, or be divided by as zero.
+Weight plane_scale(double factor);
+
 // Weights of one plane on square cells of 2^log2_cell samples of that plane.
 class PlaneWeights {
   public:

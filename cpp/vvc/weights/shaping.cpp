@@ -2,12 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 
+#include "../encode_error.h"
 #include "fixed_math.h"
 
 namespace idse::vvc {
 
 namespace {
+
+// Planes of a damaged map may be 2^277 times luma; whatever a gain is for ends long before this.
+constexpr double kMaxLog2Gain = 200;
 
 double mean_of(const std::vector<double>& v) {
     double sum = 0;
@@ -40,7 +45,7 @@ std::vector<double> read_plane(const float* data, size_t count, const char* name
 
 // Tikhonov blend and exponent, in units of `mean`. The floor keeps zero weights finite under the logarithm.
 void blend(std::vector<double>& plane, double mean, const WeightShaping& shaping) {
-    if (std::isinf(shaping.tau) || shaping.exponent == 0) {
+    if (shaping.is_plain()) {
         std::fill(plane.begin(), plane.end(), 1.0);
         return;
     }
@@ -59,9 +64,10 @@ double floored_log2_mean(const std::vector<double>& v, double mean) {
 
 // What tau and the exponent leave of the measured ratio of a chroma plane to luma.
 double shaped_gain(double ratio, const WeightShaping& shaping) {
-    if (std::isinf(shaping.tau) || shaping.exponent == 0) return 1;
+    if (shaping.is_plain()) return 1;
     const double blended = (ratio + shaping.tau) / (1 + shaping.tau);
-    return portable_exp2(shaping.exponent * portable_log2(std::max(blended, 1e-6)));
+    const double log2_gain = shaping.exponent * portable_log2(std::max(blended, 1e-6));
+    return portable_exp2(std::clamp(log2_gain, -kMaxLog2Gain, kMaxLog2Gain));
 }
 
 // Scales to geometric mean 1 and clips; a second round brings the mean back after the clip.
@@ -79,16 +85,21 @@ void normalise(std::vector<double>& plane, double clip_qp) {
 
 }  // namespace
 
+void check_shaping(const WeightShaping& shaping) {
+    // Written so that what is no number fails too.
+    if (!(shaping.tau >= 0)) throw EncodeError("tau must be 0 or more");
+    if (!(shaping.exponent >= 0 && shaping.exponent <= WeightShaping::kMaxExponent))
+        throw EncodeError("the weight exponent must be 0 to 10");
+    if (!(shaping.clip_qp >= 0 && shaping.clip_qp <= 12))
+        throw EncodeError("the weight clip must be 0 to 12 QP");
+}
+
 ShapedWeights shape_weights(const FrameWeights& raw, int width, int height, ChromaFormat format,
                             const WeightShaping& shaping) {
     if (raw.log2_unit < 0 || raw.log2_unit > 7)
         throw EncodeError("the weight map's unit must be 1 to 128 samples");
     if (!raw.planes[0]) throw EncodeError("the weight map has no luma plane");
-    if (!(shaping.tau >= 0)) throw EncodeError("tau must be 0 or more");
-    if (!(shaping.exponent >= 0) || std::isinf(shaping.exponent))
-        throw EncodeError("the weight exponent must be 0 or more");
-    if (!(shaping.clip_qp >= 0) || shaping.clip_qp > 12)
-        throw EncodeError("the weight clip must be 0 to 12 QP");
+    check_shaping(shaping);
 
     ShapedWeights out;
     out.log2_unit = raw.log2_unit;

@@ -3,7 +3,9 @@
 
 #include <vector>
 
-#include "../encoder.h"
+#include "../settings.h"
+#include "../types.h"
+#include "frame_weights.h"
 
 namespace idse::vvc {
 
@@ -16,6 +18,9 @@ struct ShapedWeights {
     double chroma_gain[2] = {1, 1};  // importance of Cb, Cr relative to luma after shaping; 1 where not given
     double luma_mean = 1;            // arithmetic mean of the raw luma map, for tau of the tile form
 };
+
+// Throws EncodeError where a value is out of its range.
+void check_shaping(const WeightShaping& shaping);
 
 // Validates (finite, >= 0, not all zero) and shapes: w <- (w + tau mean) / ((1 + tau) mean), w <- w^exponent,
 // clip to

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../encode_error.h"
+
 namespace idse::vvc {
 
 namespace {
@@ -14,7 +16,7 @@ TileWeights::TileWeights(const FrameWeights& raw, const ShapedWeights& shaped, c
                          int width, int height)
     : cols_((width + kTile - 1) / kTile), rows_((height + kTile - 1) / kTile), rank_(raw.tile_rank) {
     if (rank_ < 1 || rank_ > 64) throw EncodeError("the tile rank must be 1 to 64");
-    if (std::isinf(shaping.tau) || shaping.exponent == 0) return;  // plain SSE
+    if (shaping.is_plain()) return;  // plain SSE
     const size_t tiles = size_t(cols_) * rows_;
     const size_t tile_size = size_t(rank_) * 64;
     factors_.resize(tiles * tile_size);

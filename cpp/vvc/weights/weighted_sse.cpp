@@ -33,7 +33,10 @@ Distortion weighted_sse(const PlaneWeights& weights, const Block& block, const S
 
 std::int64_t plain_sse(const Sample* a, std::ptrdiff_t a_stride, const Sample* b, std::ptrdiff_t b_stride,
                        int w, int h) {
-    return kernels().sse(a, a_stride, b, b_stride, w, h);
+    std::int64_t sum = 0;
+    for (int x = 0; x < w; x += kMaxSseWidth)
+        sum += kernels().sse(a + x, a_stride, b + x, b_stride, std::min(w - x, kMaxSseWidth), h);
+    return sum;
 }
 
 }  // namespace idse::vvc

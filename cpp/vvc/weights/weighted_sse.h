@@ -9,7 +9,7 @@ namespace idse::vvc {
 Distortion weighted_sse(const PlaneWeights& weights, const Block& block, const Sample* a,
                         std::ptrdiff_t a_stride, const Sample* b, std::ptrdiff_t b_stride);
 
-// sum (a - b)^2 over w x h samples.
+// sum (a - b)^2 over w x h samples, whatever their number.
 std::int64_t plain_sse(const Sample* a, std::ptrdiff_t a_stride, const Sample* b, std::ptrdiff_t b_stride,
                        int w, int h);
 

@@ -1,7 +1,7 @@
 // Where a frame's importance enters its coding: distortion, level choice, QPs, chroma QP offsets.
 #pragma once
 
-#include "../encoder.h"
+#include "../weights/frame_weights.h"
 #include "../weights/shaping.h"
 #include "frame_context.h"
 

@@ -142,6 +142,7 @@ void angular_rows_of(const RefSample* main, const RefSample* side, int angle, in
 
 void angular_rows(const RefSample* main, const RefSample* side, int angle, int interpolation, int width,
                   int height, Sample* dst, std::ptrdiff_t stride) {
+    assert(is_side(width) && is_side(height));
     switch (width) {
         case 4:
             return angular_rows_of<4>(main, side, angle, interpolation, height, dst, stride);
@@ -182,6 +183,7 @@ inline void transpose_tile(const Sample* s, std::ptrdiff_t s_stride, Sample* d, 
 }
 
 void transpose(const Sample* src, int w, int h, Sample* dst, std::ptrdiff_t stride) {
+    assert(is_side(w) && is_side(h));
     if (h == 4) {
         for (int x = 0; x < w; x += 4) transpose_tile<false>(src + x * h, h, dst + x, stride);
         return;

@@ -1,4 +1,4 @@
-#include "frame_weights.h"
+#include "set_weights.h"
 
 #include <algorithm>
 #include <cmath>
@@ -60,7 +60,7 @@ void set_weights(FrameContext& context, const ShapedWeights* weights, const Fram
             c ? (slice_qp_prime - context.quant_qp(Component(c), context.slice_qp)) / 3.0 : 0.0;
         // Without QPs of their own the measured chroma importance acts through the weights.
         if (c && scope && !(scope & kWeightQp)) scale_log2 += portable_log2(weights->chroma_gain[c - 1]);
-        const Weight scale{std::uint32_t(portable_exp2(scale_log2) * double(1 << kWeightShift) + 0.5)};
+        const Weight scale = plane_scale(portable_exp2(scale_log2));
         const PlaneWeights coarse(of_groups, context.group_cols, group_rows, c ? kGroupLog2 - 1 : kGroupLog2,
                                   scale);
         const PlaneWeights fine =

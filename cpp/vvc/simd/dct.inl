@@ -117,6 +117,7 @@ inline int split_index(int k, int taps) {
 }
 
 void forward_dct2(const Residual* residual, std::ptrdiff_t stride, int log2_w, int log2_h, Coeff* out) {
+    assert(is_side(1 << log2_w) && is_side(1 << log2_h));
     const int w = 1 << log2_w, h = 1 << log2_h;
     const int coded_w = least(w, kMaxCodedSide), coded_h = least(h, kMaxCodedSide);
     alignas(16) std::int16_t first[kMaxCodedSide * kMaxTbSize];      // [x frequency][row]
@@ -134,6 +135,7 @@ void forward_dct2(const Residual* residual, std::ptrdiff_t stride, int log2_w, i
 
 void inverse_dct2(const Coeff* in, int log2_w, int log2_h, int nonzero_w, int nonzero_h, Residual* residual,
                   std::ptrdiff_t stride) {
+    assert(is_side(1 << log2_w) && is_side(1 << log2_h));
     const int w = 1 << log2_w, h = 1 << log2_h;
     const int columns = clip(nonzero_w, 1, least(w, kMaxCodedSide));
     const int rows = clip(nonzero_h, 1, least(h, kMaxCodedSide));

@@ -78,6 +78,7 @@ void dc_of(const RefSample* above, const RefSample* beside, int value, int h, Sa
 }
 
 void planar(const RefSample* top, const RefSample* left, int w, int h, Sample* dst, std::ptrdiff_t stride) {
+    assert(is_side(w) && is_side(h));
     switch (w) {
         case 4:
             return planar_of<4>(top, left, h, dst, stride);
@@ -94,6 +95,7 @@ void planar(const RefSample* top, const RefSample* left, int w, int h, Sample* d
 
 void dc(const RefSample* top, const RefSample* left, int value, int w, int h, Sample* dst,
         std::ptrdiff_t stride) {
+    assert(is_side(w) && is_side(h));
     switch (w) {
         case 4:
             return dc_of<4>(top, left, value, h, dst, stride);
