@@ -5,12 +5,13 @@ Nothing here knows of codecs. Importing this package imports neither torch nor o
 
 from idse.detectors.base import Detector, DetectorSettings, Observation
 from idse.detectors.classes import COCO_CLASSES
-from idse.detectors.loading import load_detector
+from idse.detectors.loading import load_by_name, load_detector
 
 __all__ = [
     "COCO_CLASSES",
     "Detector",
     "DetectorSettings",
     "Observation",
+    "load_by_name",
     "load_detector",
 ]

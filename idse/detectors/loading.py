@@ -1,4 +1,4 @@
-"""`load_detector`: from settings to a detector."""
+"""Loading detectors: `load_detector` from settings, `load_by_name` from a name or a file."""
 
 from __future__ import annotations
 
@@ -26,6 +26,15 @@ def load_detector(settings: DetectorSettings, *, cache: Path | None = None) -> D
     from idse.detectors.cache import CachedDetector
 
     return CachedDetector(detector, cache)
+
+
+def load_by_name(model: str, weights: Path | None = None, device: str = "auto") -> Detector:
+    """Load a detector with its own thresholds and COCO's classes.
+
+    Raises:
+        IdseError: As `load_detector`.
+    """
+    return load_detector(DetectorSettings(model=model, weights=weights, device=device))
 
 
 def _check(settings: DetectorSettings) -> None:

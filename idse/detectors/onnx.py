@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from idse.detectors.base import DetectorSettings, FloatArray, Observation, batches
 from idse.detectors.classes import COCO_CLASSES, class_names
 from idse.detectors.layouts import LAYOUTS, Head, Layout
-from idse.detectors.letterbox import Placement, letterbox
 from idse.detectors.session import open_session, package_versions
 from idse.errors import IdseError
 from idse.features.onnx_file import (
@@ -29,7 +29,7 @@ from idse.features.onnx_file import (
     sidecar_of,
 )
 from idse.features.onnx_graph import Graph
-from idse.features.preprocess import preprocess_from_dict
+from idse.features.preprocess import Placement, Preprocess, preprocess_from_dict
 from idse.metrics.detection import Detections
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class OnnxDetector:
         seen: dict[int, Observation] = {}
         for group in batches(pictures, self._batch if self._free_batch else 1):
             height, width = pictures[group[0]].shape[:2]
-            placement = Placement.fit(width, height, self.preprocess)
+            placement = self.preprocess.placement(width, height, exact_ratio=True)
             tensor = np.stack([letterbox(pictures[i], placement, self.preprocess) for i in group])
             results = self._run(tensor, names)
             for place, index in enumerate(group):
@@ -145,9 +145,29 @@ class OnnxDetector:
             raise IdseError(f"{self.path}: the model fails on its input: {first_line(error)}") from None
 
 
+def letterbox(rgb: FloatArray, placement: Placement, preprocess: Preprocess) -> FloatArray:
+    """The input `[3, rows, columns]` made of a picture `[H, W, 3]`, RGB in 0..1.
+
+    Resizing is bilinear without antialiasing, in float, as in the detectors' training (OpenCV). The extractors of
+    `idse.features` differ: they low-pass filter strong reductions, so that every sample of the picture counts.
+    """
+    ordered = rgb[..., ::-1] if preprocess.order == "bgr" else rgb
+    planes = torch.from_numpy(np.ascontiguousarray(ordered.transpose(2, 0, 1), dtype=np.float32))[None]
+    size = (placement.height, placement.width)
+    small = torch.nn.functional.interpolate(planes, size=size, mode="bilinear", align_corners=False)
+    canvas = np.full((3, *preprocess.size), preprocess.pad * (preprocess.scale / 255), dtype=np.float32)
+    rows = slice(placement.top, placement.top + placement.height)
+    columns = slice(placement.left, placement.left + placement.width)
+    canvas[:, rows, columns] = (small * preprocess.scale)[0].numpy()
+    if any(preprocess.mean) or any(s != 1 for s in preprocess.std):
+        mean = np.array(preprocess.mean, dtype=np.float32)[:, None, None]
+        std = np.array(preprocess.std, dtype=np.float32)[:, None, None]
+        canvas = (canvas - mean) / std
+    return canvas
+
+
 def suppress(boxes: FloatArray, scores: FloatArray, threshold: float, nms_iou: float) -> Detections:
     """Detections of `[cells, 4]` boxes and `[cells, classes]` scores: threshold, then NMS class by class."""
-    import torch
     from torchvision.ops import batched_nms
 
     cells, labels = np.nonzero(scores > threshold)

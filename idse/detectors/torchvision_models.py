@@ -16,7 +16,7 @@ from idse.detectors.base import DetectorSettings, FloatArray, Observation, batch
 from idse.detectors.classes import COCO_CLASSES, class_names, real_classes
 from idse.detectors.session import package_versions
 from idse.errors import IdseError
-from idse.features.api import pick_device
+from idse.features.loading import pick_device
 from idse.features.torchvision_models import (
     detection_models,
     first_line,

@@ -219,7 +219,7 @@ class EmbeddedExtractor:
 def masking(luma: torch.Tensor) -> torch.Tensor:
     """Logarithm of `4 / (gradient + 4)` (8-bit units) per block: `[N, 1, H, W]` in 0..1 to `[N, 1, rows, cols]`.
 
-    `gradient` is the mean magnitude of the gradient, as in `idse.importance.api.activity_map`.
+    `gradient` is the mean magnitude of the gradient, as in `idse.importance.estimate.activity_map`.
     """
     padded = F.pad(luma, (1, 1, 1, 1), mode="replicate")
     across = padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]

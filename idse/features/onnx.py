@@ -22,14 +22,14 @@ from idse.features.onnx_file import (
     sidecar_of,
 )
 from idse.features.onnx_torch import OnnxNetwork, free_batch, need_onnx2torch
-from idse.features.preprocess import Geometry, Preprocess, preprocess_from_dict
+from idse.features.preprocess import Placement, Preprocess, preprocess_from_dict
 
 
 class OnnxExtractor:
     """Features of an ONNX model; see `base.FeatureExtractor`.
 
     Attributes:
-        preprocess: What turns RGB in 0..1 into the model's input; `preprocess.geometry` places boxes.
+        preprocess: Turns RGB in 0..1 into the model's input; `preprocess.placement` says where a picture lies.
         layout: "yolox", "nanodet" or "generic": the family recognised.
         nodes: Names of the feature tensors.
         graph: The detector's structure.
@@ -101,9 +101,9 @@ class OnnxExtractor:
             raise IdseError(f"{self.path}: no gradient flows from the features to the picture")
         return out
 
-    def placement(self, width: int, height: int) -> tuple[Geometry, tuple[int, int]]:
+    def placement(self, width: int, height: int) -> tuple[Placement, tuple[int, int]]:
         """Where a picture lies in the input that the features cover, and that input's height and width."""
-        return self.preprocess.geometry(width, height), self.preprocess.size
+        return self.preprocess.placement(width, height), self.preprocess.size
 
     @torch.no_grad()
     def run(self, rgb: torch.Tensor) -> dict[str, torch.Tensor]:

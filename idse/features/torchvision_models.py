@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from idse.errors import IdseError
-from idse.features.preprocess import Geometry
+from idse.features.preprocess import Placement
 
 _PREFIX = "backbone."
 
@@ -92,12 +92,11 @@ class TorchvisionExtractor:
             raise IdseError(f"{self.name} has no feature node '{missing[0]}'; it has {', '.join(levels)}")
         return [levels[n] for n in self.nodes]
 
-
-    def placement(self, width: int, height: int) -> tuple[Geometry, tuple[int, int]]:
+    def placement(self, width: int, height: int) -> tuple[Placement, tuple[int, int]]:
         """Where a picture lies in the input that the features cover, and that input's height and width."""
         images, _ = self._transform([torch.zeros(3, height, width, device=self.device)])
         (rows, cols), (in_rows, in_cols) = images.image_sizes[0], images.tensors.shape[-2:]
-        return Geometry(cols, rows, cols / width, rows / height, 0, 0), (in_rows, in_cols)
+        return Placement(cols, rows, cols / width, rows / height), (in_rows, in_cols)
 
 
 def pyramid_levels(out: Any) -> list[torch.Tensor]:

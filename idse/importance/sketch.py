@@ -13,9 +13,8 @@ from contextlib import contextmanager
 import torch
 
 from idse.errors import IdseError
+from idse.importance.settings import LEVEL_NORMS, SKETCHES
 
-SKETCHES = ("rademacher", "achlioptas", "gaussian")
-LEVEL_NORMS = ("none", "mean", "energy")
 _BATCH_BYTES = 512 << 20  # of gradients at the features, for batched products on a GPU
 
 

@@ -70,7 +70,7 @@ def test_a_users_own_model(faster: Path) -> None:
 
 
 def test_features_are_the_extractors(faster: Path) -> None:
-    from idse.features.api import load_extractor
+    from idse.features.loading import load_extractor
 
     picture = pictures((60, 90))[0]
     (seen,) = load(FASTER, weights=faster, classes=NAMES).observe([picture])

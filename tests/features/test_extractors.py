@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from idse.errors import IdseError
-from idse.features.api import load_extractor, pick_device
 from idse.features.base import FeatureExtractor
-from idse.importance.api import estimate_map
+from idse.features.loading import load_extractor, pick_device
+from idse.importance.estimate import estimate_map
 from idse.media.frame import Frame
 
 torchvision = pytest.importorskip("torchvision")

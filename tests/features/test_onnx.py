@@ -15,10 +15,10 @@ pytest.importorskip("onnx2torch")
 import onnx_models  # noqa: E402
 
 from idse.errors import IdseError  # noqa: E402
-from idse.features.api import load_extractor  # noqa: E402
 from idse.features.base import FeatureExtractor  # noqa: E402
+from idse.features.loading import load_extractor  # noqa: E402
 from idse.features.onnx import OnnxExtractor  # noqa: E402
-from idse.importance.api import estimate_map  # noqa: E402
+from idse.importance.estimate import estimate_map  # noqa: E402
 from idse.media.frame import Frame  # noqa: E402
 
 
@@ -107,7 +107,7 @@ def test_preprocess_fits():
     corner = Preprocess((64, 64), fit="top_left", pad=51.0, scale=255.0)(x)
     assert corner[0, 0, :32].min() == pytest.approx(255)
     assert corner[0, 0, 32:].max() == pytest.approx(51)
-    g = Preprocess((64, 64)).geometry(40, 20)
+    g = Preprocess((64, 64)).placement(40, 20)
     assert (g.width, g.height, g.left, g.top) == (64, 32, 0, 16)
     coloured = torch.stack([torch.full((8, 8), v) for v in (0.1, 0.2, 0.3)])[None]
     bgr = Preprocess((8, 8), order="bgr", mean=(0.3, 0.2, 0.1), std=(2.0, 2.0, 2.0))(coloured)

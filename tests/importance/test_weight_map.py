@@ -146,7 +146,7 @@ def test_check_fits_and_select():
 
 def test_needs_no_torch():
     code = (
-        "import sys, idse.importance.weight_map, idse.importance.api, idse.importance.combine, "
+        "import sys, idse.importance.weight_map, idse.importance.estimate, idse.importance.combine, "
         "idse.importance.heatmap, idse.importance.roi, idse.features; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from idse.errors import IdseError
 from idse.importance.blocks import block_mean, chroma_to_grid, split_tiles
+from idse.importance.settings import LEVEL_NORMS, SKETCHES
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame
 
@@ -75,10 +76,10 @@ def estimate_map(
     _need(0 <= log2_unit <= 7, f"log2 unit {log2_unit}: must be 0..7")
     _need(0 < clip_percentile <= 100, f"clip percentile {clip_percentile}: must be above 0, at most 100")
     _need(-(2**63) <= seed < 2**64, f"seed {seed}: must fit 64 bits")
-    from idse.importance.sketch import LEVEL_NORMS, SKETCHES, one_thread
-
     _need(sketch in SKETCHES, f"sketch '{sketch}': must be one of {', '.join(SKETCHES)}")
     _need(level_norm in LEVEL_NORMS, f"level norm '{level_norm}': must be one of {', '.join(LEVEL_NORMS)}")
+
+    from idse.importance.sketch import one_thread
 
     total, planes, factors = len(frames) * rounds * proj_dim, [], []
     with one_thread():
