@@ -113,7 +113,7 @@ CASES = [
     ("a full disk for the reconstruction", "encode good.png --recon /dev/full", "cannot write /dev/full: No space left…"),
     ("one map for a folder", "encode pictures --map-out x.idsew", "--map-out names one file, pictures is a folder…"),
     ("a file as output folder", "encode pictures -o notes.txt", "notes.txt: is a file; for a folder of pictures -o must…"),
-    ("no map to write", "map good.png --importance none", "--importance none makes no map: choose jacobian or activity"),
+    ("no map to write", "map good.png --importance none", "--importance none makes no map: choose jacobian, activity or roi"),
     ("no stream", "decode absent.266 -o x.png", "absent.266: no such file"),
     ("a text called stream", "decode text.266 -o x.png", "text.266: no VVC stream, or a damaged one…"),
     ("a stream cut short", "decode short.266 -o x.png", "short.266: no VVC stream, or a damaged one…"),
