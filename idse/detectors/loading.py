@@ -47,10 +47,13 @@ def _check(settings: DetectorSettings) -> None:
 
 
 def _load(settings: DetectorSettings) -> Detector:
-    if settings.model.lower().endswith(".onnx"):
-        from idse.detectors.onnx import OnnxDetector
+    try:
+        if settings.model.lower().endswith(".onnx"):
+            from idse.detectors.onnx import OnnxDetector
 
-        return OnnxDetector(settings)
-    from idse.detectors.torchvision_models import TorchvisionDetector
+            return OnnxDetector(settings)
+        from idse.detectors.torchvision_models import TorchvisionDetector
 
-    return TorchvisionDetector(settings)
+        return TorchvisionDetector(settings)
+    except ImportError as error:
+        raise IdseError(f"a package that detectors need is missing ({error}): pip install 'idse[evaluate]'") from None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import numbers
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -123,7 +124,7 @@ class ImportanceSettings:
 
     def detectors_named(self) -> list[str]:
         """The names in `detector`; a file whose own name has a "+" is one."""
-        return [self.detector] if Path(self.detector).is_file() else self.detector.split("+")
+        return [self.detector] if os.path.isfile(self.detector) else self.detector.split("+")
 
     @property
     def detectors(self) -> list[str]:
