@@ -12,12 +12,12 @@ def load_detector(settings: DetectorSettings, *, cache: Path | None = None) -> D
     """Load a detector.
 
     Args:
-        settings: Which, and how it is used.
-        cache: Folder where its detections are kept for other runs; by default nowhere.
+        settings: Which detector, and how it is used.
+        cache: Folder in which its detections are cached for other runs; by default they are not cached.
 
     Raises:
-        IdseError: No such model, missing or corrupt files, classes or a layout that do not fit, impossible settings,
-            a missing package, an absent device.
+        IdseError: The model is unknown, a file is missing or corrupt, the classes or the layout do not fit, a setting
+            is out of range, or a package or the device is missing.
     """
     _check(settings)
     detector = _load(settings)
@@ -56,4 +56,6 @@ def _load(settings: DetectorSettings) -> Detector:
 
         return TorchvisionDetector(settings)
     except ImportError as error:
-        raise IdseError(f"a package that detectors need is missing ({error}): pip install 'idse[evaluate]'") from None
+        raise IdseError(
+            f"a package that detectors need is missing ({error}): pip install 'idse[evaluate]'"
+        ) from None

@@ -1,8 +1,9 @@
-"""Detectors in ONNX files, in onnxruntime.
+"""Detectors in ONNX files, run by onnxruntime.
 
-Several times faster on a CPU than a conversion to torch, and no gradient is needed here. One thread, so that figures
-do not depend on the machine's load; sweeps run many pictures at once anyway. A file `FILE.onnx.json` beside the model
-may declare what the layout does not know (see `idse.features.onnx`): fields of `Preprocess`, and `nodes`.
+On a CPU this is several times faster than a conversion to torch, and no gradient is needed here. Sessions use one
+thread, so that results do not depend on the machine's load; sweeps process many pictures in parallel anyway. A file
+`FILE.onnx.json` beside the model may declare what the layout does not know (see `idse.features.onnx`): fields of
+`Preprocess`, and `nodes`.
 """
 
 from __future__ import annotations
@@ -37,13 +38,13 @@ if TYPE_CHECKING:
 
 
 class OnnxDetector:
-    """An ONNX file; see `base.Detector`.
+    """A detector in an ONNX file; see `base.Detector`.
 
     Attributes:
         layout: The declared or recognised layout.
-        head: What the model's shapes say.
-        preprocess: What its input wants.
-        nodes: Names of its feature tensors; empty where none are known.
+        head: What the shapes of the model's outputs show.
+        preprocess: The input it expects.
+        nodes: Names of its feature tensors; empty if none are known.
     """
 
     has_masks = False
@@ -124,7 +125,7 @@ class OnnxDetector:
                 values = {name: result[place] for name, result in zip(names, results, strict=True)}
                 found = self._decode([values[name] for name in self._outputs])
                 boxes = placement.to_picture(found.boxes, width, height)
-                # Copies: a view would keep the whole batch in memory.
+                # Copied, because a view would keep the whole batch in memory.
                 features = [values[node].copy() for node in nodes]
                 seen[index] = Observation(features, Detections(boxes, found.scores, found.labels))
         return [seen[i] for i in range(len(pictures))]
@@ -167,7 +168,7 @@ def letterbox(rgb: FloatArray, placement: Placement, preprocess: Preprocess) -> 
 
 
 def suppress(boxes: FloatArray, scores: FloatArray, threshold: float, nms_iou: float) -> Detections:
-    """Detections of `[cells, 4]` boxes and `[cells, classes]` scores: threshold, then NMS class by class."""
+    """Detections from boxes `[cells, 4]` and scores `[cells, classes]`: threshold, then NMS for each class."""
     from torchvision.ops import batched_nms
 
     cells, labels = np.nonzero(scores > threshold)
@@ -183,7 +184,7 @@ def _given(value: float | None, default: float) -> float:
 
 
 def _fix_size(model: onnx.ModelProto, name: str, declared: Any, path: Path) -> tuple[bool, tuple[int, int]]:
-    """Make the input's height and width static; whether it takes any number of pictures, and the size."""
+    """Make the input's height and width static; returns whether it takes any number of pictures, and the size."""
     dims = next(i for i in model.graph.input if i.name == name).type.tensor_type.shape.dim
     batch = dims[0].dim_value
     if batch > 1:
@@ -195,7 +196,7 @@ def _fix_size(model: onnx.ModelProto, name: str, declared: Any, path: Path) -> t
 
 
 def _graph(model: onnx.ModelProto, name: str, size: tuple[int, int], path: Path) -> Graph:
-    """The graph's structure, for one picture."""
+    """The structure of the graph for one picture."""
     import onnx
 
     single = onnx.ModelProto()
@@ -216,18 +217,18 @@ def _feature_nodes(graph: Graph, declared: Any, path: Path) -> list[str]:
 def choose_layout(
     wanted: str, graph: Graph, size: tuple[int, int], shapes: list[tuple[int, ...]], classes: int, path: Path
 ) -> tuple[Layout, Head]:
-    """The layout asked for or, for `auto`, the one recognised, and how it reads the outputs.
+    """The wanted layout or, for `auto`, the recognised one, and how it reads the outputs.
 
     Args:
         wanted: A name in `LAYOUTS`, or `auto`.
         graph: The model's structure.
         size: Height and width of its input.
-        shapes: Of its outputs, without the batch.
-        classes: How many are expected.
-        path: For messages.
+        shapes: Shapes of its outputs, without the batch.
+        classes: Expected number of classes.
+        path: Of the model, for messages.
 
     Raises:
-        IdseError: The outputs are of no layout known, or not of the one wanted.
+        IdseError: The outputs have no known layout, or not the wanted one.
     """
     heads = {name: layout.head(size, shapes, classes) for name, layout in LAYOUTS.items()}
     fitting = {name: head for name, head in heads.items() if head is not None}

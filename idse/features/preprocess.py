@@ -1,4 +1,4 @@
-"""From a plain RGB picture to what a detector was trained on: channel order, fitting, padding, normalisation."""
+"""Turning an RGB picture into the input a detector was trained with: channel order, size, padding, normalisation."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Placement:
 
     Attributes:
         width: Of the resized picture, in samples of the input.
-        height: The same downwards.
+        height: Of the resized picture, in samples of the input.
         scale_x: Samples of the input for each sample of the picture.
-        scale_y: The same downwards.
+        scale_y: The same, vertically.
         left: Padding to the left of the resized picture.
         top: Padding above it.
     """
@@ -47,16 +47,16 @@ class Placement:
 
 @dataclass(frozen=True)
 class Preprocess:
-    """How one detector wants its input.
+    """The input that a detector expects.
 
     Attributes:
         size: Height and width of the detector's input.
         order: Channel order.
-        fit: Letterbox at the top left or in the middle (aspect ratio kept), or stretch.
-        pad: Value of the padding, in 0..255, before normalisation.
-        scale: The input's white: 255, or 1.
-        mean: Per channel in `order`, in units of `scale`; subtracted.
-        std: The same; divided by.
+        fit: Letterbox at the top left or in the centre, which keeps the aspect ratio; or stretch.
+        pad: Value of the padding before normalisation, 0..255.
+        scale: Value of white in the input: 255 or 1.
+        mean: For each channel in `order`, in units of `scale`; it is subtracted.
+        std: The same; the difference is divided by it.
     """
 
     size: tuple[int, int]
@@ -71,8 +71,8 @@ class Preprocess:
         """Where a picture of `width` x `height` lies in the input.
 
         Args:
-            width: Of the picture.
-            height: The same downwards.
+            width: Of the picture, in samples.
+            height: Of the picture, in samples.
             exact_ratio: How YOLOX computes boxes: the scale is the ratio of the sides, and the size of the resized
                 picture is truncated without any tolerance for rounding errors. Otherwise the scale is that of the
                 resized picture, which features need.
@@ -93,8 +93,8 @@ class Preprocess:
     def __call__(self, rgb: torch.Tensor) -> torch.Tensor:
         """Prepare `[N, 3, H, W]` RGB in 0..1; differentiable (affine).
 
-        Resizing is bilinear, as the detectors' own (OpenCV's) is; pictures reduced by more than 2 are low-pass
-        filtered too, because samples that no output pixel touches would get no importance.
+        Resizing is bilinear, as in the detectors' own preprocessing (OpenCV). Pictures reduced by more than 2 are also
+        low-pass filtered: samples that contribute to no output pixel would get no importance.
         """
         height, width = rgb.shape[-2:]
         g = self.placement(width, height)
@@ -115,12 +115,12 @@ class Preprocess:
         return x
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for provenance."""
+        """The fields as a dictionary, for provenance."""
         return asdict(self)
 
 
 def preprocess_from_dict(values: dict[str, Any], default: Preprocess) -> Preprocess:
-    """Override fields of `default` by those of a sidecar file.
+    """Replace fields of `default` by those of a sidecar file.
 
     Raises:
         IdseError: An unknown field, or a value of the wrong kind.

@@ -1,4 +1,4 @@
-"""torchvision's detection models as feature extractors: FPN levels P2..P5, or whatever the backbone gives."""
+"""torchvision's detection models as feature extractors: FPN levels P2..P5, or all outputs of the backbone."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def detection_models() -> list[str]:
 class TorchvisionExtractor:
     """Backbone (with FPN) of a torchvision detector; see `base.FeatureExtractor`.
 
-    Resizing and normalisation are the model's own `transform`. Of an FPN the levels that belong to the pyramid proper
-    are used (P2..P5 of Faster and Mask R-CNN, P3..P5 of RetinaNet and FCOS), not the pooled extra ones.
+    The model's own `transform` resizes and normalises. From an FPN only the levels of the pyramid itself are used
+    (P2..P5 of Faster and Mask R-CNN, P3..P5 of RetinaNet and FCOS), not the additional pooled levels.
     """
 
     def __init__(
@@ -44,13 +44,13 @@ class TorchvisionExtractor:
 
         Args:
             name: As in `detection_models()`.
-            weights: A state dict of the model (the heads may differ or be missing: only `backbone.*` is used). If not
-                given, torchvision's default weights, from its cache or the network.
-            device: Where to compute; the CPU if not given.
-            nodes: Keys of the backbone's outputs; found if not given.
+            weights: A state dict of the model; only `backbone.*` is used, so the heads may differ or be missing. By
+                default torchvision's weights, from its cache or a download.
+            device: Where to compute; by default the CPU.
+            nodes: Keys of the backbone's outputs; by default the pyramid levels.
 
         Raises:
-            IdseError: The weights cannot be had or do not fit, or there are no such nodes.
+            IdseError: The weights cannot be read or downloaded or do not fit, or the nodes do not exist.
         """
         from torchvision.models import get_model
 
@@ -80,7 +80,7 @@ class TorchvisionExtractor:
         """See `base.FeatureExtractor.features`.
 
         Raises:
-            IdseError: The backbone has no outputs of the names asked for.
+            IdseError: The backbone has no outputs of these names.
         """
         images, _ = self._transform(list(rgb.to(torch.float32)))
         out = self._backbone(images.tensors)
@@ -100,7 +100,7 @@ class TorchvisionExtractor:
 
 
 def pyramid_levels(out: Any) -> list[torch.Tensor]:
-    """What a backbone gives, without the extra levels pooled from the coarsest."""
+    """The outputs of a backbone without the additional levels pooled from the coarsest one."""
     levels = _by_name(out)
     return [v for k, v in levels.items() if k.isdigit()] or list(levels.values())
 
@@ -109,7 +109,7 @@ def model_with_own_weights(name: str) -> Any:
     """A model with torchvision's default weights.
 
     Raises:
-        IdseError: They are neither in its cache nor to be downloaded.
+        IdseError: They are not in its cache and cannot be downloaded.
     """
     from torchvision.models import get_model
 
@@ -126,7 +126,7 @@ def read_state_dict(path: Path) -> tuple[dict[str, torch.Tensor], str]:
     """A state dict and its file's SHA-256.
 
     Raises:
-        IdseError: The file cannot be read, or holds none.
+        IdseError: The file cannot be read, or is not a state dict.
     """
     try:
         data = path.read_bytes()
@@ -159,7 +159,7 @@ def _load_backbone(model: torch.nn.Module, path: Path) -> str:
 
 
 def weights_digest(model: torch.nn.Module) -> str:
-    """SHA-256 over names and values of the weights, in order of names."""
+    """SHA-256 of the names and values of the weights, sorted by name."""
     digest = hashlib.sha256()
     for key, value in sorted(model.state_dict().items()):
         digest.update(key.encode())
@@ -168,6 +168,6 @@ def weights_digest(model: torch.nn.Module) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """An error of a foreign package in one line."""
+    """The message of another package's error, in one line."""
     lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
     return " ".join(lines[:2])[:200] or type(error).__name__
