@@ -239,7 +239,7 @@ def choose_layout(
                 return LAYOUTS[name], head
         known = "; ".join(f"{layout.name}: {layout.outputs}" for layout in LAYOUTS.values())
         raise IdseError(
-            f"{path}: outputs {outputs} are of no layout known; declare one (layout), known are {known}"
+            f"{path}: outputs {outputs} have no known layout; name the layout (layout): {known}"
         )
     if wanted not in fitting:
         raise IdseError(

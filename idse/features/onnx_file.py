@@ -66,7 +66,7 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(sidecar.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise IdseError(f"{sidecar}: no JSON: {first_line(error)}") from None
+        raise IdseError(f"{sidecar}: not a JSON file: {first_line(error)}") from None
     if not isinstance(values, dict):
         raise IdseError(f"{sidecar}: must be a JSON object")
     return values
@@ -86,7 +86,7 @@ def picture_input(model: onnx.ModelProto, path: Path) -> str:
         raise IdseError(f"{path}: has {len(inputs)} inputs, a detector of pictures has one")
     dims = inputs[0].type.tensor_type.shape.dim
     if len(dims) != 4 or dims[1].dim_value not in (0, 3):
-        raise IdseError(f"{path}: its input is no picture of [N, 3, H, W]")
+        raise IdseError(f"{path}: its input is not a picture [N, 3, H, W]")
     return inputs[0].name
 
 

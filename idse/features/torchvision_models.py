@@ -117,7 +117,7 @@ def model_with_own_weights(name: str) -> Any:
         return get_model(name, weights="DEFAULT", progress=False)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise IdseError(
-            f"the weights of {name} are neither in torchvision's cache nor to be downloaded "
+            f"the weights of {name} are not in torchvision's cache and cannot be downloaded "
             f"({first_line(error)}); give a file with --weights FILE"
         ) from None
 
@@ -134,12 +134,12 @@ def read_state_dict(path: Path) -> tuple[dict[str, torch.Tensor], str]:
     except OSError as error:
         raise IdseError(f"cannot read the weights {path}: {error.strerror or error}") from None
     except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError):
-        raise IdseError(f"{path}: no state dict that torch can load, or a corrupt one") from None
+        raise IdseError(f"{path}: not a state dict that torch can load, or a corrupt one") from None
     for key in ("model", "state_dict"):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
     if not isinstance(state, dict):
-        raise IdseError(f"{path}: no state dict")
+        raise IdseError(f"{path}: not a state dict")
     return state, hashlib.sha256(data).hexdigest()
 
 

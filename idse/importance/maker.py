@@ -97,7 +97,9 @@ class MapMaker:
         load_detector: LoadDetector | None = None,
     ) -> None:
         if settings.weights is not None and not settings.weights.is_file():
-            raise IdseError(f"{settings.weights}: no such file; --weights names the detector's weights")
+            raise IdseError(
+                f"{settings.weights}: no such file; --weights (in a plan: weights) names the detector's weights"
+            )
         self.settings = settings
         self.load_seconds = 0.0
         self.seconds = 0.0

@@ -223,7 +223,7 @@ def _parse_meta(payload: bytes) -> dict[str, Any]:
         if not isinstance(meta, dict):
             raise ValueError
     except ValueError:
-        raise IdseError("the weight map's provenance is no JSON object") from None
+        raise IdseError("the weight map's provenance is not a JSON object") from None
     return meta
 
 

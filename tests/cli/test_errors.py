@@ -95,7 +95,7 @@ CASES = [
     ("a detector without a name", "encode good.png --detector embedded+", "detector 'embedded+': must be a name, or several joined by '+'"),
     ("a map unit that is none", "encode good.png --unit 12", "--unit 12: must be 1, 2, 4, 8, 16, 32, 64 or 128"),
     ("an unknown detector", "encode good.png --detector hawk", "unknown detector 'hawk': must be embedded, an .onnx…"),
-    ("missing weights", "encode good.png --weights absent.pt", "absent.pt: no such file; --weights names…"),
+    ("missing weights", "encode good.png --weights absent.pt", "absent.pt: no such file; --weights (in a plan: weights) names…"),
     ("weights that are none", "encode good.png --weights notes.txt", "notes.txt: not a weights file of the embedded extractor…"),
     ("a missing ONNX file", "encode good.png --detector absent.onnx", "cannot read the detector absent.onnx: No such…"),
     ("a corrupt ONNX file", "encode good.png --detector corrupt.onnx", "corrupt.onnx: no ONNX model, or a corrupt one"),

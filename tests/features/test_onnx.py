@@ -86,7 +86,7 @@ def test_sidecar(tmp_path):
     assert extractor.features(torch.rand(1, 3, 20, 20))[0].shape[2:] == (12, 8)
     for text, message in [
         ("[1]", "must be a JSON object"),
-        ("{", "no JSON"),
+        ("{", "not a JSON file"),
         ('{"colour": 1}', "field 'colour' is unknown"),
         ('{"mean": [1, 2]}', "mean must have 3 values"),
         ('{"order": "gbr"}', "order must be rgb or bgr"),
@@ -109,6 +109,11 @@ def test_preprocess_fits():
     assert corner[0, 0, 32:].max() == pytest.approx(51)
     g = Preprocess((64, 64)).placement(40, 20)
     assert (g.width, g.height, g.left, g.top) == (64, 32, 0, 16)
+    # 180 rows at 416 / 180 are 415.99...: boxes are computed as YOLOX does, which truncates.
+    tall = Preprocess((416, 416))
+    g, exact = tall.placement(100, 180), tall.placement(100, 180, exact_ratio=True)
+    assert (g.width, g.height, g.scale_x, g.scale_y) == (231, 416, 2.31, 416 / 180)
+    assert (exact.width, exact.height, exact.scale_x, exact.scale_y) == (231, 415, 416 / 180, 416 / 180)
     coloured = torch.stack([torch.full((8, 8), v) for v in (0.1, 0.2, 0.3)])[None]
     bgr = Preprocess((8, 8), order="bgr", mean=(0.3, 0.2, 0.1), std=(2.0, 2.0, 2.0))(coloured)
     torch.testing.assert_close(bgr, torch.zeros_like(bgr))

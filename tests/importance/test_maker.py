@@ -200,7 +200,7 @@ def test_progress_over_several_detectors():
 
 
 def test_missing_weights():
-    with pytest.raises(IdseError, match=r"absent\.pt: no such file; --weights names"):
+    with pytest.raises(IdseError, match=r"absent\.pt: no such file; --weights \(in a plan: weights\) names"):
         MapMaker(ImportanceSettings(weights=Path("absent.pt")))
 
 
