@@ -238,9 +238,7 @@ def choose_layout(
             if LAYOUTS[name].recognises(graph, head):
                 return LAYOUTS[name], head
         known = "; ".join(f"{layout.name}: {layout.outputs}" for layout in LAYOUTS.values())
-        raise IdseError(
-            f"{path}: outputs {outputs} have no known layout; name the layout (layout): {known}"
-        )
+        raise IdseError(f"{path}: outputs {outputs} have no known layout; name the layout (layout): {known}")
     if wanted not in fitting:
         raise IdseError(
             f"{path}: outputs {outputs} for an input of {list(size)} are not those of layout '{wanted}' "
