@@ -28,9 +28,9 @@ def shape_plane(
     Args:
         plane: Raw weights, >= 0.
         mean: Mean of the plane's raw weights, > 0.
-        tau: Share of plain squared error in units of the mean, 0 or more; infinity is plain squared error.
-        exponent: 0 or more; 0 is plain squared error.
-        clip_qp: In QP steps, 0 or more.
+        tau: Share of plain squared error, >= 0, in units of the mean; infinity is plain squared error.
+        exponent: >= 0; 0 is plain squared error.
+        clip_qp: In QP steps, >= 0.
 
     Returns:
         The weights, with a geometric mean of 1.

@@ -158,7 +158,7 @@ def test_no_picture_input(tmp_path):
     model = onnx.load(str(path))
     model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 4
     onnx.save(model, str(path))
-    with pytest.raises(IdseError, match="its input is no picture"):
+    with pytest.raises(IdseError, match="its input is not a picture"):
         OnnxExtractor(path)
     model.graph.input.append(onnx.helper.make_tensor_value_info("mask", onnx.TensorProto.FLOAT, [1]))
     onnx.save(model, str(path))
