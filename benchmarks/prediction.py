@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from idse.features.api import load_extractor
 from idse.features.base import FeatureExtractor
-from idse.importance.api import estimate_map
+from idse.features.loading import load_extractor
 from idse.importance.blocks import split_tiles
+from idse.importance.estimate import estimate_map
 from idse.importance.planes import planes_to_rgb, planes_to_tensors
 from idse.media.frame import Frame
 

@@ -15,10 +15,10 @@ import numpy as np
 
 from idse.devtools.pictures import load_photograph
 from idse.engines import EncodeSettings
-from idse.importance.api import activity_map
+from idse.importance.estimate import activity_map
+from idse.importance.maker import ImportanceSettings, MapMaker
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame
-from idse.pipeline import ImportanceSettings, MapMaker
 from idse.vtm.engine import VtmEngine
 from idse.vtm.options import VtmOptions
 

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from idse.features.api import load_extractor
-from idse.importance.api import activity_map, estimate_map
+from idse.features.loading import load_extractor
+from idse.importance.estimate import activity_map, estimate_map
 from idse.importance.shaping import shape_frame
 from idse.media.frame import Frame
 

@@ -88,7 +88,7 @@ def photograph_case(options: argparse.Namespace, job: Job) -> Case:
     frame = load_photograph(job.picture, multiple=2)
     weights: WeightMap | None = None
     if job.weighted:
-        from idse.importance.api import activity_map
+        from idse.importance.estimate import activity_map
 
         weights = activity_map([frame])
     words = f"{job.picture} QP {job.qp}{' activity map' if job.weighted else ''}"

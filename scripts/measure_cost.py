@@ -29,7 +29,7 @@ from idse.devtools.pictures import load_photograph, photographs
 from idse.devtools.tables import align
 from idse.engines import EncodeSettings, WeightScope, get_engine
 from idse.errors import IdseError
-from idse.importance.api import activity_map, estimate_map
+from idse.importance.estimate import activity_map, estimate_map
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame
 
@@ -130,7 +130,7 @@ def map_cost(
     frames: list[Frame], options: argparse.Namespace
 ) -> tuple[list[list[str]], dict[str, list[WeightMap]]]:
     """Rows of the table of map times, and the maps at l = 4."""
-    from idse.features.api import load_extractor
+    from idse.features.loading import load_extractor
 
     rows = [["map", "CPU s a picture"]]
     maps: dict[str, list[WeightMap]] = {"activity": [activity_map([frame]) for frame in frames]}

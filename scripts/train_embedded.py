@@ -39,7 +39,7 @@ from idse.devtools.teachers import (
 )
 from idse.errors import IdseError
 from idse.features import embedded
-from idse.importance.api import activity_map
+from idse.importance.estimate import activity_map
 from idse.media.frame import Frame
 from idse.progress import Progress
 

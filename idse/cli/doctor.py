@@ -112,7 +112,7 @@ def _devices() -> str:
 
 
 def _embedded() -> str:
-    from idse.features.api import load_extractor
+    from idse.features.loading import load_extractor
 
     return str(load_extractor("embedded", device="cpu").description.get("weights_sha256", ""))[:12]
 

@@ -17,12 +17,14 @@ from idse.cli.output import Bar, last_line, note, print_json
 from idse.engines import ENGINES, EncodeSettings, Engine, WeightScope, engine_class
 from idse.engines.base import PRESETS
 from idse.errors import IdseError
+from idse.importance.maker import ImportanceSettings, MapMaker
+from idse.importance.settings import METHODS
 from idse.media import raw
 from idse.media.coded import SUFFIXES
 from idse.media.files import check_writable, replacing
 from idse.media.frame import Frame
 from idse.media.io import InputOptions, list_pictures, read_frames
-from idse.pipeline import METHODS, ImportanceSettings, MapMaker, check_verifiable, code, summary
+from idse.pipeline import check_verifiable, code, summary
 
 if TYPE_CHECKING:
     from idse.importance.weight_map import WeightMap
@@ -31,6 +33,7 @@ _STREAM = "Stream"
 
 
 def encode(
+    context: typer.Context,
     input_: Annotated[
         Path,
         typer.Argument(metavar="INPUT", help="Raw .yuv, .y4m, PNG, JPEG, video, or a folder of pictures."),
@@ -106,7 +109,7 @@ def encode(
             rich_help_panel="Importance",
         ),
     ] = None,
-    detector: o.Detector = ImportanceSettings.detector,
+    detector: o.Detectors = None,
     weights: o.Weights = None,
     nodes: o.Nodes = None,
     proj_dim: o.ProjDim = ImportanceSettings.proj_dim,
@@ -114,6 +117,11 @@ def encode(
     seed: o.Seed = ImportanceSettings.seed,
     rounds: o.Rounds = ImportanceSettings.rounds,
     noise: o.Noise = ImportanceSettings.noise_sigma,
+    level_norm: o.LevelNorm = ImportanceSettings.level_norm,
+    blend_activity: o.BlendActivity = ImportanceSettings.blend_activity,
+    chroma_planes: o.ChromaPlanes = ImportanceSettings.chroma_planes,
+    roi_qp: o.RoiQp = ImportanceSettings.roi_qp,
+    roi_score: o.RoiScore = ImportanceSettings.roi_score,
     unit: o.Unit = 1 << ImportanceSettings.log2_unit,
     tiles: o.Tiles = False,
     device: o.Device = ImportanceSettings.device,
@@ -164,18 +172,17 @@ def encode(
     """Code pictures as VVC, with the bits where a detector looks; or as HEVC, AV1, H.264, JPEG, learned codecs."""
     coding = engine_class(engine)
     method = importance or (ImportanceSettings.method if coding.takes_weights else "none")
+    tau, exponent, clip_qp = o.shaping(context, method, tau, exponent, clip_qp)
     settings = EncodeSettings(
         qp=qp, target_bytes=target_bytes, target_bpp=target_bpp, preset=_preset(preset, coding.takes_weights),
         threads=threads, ctu_size=ctu, dual_tree=dual_tree, wpp=wpp, md5_sei=md5,
         cb_qp_offset=cb_qp_offset, cr_qp_offset=cr_qp_offset,
         weight_scope=WeightScope.parse(weight_scope), tau=tau, exponent=exponent, clip_qp=clip_qp,
     )  # fmt: skip
-    maker = MapMaker(
-        ImportanceSettings(
-            method=method, detector=detector, weights=weights, nodes=o.parse_nodes(nodes), proj_dim=proj_dim,
-            sketch=sketch, seed=seed, rounds=rounds, noise_sigma=noise, log2_unit=o.parse_unit(unit), tiles=tiles,
-            device=device,
-        )
+    maker = o.make_maker(
+        method=method, detectors=detector, weights=weights, nodes=nodes, proj_dim=proj_dim, sketch=sketch,
+        seed=seed, rounds=rounds, noise_sigma=noise, level_norm=level_norm, blend_activity=blend_activity,
+        chroma_planes=chroma_planes, roi_qp=roi_qp, roi_score=roi_score, unit=unit, tiles=tiles, device=device,
     )  # fmt: skip
     coder = e.make_engine(
         engine, settings, weighted=map_in is not None or method != "none", tiles=tiles and map_in is None,

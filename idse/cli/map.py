@@ -11,12 +11,13 @@ from idse.cli import options as o
 from idse.cli.output import Bar, print_json
 from idse.engines import EncodeSettings
 from idse.errors import IdseError
+from idse.importance.maker import ImportanceSettings
 from idse.media.files import check_writable, replacing
 from idse.media.io import read_frames
-from idse.pipeline import ImportanceSettings, MapMaker
 
 
 def map_(
+    context: typer.Context,
     input_: Annotated[Path, typer.Argument(metavar="INPUT", help="Raw .yuv, .y4m, PNG, JPEG or video.")],
     output: Annotated[
         Path | None,
@@ -29,7 +30,7 @@ def map_(
         Path | None, typer.Option("--roi", help="Delta QPs for kvazaar and uvg266 (.bin: binary).")
     ] = None,
     importance: o.Importance = ImportanceSettings.method,
-    detector: o.Detector = ImportanceSettings.detector,
+    detector: o.Detectors = None,
     weights: o.Weights = None,
     nodes: o.Nodes = None,
     proj_dim: o.ProjDim = ImportanceSettings.proj_dim,
@@ -37,6 +38,11 @@ def map_(
     seed: o.Seed = ImportanceSettings.seed,
     rounds: o.Rounds = ImportanceSettings.rounds,
     noise: o.Noise = ImportanceSettings.noise_sigma,
+    level_norm: o.LevelNorm = ImportanceSettings.level_norm,
+    blend_activity: o.BlendActivity = ImportanceSettings.blend_activity,
+    chroma_planes: o.ChromaPlanes = ImportanceSettings.chroma_planes,
+    roi_qp: o.RoiQp = ImportanceSettings.roi_qp,
+    roi_score: o.RoiScore = ImportanceSettings.roi_score,
     unit: o.Unit = 1 << ImportanceSettings.log2_unit,
     tiles: o.Tiles = False,
     device: o.Device = ImportanceSettings.device,
@@ -53,11 +59,11 @@ def map_(
 ) -> None:
     """Write the weight map of a picture; --tau, --exponent and --clip-qp shape only the ROI file."""
     if importance == "none":
-        raise IdseError("--importance none makes no map: choose jacobian or activity")
-    settings = ImportanceSettings(
-        method=importance, detector=detector, weights=weights, nodes=o.parse_nodes(nodes), proj_dim=proj_dim,
-        sketch=sketch, seed=seed, rounds=rounds, noise_sigma=noise, log2_unit=o.parse_unit(unit), tiles=tiles,
-        device=device,
+        raise IdseError("--importance none makes no map: choose jacobian, activity or roi")
+    maker = o.make_maker(
+        method=importance, detectors=detector, weights=weights, nodes=nodes, proj_dim=proj_dim, sketch=sketch,
+        seed=seed, rounds=rounds, noise_sigma=noise, level_norm=level_norm, blend_activity=blend_activity,
+        chroma_planes=chroma_planes, roi_qp=roi_qp, roi_score=roi_score, unit=unit, tiles=tiles, device=device,
     )  # fmt: skip
     target = output or input_.with_suffix(".idsew")
     for path in (target, heatmap, roi):
@@ -66,7 +72,6 @@ def map_(
             if path.resolve() == input_.resolve():
                 raise IdseError(f"{path}: would overwrite the input; choose another name")
     pictures = read_frames(input_, o.input_options(size, bit_depth, chroma, frames, matrix, range_))
-    maker = MapMaker(settings)
     with Bar(f"map of {input_.name}") as bar:
         made = maker(pictures, bar)
     assert made is not None
@@ -78,6 +83,7 @@ def map_(
         with replacing(heatmap) as temporary:
             save_heatmap(made, pictures[0], temporary)
     if roi is not None:
+        tau, exponent, clip_qp = o.shaping(context, importance, tau, exponent, clip_qp)
         from idse.importance.roi import write_roi
 
         with replacing(roi) as temporary:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
 from idse.engines.base import PRESETS
 from idse.errors import IdseError
+from idse.importance.maker import ImportanceSettings, MapMaker
+from idse.importance.settings import LEVEL_NORMS, METHODS, SHAPING, SKETCHES
 from idse.media.io import InputOptions, parse_frames
 from idse.media.raw import parse_size
-from idse.pipeline import METHODS, SKETCHES
+
+if TYPE_CHECKING:
+    from idse.detectors import Detector
 
 _IN, _MAP = "Input", "Importance"
 
@@ -39,10 +43,13 @@ Range = Annotated[
 Importance = Annotated[
     str, typer.Option("--importance", help=f"What makes the map: {', '.join(METHODS)}.", rich_help_panel=_MAP)
 ]
-Detector = Annotated[
-    str,
+Detectors = Annotated[
+    list[str] | None,
     typer.Option(
-        "--detector", help="embedded, a torchvision model's name, or FILE.onnx.", rich_help_panel=_MAP
+        "--detector",
+        help=f"embedded, a torchvision model's name, or FILE.onnx (default: {ImportanceSettings.detector}); "
+        "given several times: the sum of their maps.",
+        rich_help_panel=_MAP,
     ),
 ]
 Weights = Annotated[
@@ -61,6 +68,35 @@ Noise = Annotated[
     float,
     typer.Option("--noise", help="Sigma of the input noise in each round, of 255.", rich_help_panel=_MAP),
 ]
+LevelNorm = Annotated[
+    str,
+    typer.Option(
+        "--level-norm",
+        help=f"How feature levels add up: {', '.join(LEVEL_NORMS)} (plain sum, mean error, relative energy).",
+        rich_help_panel=_MAP,
+    ),
+]
+BlendActivity = Annotated[
+    float,
+    typer.Option(
+        "--blend-activity",
+        help="A detector's map is multiplied by the activity to this power, 0..16.",
+        rich_help_panel=_MAP,
+    ),
+]
+ChromaPlanes = Annotated[
+    bool,
+    typer.Option("--chroma-planes/--luma-only", help="Keep the map's chroma planes.", rich_help_panel=_MAP),
+]
+RoiQp = Annotated[
+    float,
+    typer.Option(
+        "--roi-qp", help="Of roi: QP steps by which boxes are coded finer, at most 12.", rich_help_panel=_MAP
+    ),
+]
+RoiScore = Annotated[
+    float, typer.Option("--roi-score", help="Of roi: least score of a box.", rich_help_panel=_MAP)
+]
 Unit = Annotated[
     int,
     typer.Option(
@@ -76,11 +112,18 @@ Device = Annotated[
 ]
 Tau = Annotated[
     float,
-    typer.Option("--tau", help="Plain squared error blended in, of the mean weight.", rich_help_panel=_MAP),
+    typer.Option(
+        "--tau", help="Plain squared error blended in, of the mean weight (roi: 0).", rich_help_panel=_MAP
+    ),
 ]
-Exponent = Annotated[float, typer.Option("--exponent", help="Power of the weights.", rich_help_panel=_MAP)]
+Exponent = Annotated[
+    float, typer.Option("--exponent", help="Power of the weights (roi: 1).", rich_help_panel=_MAP)
+]
 ClipQp = Annotated[
-    float, typer.Option("--clip-qp", help="Weights are clipped to this many QP steps.", rich_help_panel=_MAP)
+    float,
+    typer.Option(
+        "--clip-qp", help="Weights are clipped to this many QP steps (roi: 12).", rich_help_panel=_MAP
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="The figures as JSON on standard output.")]
 
@@ -107,6 +150,50 @@ def input_options(
         matrix=cast('Literal["bt601", "bt709"] | None', matrix),
         full_range=None if range_ is None else range_ == "full",
     )
+
+
+def make_maker(*, detectors: list[str] | None, nodes: str | None, unit: int, **settings: Any) -> MapMaker:
+    """The maker of maps that the options describe.
+
+    Args:
+        detectors: Names; None: the default.
+        nodes: Of `--nodes`.
+        unit: Of `--unit`.
+        settings: The other fields of `ImportanceSettings`.
+
+    Raises:
+        IdseError: A value out of its range.
+    """
+    if detectors:
+        settings["detector"] = "+".join(detectors)
+    wanted = ImportanceSettings(nodes=parse_nodes(nodes), log2_unit=parse_unit(unit), **settings)
+    return MapMaker(wanted, load_detector=_load_detector)
+
+
+def _load_detector(name: str, weights: Path | None, device: str) -> Detector:
+    from idse.detectors import load_by_name
+
+    return load_by_name(name, weights, device)
+
+
+def shaping(
+    context: typer.Context, method: str, tau: float, exponent: float, clip_qp: float
+) -> tuple[float, float, float]:
+    """Tau, exponent and clip: what the user gave, else the default of the importance method or of the encoder.
+
+    Args:
+        context: Knows which options the user gave.
+        method: Of `ImportanceSettings`.
+        tau: Of `--tau`.
+        exponent: Of `--exponent`.
+        clip_qp: Of `--clip-qp`.
+    """
+    values = {"tau": tau, "exponent": exponent, "clip_qp": clip_qp}
+    for name, value in SHAPING.get(method, {}).items():
+        source = context.get_parameter_source(name)
+        if source is None or source.name != "COMMANDLINE":
+            values[name] = value
+    return values["tau"], values["exponent"], values["clip_qp"]
 
 
 def parse_preset(text: str) -> int:

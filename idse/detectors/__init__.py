@@ -1,16 +1,17 @@
-"""Detectors that report boxes and masks: measuring instruments, behind one protocol (`base.Detector`).
+"""Detectors that report boxes and masks, with one protocol (`base.Detector`).
 
-Nothing here knows of codecs. Importing this package imports neither torch nor onnxruntime; loading a detector does.
+This package does not depend on codecs. Importing it imports neither torch nor onnxruntime; loading a detector does.
 """
 
 from idse.detectors.base import Detector, DetectorSettings, Observation
 from idse.detectors.classes import COCO_CLASSES
-from idse.detectors.loading import load_detector
+from idse.detectors.loading import load_by_name, load_detector
 
 __all__ = [
     "COCO_CLASSES",
     "Detector",
     "DetectorSettings",
     "Observation",
+    "load_by_name",
     "load_detector",
 ]

@@ -1,4 +1,4 @@
-"""The one protocol every detector follows, and what a user can say about one."""
+"""The protocol of all detectors, and their settings."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Observation:
-    """What a detector makes of a picture.
+    """The output of a detector for a picture.
 
     Attributes:
-        features: The maps its heads see, `[C, h, w]` each, finest level first.
-        detections: In the picture's own samples, at most the detector's own number of them.
+        features: The input maps of its heads, `[C, h, w]` each, finest level first.
+        detections: In samples of the picture; at most as many as the detector reports.
     """
 
     features: list[FloatArray]
@@ -30,18 +30,18 @@ class Observation:
 
 @dataclass(frozen=True)
 class DetectorSettings:
-    """Which detector, and how it is used.
+    """Which detector is used, and how.
 
     Attributes:
         model: Name of a torchvision detection model (`maskrcnn_resnet50_fpn`, ...) or an ONNX file (`FILE.onnx`).
-        name: In tables; by default the model's name or the file's, without its ending.
-        layout: How an ONNX model takes pictures and gives boxes (a name in `layouts.LAYOUTS`); `auto` tells from
+        name: Its name in tables; by default the model's name, or the file's name without suffix.
+        layout: Input and output format of an ONNX model (a name in `layouts.LAYOUTS`); `auto` recognises it in
             the graph.
         weights: State dict of a whole torchvision model; by default torchvision's own weights.
-        score_threshold: Detections below are not reported; by default the model's own.
-        nms_iou: Of two boxes of a class that overlap by more only the better is reported; by default the model's own.
-        device: "cpu", "cuda", "cuda:1", ... or "auto": CUDA where there is one.
-        batch: Pictures of one size that are computed together, where the model can.
+        score_threshold: Detections with a lower score are not reported; by default the model's own threshold.
+        nms_iou: If two boxes of a class overlap by more, only the better one is reported; by default the model's own.
+        device: "cpu", "cuda", "cuda:1", ... or "auto": CUDA if there is a device.
+        batch: Number of pictures of one size that are computed together, if the model supports it.
         classes: Names of the model's classes; by default COCO's 80.
     """
 
@@ -58,35 +58,35 @@ class DetectorSettings:
 
 @runtime_checkable
 class Detector(Protocol):
-    """A measuring instrument: features and detections of pictures."""
+    """Computes features and detections of pictures."""
 
     name: str
-    """In tables."""
+    """Its name in tables."""
 
     classes: tuple[str, ...]
-    """Names of what it tells apart; labels of detections are indices into it."""
+    """Names of the classes it distinguishes; labels of detections are indices into this tuple."""
 
     identity: dict[str, Any]
-    """All that decides its figures, JSON-serialisable: at least `kind` and `weights_sha256`."""
+    """Everything that affects its results, JSON-serialisable; at least `kind` and `weights_sha256`."""
 
     has_masks: bool
     """Whether its detections carry masks."""
 
     def observe(self, pictures: Sequence[FloatArray]) -> list[Observation]:
-        """Look at pictures `[H, W, 3]`, RGB in 0..1, of any sizes.
+        """Features and detections of pictures `[H, W, 3]`, RGB in 0..1, of any sizes.
 
         Raises:
-            IdseError: The model fails on them, or nothing is known of its features.
+            IdseError: The model fails on them, or its feature tensors are unknown.
         """
         ...
 
     def detect(self, pictures: Sequence[FloatArray]) -> list[Detections]:
-        """The same without features."""
+        """The detections only."""
         ...
 
 
 def batches(pictures: Sequence[FloatArray], size: int) -> Iterator[list[int]]:
-    """Indices of pictures of equal shape, at most `size` together."""
+    """Indices of pictures of equal shape, in groups of at most `size`."""
     alike: dict[tuple[int, ...], list[int]] = {}
     for index, picture in enumerate(pictures):
         if picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:

@@ -1,8 +1,8 @@
-"""A cache of detections on disk: what was found once in a picture is not looked for again.
+"""A cache of detections on disk, so that a detector runs only once on a picture.
 
-One file a picture, named by the SHA-256 of its samples, in a folder named by the hash of the detector's identity.
-Files appear whole, so that any number of processes (on one machine or a cluster's shared disk) may use a folder; a
-damaged one is made anew.
+There is one file for each picture, named by the SHA-256 of its samples, in a folder named by the hash of the detector's
+identity. Files are written under another name and renamed, so that any number of processes, on one machine or on the
+shared disk of a cluster, may use a folder. A damaged file is computed again.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _FORMAT = 1
 
 
 class CachedDetector:
-    """A detector whose detections are kept; see `base.Detector`.
+    """A detector whose detections are cached; see `base.Detector`.
 
-    Features are not kept: `observe` always computes (and keeps the detections).
+    Features are not cached: `observe` always runs the detector, and caches its detections.
     """
 
     def __init__(self, detector: Detector, folder: Path) -> None:
         """Prepare the folder.
 
         Raises:
-            IdseError: It cannot be made.
+            IdseError: It cannot be created.
         """
         self.name, self.classes = detector.name, detector.classes
         self.identity, self.has_masks = detector.identity, detector.has_masks
@@ -76,10 +76,10 @@ class CachedDetector:
         return self.folder / f"{digest.hexdigest()}.npz"
 
     def _keep(self, file: Path, detections: Detections) -> None:
-        """Write under another name first: no process may find half a file.
+        """Write under another name first, so that no process reads an incomplete file.
 
         Raises:
-            IdseError: The disk is full, or the folder not writable.
+            IdseError: The disk is full, or the folder is not writable.
         """
         partial = file.with_suffix(f".{uuid.uuid4().hex}")
         try:
@@ -92,7 +92,7 @@ class CachedDetector:
 
 
 def pack(detections: Detections) -> bytes:
-    """Detections as the contents of an NPZ file."""
+    """Detections as the content of an NPZ file."""
     arrays: dict[str, Any] = {
         "boxes": detections.boxes,
         "scores": detections.scores,
@@ -109,7 +109,7 @@ def pack(detections: Detections) -> bytes:
 
 
 def read(file: Path) -> Detections | None:
-    """The detections of a file; None where it is missing or damaged."""
+    """The detections in a file; None if it is missing or damaged."""
     try:
         with np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}

@@ -1,4 +1,4 @@
-"""Names of classes: COCO's 80, and what stands in other lists of them for no object."""
+"""Names of classes: COCO's 80, and entries of other lists of classes that are not objects."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ COCO_CLASSES = (
     "cell phone", "microwave", "oven", "toaster", "sink", "refrigerator", "book", "clock", "vase", "scissors",
     "teddy bear", "hair drier", "toothbrush",
 )
-"""In the order of COCO's annotations, which detectors trained on it follow."""
+"""In the order of COCO's annotations, which detectors trained on COCO use."""
 # fmt: on
 
 _NO_OBJECT = frozenset({"__background__", "background", "n/a", "no person"})
 
 
 def real_classes(categories: Sequence[str]) -> list[int]:
-    """Places in a list of categories (COCO's 91 ids in torchvision) that name objects: no background, no gaps."""
+    """Indices of the objects in a list of categories (COCO's 91 ids in torchvision): no background, no gaps."""
     return [i for i, name in enumerate(categories) if name.lower() not in _NO_OBJECT]
 
 
 def class_names(given: Sequence[str], count: int, owner: str) -> tuple[str, ...]:
-    """The names of a model's classes: those given, else COCO's.
+    """The names of a model's classes: the given ones, else COCO's.
 
     Args:
         given: From the settings; may be empty.
-        count: How many classes the model tells apart.
-        owner: Of the classes, for the message.
+        count: Number of classes of the model.
+        owner: Name of the model, for the message.
 
     Raises:
-        IdseError: Their number is not the model's, or a name stands twice.
+        IdseError: Their number is not the model's, or a name appears twice.
     """
     if not given and count != len(COCO_CLASSES):
         raise IdseError(f"{owner} knows {count} classes, not COCO's {len(COCO_CLASSES)}: name them (classes)")

@@ -1,7 +1,7 @@
-"""Output layouts of ONNX detectors: how a family wants its picture, and what its output tensors mean.
+"""Layouts of ONNX detectors: the input that a family of detectors expects, and the meaning of its output tensors.
 
-A layout knows no sizes: input side, strides, number of classes and bins are read from the model's own shapes. To add
-one: a class with `Layout`'s members, and an instance in `LAYOUTS`.
+A layout has no fixed sizes: input size, strides, number of classes and bins are read from the shapes of the model. To
+add a layout, write a class with the members of `Layout` and put an instance into `LAYOUTS`.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from idse.features.preprocess import Preprocess
 
 Shape = tuple[int, ...]
 _STRIDES = (4, 8, 16, 32, 64, 128)
-_MAX_LOG_SIZE = 20.0  # beyond any picture, and finite
+_MAX_LOG_SIZE = 20.0  # larger than any picture, but its exponential is finite
 
 
 @dataclass(frozen=True)
 class Head:
-    """What the shapes of a model's outputs say.
+    """What the shapes of a model's outputs show.
 
     Attributes:
         size: Height and width of the input.
         strides: Of the levels, in the order of their cells.
-        classes: How many the model tells apart.
-        bins: Of a distance's distribution (NanoDet), else 0.
-        swapped: NanoDet: a level's distributions come before its scores.
+        classes: Number of classes.
+        bins: Number of bins of a distance's distribution (NanoDet), else 0.
+        swapped: NanoDet: the distributions of a level come before its scores.
     """
 
     size: tuple[int, int]
@@ -42,13 +42,13 @@ class Head:
 
 
 class Layout(Protocol):
-    """How a family of detectors takes pictures and gives boxes.
+    """Input and output format of a family of detectors.
 
     Attributes:
-        name: In settings.
-        outputs: What its output tensors look like, for messages.
-        score_threshold: The family's own.
-        nms_iou: The family's own.
+        name: Its name in settings.
+        outputs: Description of its output tensors, for messages.
+        score_threshold: Default of the family.
+        nms_iou: Default of the family.
     """
 
     name: str
@@ -57,20 +57,20 @@ class Layout(Protocol):
     nms_iou: float
 
     def preprocess(self, size: tuple[int, int]) -> Preprocess:
-        """What the input wants, of this height and width."""
+        """The input that the family expects, with this height and width."""
         ...
 
     def recognises(self, graph: Graph, head: Head) -> bool:
-        """Whether a model whose outputs fit is one of this family; for `auto`."""
+        """Whether a model whose outputs fit belongs to this family; for `auto`."""
         ...
 
     def head(self, size: tuple[int, int], shapes: Sequence[Shape], classes: int) -> Head | None:
-        """Read the output shapes (without the batch); None where they are not this layout's.
+        """Read the shapes of the outputs, without the batch; None if they do not have this layout.
 
         Args:
             size: Height and width of the input.
-            shapes: Of the outputs, in the model's order.
-            classes: How many are expected; decides where shapes leave a choice.
+            shapes: Shapes of the outputs, in the model's order.
+            classes: Expected number of classes; used if the shapes are ambiguous.
         """
         ...
 
@@ -91,10 +91,10 @@ def cell_grid(head: Head) -> tuple[FloatArray, FloatArray]:
 
 
 class Yolox:
-    """YOLOX as its `export_onnx.py` writes it: one output `[cells, 5 + classes]` for strides 8, 16, 32 (and 64).
+    """YOLOX as exported by its `export_onnx.py`: one output `[cells, 5 + classes]` for strides 8, 16, 32 (and 64).
 
-    A cell holds centre and logarithm of the size relative to cell and stride, objectness and class scores, the last
-    two already through the sigmoid; score = objectness times class score.
+    A cell holds centre and logarithm of the size relative to cell and stride, objectness, and class scores. The sigmoid
+    is already applied to the last two; the score is the objectness times the class score.
     """
 
     name = "yolox"
@@ -103,11 +103,11 @@ class Yolox:
     nms_iou = 0.65
 
     def preprocess(self, size: tuple[int, int]) -> Preprocess:
-        """BGR in 0..255, placed top left, padded with 114."""
+        """BGR in 0..255, placed at the top left, padded with 114."""
         return Preprocess(size, order="bgr", fit="top_left", pad=114.0, scale=255.0)
 
     def recognises(self, graph: Graph, head: Head) -> bool:
-        """By its stem and its heads, and no exponential in the graph."""
+        """Recognised by its stem, its heads, and a graph without an exponential."""
         return graph.is_yolox() and not _has_exponential(graph)
 
     def head(self, size: tuple[int, int], shapes: Sequence[Shape], classes: int) -> Head | None:
@@ -133,7 +133,7 @@ class YoloxDecoded(Yolox):
     outputs = "one output [cells, 5 + classes]: centre and size in samples, objectness, class scores"
 
     def recognises(self, graph: Graph, head: Head) -> bool:
-        """By its stem, its heads and their exponential."""
+        """Recognised by its stem, its heads and their exponential."""
         return graph.is_yolox() and _has_exponential(graph)
 
     def decode(self, head: Head, outputs: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
@@ -143,10 +143,10 @@ class YoloxDecoded(Yolox):
 
 
 class NanoDet:
-    """NanoDet: per level scores `[cells, classes]` and distributions `[cells, 4 * bins]`, levels finest first.
+    """NanoDet: for each level scores `[cells, classes]` and distributions `[cells, 4 * bins]`, finest level first.
 
-    A distance (left, top, right, bottom, in strides) is the expectation of the softmax over its bins; scores are
-    already through the sigmoid.
+    A distance (left, top, right, bottom, in strides) is the expectation of the softmax over its bins. The sigmoid is
+    already applied to the scores.
     """
 
     name = "nanodet"
@@ -155,12 +155,12 @@ class NanoDet:
     nms_iou = 0.6
 
     def preprocess(self, size: tuple[int, int]) -> Preprocess:
-        """BGR, placed centrally, padded with 0 before normalising."""
+        """BGR, centred, padded with 0 before normalisation."""
         mean, std = (103.53, 116.28, 123.675), (57.375, 57.12, 58.395)
         return Preprocess(size, order="bgr", fit="center", pad=0.0, scale=255.0, mean=mean, std=std)
 
     def recognises(self, graph: Graph, head: Head) -> bool:
-        """By its outputs."""
+        """Recognised by its outputs."""
         return graph.is_nanodet()
 
     def head(self, size: tuple[int, int], shapes: Sequence[Shape], classes: int) -> Head | None:
@@ -179,7 +179,7 @@ class NanoDet:
         possible = [(c, d // 4, s) for c, d, s in readings if d % 4 == 0 and d >= 8]
         if not possible:
             return None
-        # Scores come first in NanoDet's exports; the number of classes decides where both orders are possible.
+        # Scores come first in NanoDet's exports; if both orders are possible, the number of classes decides.
         count, bins, swapped = next((p for p in possible if p[0] == classes), possible[0])
         return Head(size, strides, count, bins, swapped)
 
@@ -207,11 +207,11 @@ class Yolov8:
     nms_iou = 0.7
 
     def preprocess(self, size: tuple[int, int]) -> Preprocess:
-        """RGB in 0..1, placed centrally, padded with 114."""
+        """RGB in 0..1, centred, padded with 114."""
         return Preprocess(size, order="rgb", fit="center", pad=114.0, scale=1.0)
 
     def recognises(self, graph: Graph, head: Head) -> bool:
-        """Its outputs are like no other's."""
+        """No other layout has such outputs."""
         return True
 
     def head(self, size: tuple[int, int], shapes: Sequence[Shape], classes: int) -> Head | None:
@@ -230,7 +230,7 @@ class Yolov8:
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout for layout in (Yolox(), YoloxDecoded(), NanoDet(), Yolov8())
 }
-"""By name."""
+"""All layouts, by name."""
 
 
 def _corners(centre: FloatArray, size: FloatArray) -> FloatArray:
@@ -242,12 +242,12 @@ def _cells(size: tuple[int, int], stride: int) -> int:
 
 
 def _stride(size: tuple[int, int], cells: int) -> int:
-    """The stride of a level of so many cells; 0 where there is none."""
+    """The stride of a level with this number of cells; 0 if there is none."""
     return next((s for s in _STRIDES if _cells(size, s) == cells), 0)
 
 
 def _strides_together(size: tuple[int, int], cells: int) -> tuple[int, ...] | None:
-    """Neighbouring strides whose levels have so many cells together."""
+    """Neighbouring strides whose levels have this number of cells in total."""
     runs = [_STRIDES[i:j] for i in range(len(_STRIDES)) for j in range(i + 2, len(_STRIDES) + 1)]
     return next((run for run in runs if sum(_cells(size, s) for s in run) == cells), None)
 

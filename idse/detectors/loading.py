@@ -1,4 +1,4 @@
-"""`load_detector`: from settings to a detector."""
+"""Loading detectors: `load_detector` from settings, `load_by_name` from a name or a file."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ def load_detector(settings: DetectorSettings, *, cache: Path | None = None) -> D
     """Load a detector.
 
     Args:
-        settings: Which, and how it is used.
-        cache: Folder where its detections are kept for other runs; by default nowhere.
+        settings: Which detector, and how it is used.
+        cache: Folder in which its detections are cached for other runs; by default they are not cached.
 
     Raises:
-        IdseError: No such model, missing or corrupt files, classes or a layout that do not fit, impossible settings,
-            a missing package, an absent device.
+        IdseError: The model is unknown, a file is missing or corrupt, the classes or the layout do not fit, a setting
+            is out of range, or a package or the device is missing.
     """
     _check(settings)
     detector = _load(settings)
@@ -26,6 +26,15 @@ def load_detector(settings: DetectorSettings, *, cache: Path | None = None) -> D
     from idse.detectors.cache import CachedDetector
 
     return CachedDetector(detector, cache)
+
+
+def load_by_name(model: str, weights: Path | None = None, device: str = "auto") -> Detector:
+    """Load a detector with its own thresholds and COCO's classes.
+
+    Raises:
+        IdseError: As `load_detector`.
+    """
+    return load_detector(DetectorSettings(model=model, weights=weights, device=device))
 
 
 def _check(settings: DetectorSettings) -> None:
@@ -38,10 +47,15 @@ def _check(settings: DetectorSettings) -> None:
 
 
 def _load(settings: DetectorSettings) -> Detector:
-    if settings.model.lower().endswith(".onnx"):
-        from idse.detectors.onnx import OnnxDetector
+    try:
+        if settings.model.lower().endswith(".onnx"):
+            from idse.detectors.onnx import OnnxDetector
 
-        return OnnxDetector(settings)
-    from idse.detectors.torchvision_models import TorchvisionDetector
+            return OnnxDetector(settings)
+        from idse.detectors.torchvision_models import TorchvisionDetector
 
-    return TorchvisionDetector(settings)
+        return TorchvisionDetector(settings)
+    except ImportError as error:
+        raise IdseError(
+            f"a package that detectors need is missing ({error}): pip install 'idse[evaluate]'"
+        ) from None

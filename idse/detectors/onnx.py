@@ -1,8 +1,9 @@
-"""Detectors in ONNX files, in onnxruntime.
+"""Detectors in ONNX files, run by onnxruntime.
 
-Several times faster on a CPU than a conversion to torch, and no gradient is needed here. One thread, so that figures
-do not depend on the machine's load; sweeps run many pictures at once anyway. A file `FILE.onnx.json` beside the model
-may declare what the layout does not know (see `idse.features.onnx`): fields of `Preprocess`, and `nodes`.
+On a CPU this is several times faster than a conversion to torch, and no gradient is needed here. Sessions use one
+thread, so that results do not depend on the machine's load; sweeps process many pictures in parallel anyway. A file
+`FILE.onnx.json` beside the model may declare what the layout does not know (see `idse.features.onnx`): fields of
+`Preprocess`, and `nodes`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from idse.detectors.base import DetectorSettings, FloatArray, Observation, batches
 from idse.detectors.classes import COCO_CLASSES, class_names
 from idse.detectors.layouts import LAYOUTS, Head, Layout
-from idse.detectors.letterbox import Placement, letterbox
 from idse.detectors.session import open_session, package_versions
 from idse.errors import IdseError
 from idse.features.onnx_file import (
@@ -29,7 +30,7 @@ from idse.features.onnx_file import (
     sidecar_of,
 )
 from idse.features.onnx_graph import Graph
-from idse.features.preprocess import preprocess_from_dict
+from idse.features.preprocess import Placement, Preprocess, preprocess_from_dict
 from idse.metrics.detection import Detections
 
 if TYPE_CHECKING:
@@ -40,13 +41,13 @@ _ROUNDING = 1e-3
 
 
 class OnnxDetector:
-    """An ONNX file; see `base.Detector`.
+    """A detector in an ONNX file; see `base.Detector`.
 
     Attributes:
         layout: The declared or recognised layout.
-        head: What the model's shapes say.
-        preprocess: What its input wants.
-        nodes: Names of its feature tensors; empty where none are known.
+        head: What the shapes of the model's outputs show.
+        preprocess: The input it expects.
+        nodes: Names of its feature tensors; empty if none are known.
     """
 
     has_masks = False
@@ -120,14 +121,14 @@ class OnnxDetector:
         seen: dict[int, Observation] = {}
         for group in batches(pictures, self._batch if self._free_batch else 1):
             height, width = pictures[group[0]].shape[:2]
-            placement = Placement.fit(width, height, self.preprocess)
+            placement = self.preprocess.placement(width, height, exact_ratio=True)
             tensor = np.stack([letterbox(pictures[i], placement, self.preprocess) for i in group])
             results = self._run(tensor, names)
             for place, index in enumerate(group):
                 values = {name: result[place] for name, result in zip(names, results, strict=True)}
                 found = self._decode([values[name] for name in self._outputs])
                 boxes = placement.to_picture(found.boxes, width, height)
-                # Copies: a view would keep the whole batch in memory.
+                # Copied, because a view would keep the whole batch in memory.
                 features = [values[node].copy() for node in nodes]
                 seen[index] = Observation(features, Detections(boxes, found.scores, found.labels))
         return [seen[i] for i in range(len(pictures))]
@@ -148,9 +149,29 @@ class OnnxDetector:
             raise IdseError(f"{self.path}: the model fails on its input: {first_line(error)}") from None
 
 
+def letterbox(rgb: FloatArray, placement: Placement, preprocess: Preprocess) -> FloatArray:
+    """The input `[3, rows, columns]` made of a picture `[H, W, 3]`, RGB in 0..1.
+
+    Resizing is bilinear without antialiasing, in float, as in the detectors' training (OpenCV). The extractors of
+    `idse.features` differ: they low-pass filter strong reductions, so that every sample of the picture counts.
+    """
+    ordered = rgb[..., ::-1] if preprocess.order == "bgr" else rgb
+    planes = torch.from_numpy(np.ascontiguousarray(ordered.transpose(2, 0, 1), dtype=np.float32))[None]
+    size = (placement.height, placement.width)
+    small = torch.nn.functional.interpolate(planes, size=size, mode="bilinear", align_corners=False)
+    canvas = np.full((3, *preprocess.size), preprocess.pad * (preprocess.scale / 255), dtype=np.float32)
+    rows = slice(placement.top, placement.top + placement.height)
+    columns = slice(placement.left, placement.left + placement.width)
+    canvas[:, rows, columns] = (small * preprocess.scale)[0].numpy()
+    if any(preprocess.mean) or any(s != 1 for s in preprocess.std):
+        mean = np.array(preprocess.mean, dtype=np.float32)[:, None, None]
+        std = np.array(preprocess.std, dtype=np.float32)[:, None, None]
+        canvas = (canvas - mean) / std
+    return canvas
+
+
 def suppress(boxes: FloatArray, scores: FloatArray, threshold: float, nms_iou: float) -> Detections:
-    """Detections of `[cells, 4]` boxes and `[cells, classes]` scores: threshold, then NMS class by class."""
-    import torch
+    """Detections from boxes `[cells, 4]` and scores `[cells, classes]`: threshold, then NMS for each class."""
     from torchvision.ops import batched_nms
 
     cells, labels = np.nonzero(scores > threshold)
@@ -166,7 +187,7 @@ def _given(value: float | None, default: float) -> float:
 
 
 def _fix_size(model: onnx.ModelProto, name: str, declared: Any, path: Path) -> tuple[bool, tuple[int, int]]:
-    """Make the input's height and width static; whether it takes any number of pictures, and the size."""
+    """Make the input's height and width static; returns whether it takes any number of pictures, and the size."""
     dims = next(i for i in model.graph.input if i.name == name).type.tensor_type.shape.dim
     batch = dims[0].dim_value
     if batch > 1:
@@ -178,7 +199,7 @@ def _fix_size(model: onnx.ModelProto, name: str, declared: Any, path: Path) -> t
 
 
 def _graph(model: onnx.ModelProto, name: str, size: tuple[int, int], path: Path) -> Graph:
-    """The graph's structure, for one picture."""
+    """The structure of the graph for one picture."""
     import onnx
 
     single = onnx.ModelProto()
@@ -199,18 +220,18 @@ def _feature_nodes(graph: Graph, declared: Any, path: Path) -> list[str]:
 def choose_layout(
     wanted: str, graph: Graph, size: tuple[int, int], shapes: list[tuple[int, ...]], classes: int, path: Path
 ) -> tuple[Layout, Head]:
-    """The layout asked for or, for `auto`, the one recognised, and how it reads the outputs.
+    """The wanted layout or, for `auto`, the recognised one, and how it reads the outputs.
 
     Args:
         wanted: A name in `LAYOUTS`, or `auto`.
         graph: The model's structure.
         size: Height and width of its input.
-        shapes: Of its outputs, without the batch.
-        classes: How many are expected.
-        path: For messages.
+        shapes: Shapes of its outputs, without the batch.
+        classes: Expected number of classes.
+        path: Of the model, for messages.
 
     Raises:
-        IdseError: The outputs are of no layout known, or not of the one wanted.
+        IdseError: The outputs have no known layout, or not the wanted one.
     """
     heads = {name: layout.head(size, shapes, classes) for name, layout in LAYOUTS.items()}
     fitting = {name: head for name, head in heads.items() if head is not None}
@@ -220,9 +241,7 @@ def choose_layout(
             if LAYOUTS[name].recognises(graph, head):
                 return LAYOUTS[name], head
         known = "; ".join(f"{layout.name}: {layout.outputs}" for layout in LAYOUTS.values())
-        raise IdseError(
-            f"{path}: outputs {outputs} are of no layout known; declare one (layout), known are {known}"
-        )
+        raise IdseError(f"{path}: outputs {outputs} have no known layout; name the layout (layout): {known}")
     if wanted not in fitting:
         raise IdseError(
             f"{path}: outputs {outputs} for an input of {list(size)} are not those of layout '{wanted}' "

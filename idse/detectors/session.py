@@ -1,4 +1,4 @@
-"""Sessions of onnxruntime: providers, threads, further outputs."""
+"""Sessions of onnxruntime: providers, threads, additional outputs."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _CUDA = "CUDAExecutionProvider"
 
 
 def open_session(model: onnx.ModelProto, further: Sequence[str], device: str, path: Path) -> tuple[Any, str]:
-    """A session whose outputs are the model's and the tensors `further`, and the device it is on.
+    """A session whose outputs are those of the model and the tensors `further`, and the device it runs on.
 
     Raises:
-        IdseError: onnxruntime is not installed or refuses the model, or the device is absent.
+        IdseError: onnxruntime is not installed or refuses the model, or the device is missing.
     """
     try:
         import onnx
@@ -39,7 +39,7 @@ def open_session(model: onnx.ModelProto, further: Sequence[str], device: str, pa
         session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=providers)
     except Exception as error:  # onnxruntime raises its own C++ error types
         raise IdseError(f"{path}: onnxruntime refuses the model: {first_line(error)}") from None
-    # Without its libraries the provider is left out silently.
+    # onnxruntime silently leaves out a provider whose libraries are missing.
     on_cuda = _CUDA in session.get_providers()
     if device not in ("auto", "cpu") and not on_cuda:
         raise IdseError(f"device {device}: onnxruntime cannot use CUDA here; use cpu or auto")
@@ -47,7 +47,7 @@ def open_session(model: onnx.ModelProto, further: Sequence[str], device: str, pa
 
 
 def package_versions(*names: str) -> dict[str, str]:
-    """The versions installed; packages that are not are left out."""
+    """The versions of the packages that are installed."""
     found = {}
     for name in names:
         try:
@@ -67,6 +67,6 @@ def _providers(device: str, offered: Sequence[str]) -> list[Any]:
         )
     if kind == "cpu" or _CUDA not in offered:
         return ["CPUExecutionProvider"]
-    # Full precision and one algorithm: figures must not depend on what else runs.
+    # Full precision and a fixed algorithm: results must not depend on other load.
     exact = {"device_id": int(number or 0), "use_tf32": 0, "cudnn_conv_algo_search": "DEFAULT"}
     return [(_CUDA, exact), "CPUExecutionProvider"]

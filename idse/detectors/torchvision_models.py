@@ -1,4 +1,4 @@
-"""torchvision's detection models by name, with its weights or a state dict of the same model."""
+"""torchvision's detection models by name, with torchvision's weights or a state dict of the same model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from idse.detectors.base import DetectorSettings, FloatArray, Observation, batch
 from idse.detectors.classes import COCO_CLASSES, class_names, real_classes
 from idse.detectors.session import package_versions
 from idse.errors import IdseError
-from idse.features.api import pick_device
+from idse.features.loading import pick_device
 from idse.features.torchvision_models import (
     detection_models,
     first_line,
@@ -28,7 +28,7 @@ from idse.features.torchvision_models import (
 from idse.metrics.detection import Detections, Rle
 
 _MASK_THRESHOLD = 0.5
-# torchvision runs these weights without the epsilon of batch normalisation: they were trained that way.
+# torchvision runs these weights without the epsilon of batch normalisation, because they were trained without it.
 _NO_EPSILON = (
     "fasterrcnn_resnet50_fpn",
     "maskrcnn_resnet50_fpn",
@@ -40,8 +40,8 @@ _NO_EPSILON = (
 class TorchvisionDetector:
     """A torchvision model; see `base.Detector`.
 
-    Resizing and normalisation are the model's own. Features are what `idse.features` takes of its backbone, from the
-    same pass: the levels of the pyramid without those pooled from the coarsest.
+    Resizing and normalisation are the model's own. The features are the outputs of the backbone that `idse.features`
+    uses, from the same forward pass: the levels of the pyramid without those pooled from the coarsest.
     """
 
     def __init__(self, settings: DetectorSettings) -> None:
@@ -59,7 +59,7 @@ class TorchvisionDetector:
         self.device = pick_device(settings.device)
         self._batch = settings.batch
         self.classes, self._table = class_table(settings, loaded.categories, loaded.count, loaded.background)
-        # Faster and Mask R-CNN suppress in their second stage, the others at their end.
+        # Faster and Mask R-CNN do NMS in their second stage, the others at the end.
         last: Any = getattr(model, "roi_heads", model)
         if settings.score_threshold is not None:
             last.score_thresh = settings.score_threshold
@@ -145,16 +145,17 @@ def run_lengths(masks: npt.NDArray[np.bool_]) -> tuple[Rle, ...]:
 def class_table(
     settings: DetectorSettings, categories: Sequence[str], count: int, background: bool
 ) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
-    """Names of a model's classes, and from its labels to places among them (-1: no object).
+    """Names of a model's classes, and a table from its labels to indices of classes (-1: no object).
 
     Args:
-        settings: Its `classes` are taken, if given.
-        categories: Of torchvision's own weights, where some name no object.
-        count: Labels that the model tells apart.
+        settings: Its `classes` are used if given.
+        categories: Of torchvision's own weights; some are not objects.
+        count: Number of labels of the model.
         background: Whether label 0 is the background; else it may be a class (RetinaNet, FCOS).
 
     Raises:
-        IdseError: The names given are not as many as the model's classes, or none are given and it is none of COCO's.
+        IdseError: The number of given names is not that of the model's classes, or none are given and the model
+            does not have COCO's classes.
     """
     own = len(categories) == count
     readings = [real_classes(categories)] if own else []
@@ -172,10 +173,10 @@ def class_table(
 
 
 def count_classes(name: str, state: dict[str, torch.Tensor], path: Path) -> int:
-    """How many labels the model of a state dict tells apart, from the shapes that depend on it.
+    """The number of labels of a state dict's model, from the shapes that depend on it.
 
     Raises:
-        IdseError: It is no state dict of a whole model of this name.
+        IdseError: It is not the state dict of a whole model of this name.
     """
     from torchvision.models import get_model
 
@@ -202,10 +203,10 @@ class LoadedModel:
 
     Attributes:
         model: In training mode and trainable, as torchvision makes it.
-        source: Where the weights are from.
-        digest: SHA-256 of their file, or of themselves where torchvision keeps them.
-        count: Labels that the model tells apart.
-        categories: Of torchvision's own weights, by label; some name no object.
+        source: Where the weights come from.
+        digest: SHA-256 of their file, or of their values for torchvision's own weights.
+        count: Number of labels of the model.
+        categories: Of torchvision's own weights, by label; some are not objects.
         background: Whether label 0 is the background; else it may be a class (RetinaNet, FCOS).
     """
 
@@ -221,7 +222,7 @@ def load_model(name: str, weights: Path | None) -> LoadedModel:
     """A model with torchvision's own weights or a file's.
 
     Raises:
-        IdseError: There is no such model, or the weights cannot be had or do not fit.
+        IdseError: The model is unknown, or the weights cannot be read or downloaded or do not fit.
     """
     if name not in detection_models():
         known = ", ".join(detection_models())
@@ -256,7 +257,7 @@ def _load(name: str, path: Path) -> tuple[Any, str, int]:
 
 
 def drop_epsilon(model: Any) -> None:
-    """What torchvision does to the backbone with weights of `_NO_EPSILON`."""
+    """Set the epsilon of batch normalisation to 0, as torchvision does for the weights of `_NO_EPSILON`."""
     for module in model.backbone.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.eps = 0.0
@@ -270,6 +271,6 @@ def _has_background(model: Any) -> bool:
 
 @contextmanager
 def _exact() -> Iterator[None]:
-    """On CUDA: full precision, and algorithms that give the same figures every time."""
+    """On CUDA: full precision and deterministic algorithms."""
     with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
         yield

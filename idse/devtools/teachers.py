@@ -192,7 +192,7 @@ class TeacherCache:
         except (OSError, ValueError, EOFError, KeyError):
             pass
         if self._loaded is None:
-            from idse.features.api import load_extractor
+            from idse.features.loading import load_extractor
 
             self._loaded = [load_extractor(str(p), device="cpu") for p in self._paths]
         generator = torch.Generator().manual_seed(int(digest, 16) ^ self.seed)

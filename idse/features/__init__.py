@@ -1,4 +1,4 @@
-"""Differentiable feature extractors behind one protocol (`base.FeatureExtractor`); `api.load_extractor` finds them.
+"""Differentiable feature extractors with one protocol (`base.FeatureExtractor`); `loading.load_extractor` loads them.
 
-Importing this package imports no torch.
+Importing this package does not import torch.
 """

@@ -1,8 +1,7 @@
-"""The one protocol every feature extractor follows.
+"""The protocol of all feature extractors.
 
-An extractor owns everything between a plain RGB picture and the tensors a detector's heads see: resizing,
-letterboxing, channel order, normalisation. Its callers (`idse.importance`, `idse.metrics`) only ever differentiate
-through `features`.
+An extractor does everything between an RGB picture and the tensors that a detector's heads take as input: resizing,
+letterboxing, channel order, normalisation. Callers such as `idse.importance` only call `features` and differentiate it.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ class FeatureExtractor(Protocol):
     """Where the weights are; `features` takes its input there."""
 
     description: dict[str, Any]
-    """Provenance, JSON-serialisable: at least `kind`, `weights_sha256` and `nodes` (names of the features)."""
+    """Provenance, JSON-serialisable; at least `kind`, `weights_sha256` and `nodes` (names of the features)."""
 
     def features(self, rgb: torch.Tensor) -> list[torch.Tensor]:
         """Return the feature maps of a batch of pictures.
 
         Args:
-            rgb: `[N, 3, H, W]`, float32, red-green-blue in 0..1 (values a little outside are allowed: they come from
-                YUV conversion), on `self.device`. Any H and W; the extractor resizes by itself.
+            rgb: `[N, 3, H, W]`, float32, red-green-blue in 0..1, on `self.device`. Values slightly outside are allowed,
+                because YUV conversion produces them. H and W are arbitrary; the extractor resizes.
 
         Returns:
             One `[N, C_i, H_i, W_i]` tensor per level, finest level first, each differentiable with respect to `rgb`.
-            Picture n of the batch must depend on input n only (no batch statistics).
+            Features of picture n must depend on input n only: no batch statistics.
         """
         ...

@@ -1,12 +1,12 @@
-"""The default extractor: a small trained network whose features' Jacobian says what detectors look at.
+"""The default extractor: a small trained network; the Jacobian of its features shows what detectors use.
 
 A convolutional network (`SensitivityNet`, about half a million weights) looks at the whole picture and
-predicts gains for the three planes on the grid of 8x8 luma samples; a factor for masking by texture is put on
-them. The features are the picture's own Y, Cb and Cr samples times the square roots of these gains; the gains are
-held constant under differentiation (a stop-gradient, as in hard attention). The features' Jacobian is therefore
-diagonal but for chroma's interpolation, its squares are the gains, and a Rademacher sketch finds luma's exactly
+predicts gains for the three planes on the grid of 8x8 luma samples, which are multiplied by a factor for masking by
+texture. The features are the picture's own Y, Cb and Cr samples times the square roots of these gains. The gains are
+constant under differentiation (a stop-gradient, as in hard attention). Therefore the features' Jacobian is diagonal
+except for the interpolation of chroma, its squares are the gains, and a Rademacher sketch gives those of luma exactly
 with any number of rows. The network was trained so that its gains match importance maps made with two detectors;
-`scripts/train_embedded.py` is the training, docs/embedded.md tells what came of it.
+`scripts/train_embedded.py` trains it, docs/embedded.md has the results.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ BLOCK = 8
 """Side, in luma samples, of the cells of the predicted map."""
 
 WORKING_SIZE = 416
-"""Longer side, in samples, of the picture the network sees; smaller pictures are not enlarged."""
+"""Longer side, in samples, of the network's input; smaller pictures are not enlarged."""
 
 STRIDE = 4
 """Of the network's output in the working picture."""
@@ -55,8 +55,8 @@ _LOG_LIMIT = 8.0
 _MASKING_FLOOR = 4 / 255
 # R'G'B' (columns) to Y, Cb and Cr (rows): BT.601 in full range.
 _FROM_RGB = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
-# A chroma sample, enlarged bilinearly and averaged over 2x2 again, is spread over 3x3 samples with (1, 6, 1) / 8 in
-# both directions: the sum of the squares, which the features of chroma make up for.
+# A chroma sample that is enlarged bilinearly and averaged over 2x2 again is spread over 3x3 samples, with weights
+# (1, 6, 1) / 8 in both directions. This is the sum of the squared weights; chroma features are divided by its root.
 _CHROMA_ENERGY = (38 / 64) ** 2
 
 
@@ -120,7 +120,7 @@ class SensitivityNet(nn.Module):
 
 
 def working_picture(rgb: torch.Tensor) -> torch.Tensor:
-    """Reduce pictures to the network's working size, as the detectors reduce theirs; smaller ones stay."""
+    """Reduce pictures to the network's working size as detectors do; smaller pictures stay as they are."""
     height, width = rgb.shape[-2:]
     scale = min(1.0, WORKING_SIZE / max(height, width))
     size = max(1, int(height * scale + 1e-6)), max(1, int(width * scale + 1e-6))
@@ -164,10 +164,10 @@ class EmbeddedExtractor:
 
     Attributes:
         net: The network, its weights frozen.
-        contrast: Exponent of the predicted gains. A prediction varies less than what it predicts; this gives
-            some of the variance back, so that the encoder's exponent does what it does for a detector's map.
-        masking: Exponent of the factor `4 / (gradient + 4)` on the gains of all planes. The Jacobian speaks of small
-            errors; those of coded texture are large and weigh less than it says.
+        contrast: Exponent of the predicted gains. Predictions vary less than the values they predict. The exponent
+            restores some of the variance, so that the encoder's exponent has the same effect as on a detector's map.
+        masking: Exponent of the factor `4 / (gradient + 4)` of the gains of all planes. The Jacobian holds for small
+            errors; coding errors in texture are large and matter less than it predicts.
     """
 
     def __init__(
@@ -219,7 +219,7 @@ class EmbeddedExtractor:
 def masking(luma: torch.Tensor) -> torch.Tensor:
     """Logarithm of `4 / (gradient + 4)` (8-bit units) per block: `[N, 1, H, W]` in 0..1 to `[N, 1, rows, cols]`.
 
-    `gradient` is the mean magnitude of the gradient, as in `idse.importance.api.activity_map`.
+    `gradient` is the mean magnitude of the gradient, as in `idse.importance.estimate.activity_map`.
     """
     padded = F.pad(luma, (1, 1, 1, 1), mode="replicate")
     across = padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]
@@ -258,10 +258,10 @@ def load_embedded(device: torch.device | str = "cpu", weights: Path | str | None
 
     Args:
         device: Where to compute.
-        weights: A file that `scripts/train_embedded.py` wrote; the package's own if not given.
+        weights: A file that `scripts/train_embedded.py` wrote; by default the package's own.
 
     Raises:
-        IdseError: No such file, or not one of these files.
+        IdseError: The file does not exist, or is not such a file.
     """
     path = Path(weights) if weights is not None else WEIGHTS
     try:

@@ -1,7 +1,7 @@
 """Any ONNX detector as a feature extractor, through onnx2torch.
 
-The graph is cut at its feature tensors, so that a map costs no time in the heads. A file `<model>.json` beside the
-model may declare what the structure cannot tell: the fields of `preprocess.Preprocess` and `nodes`.
+The graph is cut at its feature tensors, so that making a map does not run the heads. A file `<model>.json` beside the
+model may declare what the graph does not show: the fields of `preprocess.Preprocess` and `nodes`.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from idse.features.onnx_file import (
     sidecar_of,
 )
 from idse.features.onnx_torch import OnnxNetwork, free_batch, need_onnx2torch
-from idse.features.preprocess import Geometry, Preprocess, preprocess_from_dict
+from idse.features.preprocess import Placement, Preprocess, preprocess_from_dict
 
 
 class OnnxExtractor:
     """Features of an ONNX model; see `base.FeatureExtractor`.
 
     Attributes:
-        preprocess: What turns RGB in 0..1 into the model's input; `preprocess.geometry` places boxes.
-        layout: "yolox", "nanodet" or "generic": the family recognised.
+        preprocess: Turns RGB in 0..1 into the model's input; `preprocess.placement` says where a picture lies.
+        layout: The recognised family: "yolox", "nanodet" or "generic".
         nodes: Names of the feature tensors.
         graph: The detector's structure.
     """
@@ -42,12 +42,12 @@ class OnnxExtractor:
 
         Args:
             path: The `.onnx` file.
-            device: Where to compute; the CPU if not given.
-            nodes: Names of the feature tensors, finest first; found in the graph if not given.
+            device: Where to compute; by default the CPU.
+            nodes: Names of the feature tensors, finest first; by default they are found in the graph.
 
         Raises:
-            IdseError: No such file, no ONNX model, no picture input, unknown nodes, unsupported operators, or a
-                missing package.
+            IdseError: The file does not exist, is not an ONNX model or has no picture input; unknown nodes,
+                unsupported operators, or a missing package.
         """
         self.path = Path(path)
         self.name = self.path.stem
@@ -101,9 +101,9 @@ class OnnxExtractor:
             raise IdseError(f"{self.path}: no gradient flows from the features to the picture")
         return out
 
-    def placement(self, width: int, height: int) -> tuple[Geometry, tuple[int, int]]:
+    def placement(self, width: int, height: int) -> tuple[Placement, tuple[int, int]]:
         """Where a picture lies in the input that the features cover, and that input's height and width."""
-        return self.preprocess.geometry(width, height), self.preprocess.size
+        return self.preprocess.placement(width, height), self.preprocess.size
 
     @torch.no_grad()
     def run(self, rgb: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -122,12 +122,12 @@ class OnnxExtractor:
         return [o.name for o in self._model.graph.output]
 
     def network(self, outputs: Sequence[str]) -> OnnxNetwork:
-        """The part of the detector that computes these tensors, new and on `device`; takes `preprocess(rgb)`."""
+        """A new module on `device`: the part of the detector that computes these tensors from `preprocess(rgb)`."""
         return OnnxNetwork(self._model, self._input, outputs, self.path).to(self.device)
 
 
 def default_preprocess(layout: str, size: tuple[int, int]) -> Preprocess:
-    """What a family of detectors wants: YOLOX and NanoDet as published; else RGB in 0..1, centred, padded grey."""
+    """The input of a family: YOLOX and NanoDet as published, others RGB in 0..1, centred, padded with grey."""
     if layout == "yolox":
         return Preprocess(size, order="bgr", fit="top_left", pad=114.0, scale=255.0)
     if layout == "nanodet":

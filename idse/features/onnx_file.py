@@ -1,4 +1,4 @@
-"""Reading an ONNX file: the model, what a file beside it declares, its picture input, its shapes."""
+"""Reading an ONNX file: the model, its sidecar file, its picture input, its shapes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _DEFAULT_SIZE = 640
 
 
 def read_model(path: Path) -> tuple[onnx.ModelProto, str]:
-    """A model with its weights, and the SHA-256 of its file (and of weights that lie beside it).
+    """A model with its weights, and the SHA-256 of its file (and of external files of weights).
 
     Raises:
-        IdseError: It cannot be read, is no ONNX model, or onnx is not installed.
+        IdseError: It cannot be read, is not an ONNX model, or onnx is not installed.
     """
     try:
         import onnx
@@ -50,15 +50,15 @@ def read_model(path: Path) -> tuple[onnx.ModelProto, str]:
 
 
 def sidecar_of(path: Path) -> Path:
-    """The file that may declare what a model's structure cannot tell."""
+    """The file beside a model that may declare what the graph does not show."""
     return path.with_suffix(path.suffix + ".json")
 
 
 def read_sidecar(path: Path) -> dict[str, Any]:
-    """What the file beside a model declares; nothing without one.
+    """What the file beside a model declares; empty if there is none.
 
     Raises:
-        IdseError: It is no JSON object.
+        IdseError: It is not a JSON object.
     """
     sidecar = next((p for p in (sidecar_of(path), path.with_suffix(".json")) if p.is_file()), None)
     if sidecar is None:
@@ -66,7 +66,7 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(sidecar.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise IdseError(f"{sidecar}: no JSON: {first_line(error)}") from None
+        raise IdseError(f"{sidecar}: not a JSON file: {first_line(error)}") from None
     if not isinstance(values, dict):
         raise IdseError(f"{sidecar}: must be a JSON object")
     return values
@@ -76,7 +76,7 @@ def picture_input(model: onnx.ModelProto, path: Path) -> str:
     """Name of the one `[N, 3, H, W]` input; initialisers listed among the inputs are dropped.
 
     Raises:
-        IdseError: There are several inputs, or it is none of that shape.
+        IdseError: There are several inputs, or the input has another shape.
     """
     weights = {i.name for i in model.graph.initializer}
     inputs = [i for i in model.graph.input if i.name not in weights]
@@ -86,12 +86,12 @@ def picture_input(model: onnx.ModelProto, path: Path) -> str:
         raise IdseError(f"{path}: has {len(inputs)} inputs, a detector of pictures has one")
     dims = inputs[0].type.tensor_type.shape.dim
     if len(dims) != 4 or dims[1].dim_value not in (0, 3):
-        raise IdseError(f"{path}: its input is no picture of [N, 3, H, W]")
+        raise IdseError(f"{path}: its input is not a picture [N, 3, H, W]")
     return inputs[0].name
 
 
 def fix_input_size(model: onnx.ModelProto, name: str, declared: Any) -> tuple[int, int]:
-    """Make the input's shape static: its own, else the sidecar's, else 640x640."""
+    """Make the input's shape static: the model's own size, else the sidecar's, else 640x640."""
     tensor = next(i for i in model.graph.input if i.name == name).type.tensor_type
     dims = tensor.shape.dim
     if isinstance(declared, int):
@@ -119,5 +119,5 @@ def infer_shapes(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
 
 
 def first_line(error: BaseException) -> str:
-    """An error of a foreign package in one line."""
+    """The message of another package's error, in one line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,6 +1,6 @@
-"""Reading a detector's ONNX graph: where its features are, and which family it belongs to.
+"""Analysis of a detector's ONNX graph: where its features are, and which family it belongs to.
 
-Works on the graph's structure (operators, shapes, dominators), never on file or node names.
+It uses the graph's structure (operators, shapes, dominators), never the names of files or nodes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _MIN_STRIDE, _MAX_STRIDE = 4, 128
 
 @dataclass
 class Node:
-    """One operator. `stride` is set where its output is a spatial map `[1, C, H/stride, W/stride]`."""
+    """One operator. `stride` is set if its output is a spatial map `[1, C, H/stride, W/stride]`."""
 
     index: int
     op: str
@@ -68,12 +68,12 @@ class Graph:
         self._reach = self._reachable_strides()
 
     def find_features(self) -> list[str]:
-        """Names of the feature tensors, finest stride first; empty where there are none.
+        """Names of the feature tensors, finest stride first; empty if there are none.
 
-        Where heads sit on two or more strides: per stride, walk back from the head's ends along the tensors that
-        everything in the head passes through, as long as the same kind of tensor (operator, channels) appears on all
-        strides and none of them feeds another stride. Where the walk ends is where the heads diverge from the
-        pyramid. Otherwise (a backbone): the last map of each stride on the way to the end.
+        If there are heads on two or more strides: on each stride, walk back from the ends of the head along the tensors
+        that everything in the head passes through, as long as the same kind of tensor (operator, channels) appears on
+        all strides and none of them feeds another stride. The walk ends where the heads leave the pyramid. Otherwise
+        (a backbone): the last map of each stride on the way to the end.
         """
         ends = self._head_ends()
         if len(ends) < 2:
@@ -92,7 +92,7 @@ class Graph:
         return [chain[step].outputs[0] for chain in chains.values()]
 
     def _head_ends(self) -> dict[int, list[Node]]:
-        """Per stride the spatial maps whose values leave the spatial domain for good (or the graph)."""
+        """For each stride the spatial maps after which no spatial map follows, or which are outputs of the graph."""
         ends: dict[int, list[Node]] = defaultdict(list)
         for node in self.nodes:
             if node.stride is None or not _MIN_STRIDE <= node.stride <= _MAX_STRIDE:
@@ -105,7 +105,7 @@ class Graph:
         return ends
 
     def _dominator_chain(self, leaves: list[Node], stride: int) -> list[Node]:
-        """Maps of `stride` that all `leaves` depend on and everything passes through, nearest first."""
+        """Maps of `stride` through which everything passes on the way to all `leaves`; the nearest first."""
         ends = {n.index for n in leaves}
         at = leaves[0].index
         for leaf in leaves[1:]:
@@ -157,7 +157,7 @@ class Graph:
         return a
 
     def _reachable_strides(self) -> list[set[int]]:
-        """Per node the strides of the spatial maps that depend on it."""
+        """For each node the strides of the spatial maps that depend on it."""
         reach: list[set[int]] = [set() for _ in self.nodes]
         for node in reversed(self.nodes):
             for child in self.children[node.index]:
@@ -168,7 +168,7 @@ class Graph:
         return reach
 
     def is_yolox(self) -> bool:
-        """A Focus stem (four strided slices joined to 12 channels) and heads that join 4 + 1 + classes channels."""
+        """Whether it has a Focus stem (four strided slices, 12 channels) and heads of 4 + 1 + classes channels."""
         first = next((n for n in self.nodes if n.op == "Conv"), None)
         if first is None or len(self.parents[first.index]) != 1 or self.parents[first.index] == [-1]:
             return False
@@ -183,7 +183,7 @@ class Graph:
         return heads >= 2
 
     def is_nanodet(self) -> bool:
-        """Two outputs `[1, cells, channels]` a level: class scores and 4 x bins of a box distribution."""
+        """Whether each level has outputs `[1, cells, channels]`: class scores and 4 x bins of a box distribution."""
         by_cells: dict[int, list[int]] = defaultdict(list)
         for name in self.outputs:
             shape = self.shapes.get(name, ())
@@ -198,7 +198,7 @@ class Graph:
 
 
 def tensor_shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
-    """Shapes known after inference, by tensor name; unknown sides are 0."""
+    """Shapes after inference, by tensor name; unknown sides are 0."""
     values: list[Any] = [*model.graph.value_info, *model.graph.output, *model.graph.input]
     return {v.name: tuple(d.dim_value for d in v.type.tensor_type.shape.dim) for v in reversed(values)}
 

@@ -15,7 +15,7 @@ from idse.features.onnx_file import INSTALL, first_line
 if TYPE_CHECKING:
     import onnx
 
-# onnx2torch's Slice indexes in a way newer torch warns of; its result is tested against onnx's reference.
+# Newer torch warns about the indexing in onnx2torch's Slice; its result is tested against onnx's reference.
 warnings.filterwarnings("ignore", message="Using a non-tuple sequence", module=r"onnx2torch\.")
 
 
@@ -28,19 +28,19 @@ def need_onnx2torch() -> None:
 
 
 class OnnxNetwork(torch.nn.Module):
-    """The part of an ONNX graph that computes some of its tensors; frozen, in eval mode.
+    """The part of an ONNX graph that computes given tensors; frozen, in eval mode.
 
     Attributes:
         outputs: Names of the tensors.
-        source: The part as ONNX; the module of its node i is `graph.node_i` (see `node_name`).
-        batches: Whether it takes several pictures at once; None until two came.
+        source: This part as ONNX; the module of its node i is `graph.node_i` (see `node_name`).
+        batches: Whether it takes several pictures at once; None until this was tried.
     """
 
     def __init__(self, model: onnx.ModelProto, input_name: str, outputs: Sequence[str], path: Path) -> None:
         """Convert.
 
         Args:
-            model: With static shapes for one picture; its batch freed (`free_batch`).
+            model: With static shapes for one picture, after `free_batch`.
             input_name: The picture input.
             outputs: Names of tensors.
             path: The model's file, for messages.
@@ -56,7 +56,7 @@ class OnnxNetwork(torch.nn.Module):
         self._path = path
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """The tensors, for `[N, 3, H, W]` pictures prepared as the model wants them.
+        """The tensors for pictures `[N, 3, H, W]` that went through the model's preprocessing.
 
         Raises:
             IdseError: The model fails on its own input size.
@@ -77,7 +77,7 @@ class OnnxNetwork(torch.nn.Module):
 
     @torch.no_grad()
     def _can_batch(self, x: torch.Tensor) -> bool:
-        """Whether the graph, exported for one picture, takes two; tried once."""
+        """Whether a graph that was exported for one picture takes two; tried once."""
         if self.batches is None:
             pair = torch.cat([x[:1], x[1:2]])
             singles = [self._run(p) for p in pair.split(1)]
@@ -93,12 +93,12 @@ class OnnxNetwork(torch.nn.Module):
 
 
 def node_name(index: int, op: str) -> str:
-    """What the module of a node of `OnnxNetwork.source` is called in `OnnxNetwork.graph`."""
+    """The name in `OnnxNetwork.graph` of the module of a node of `OnnxNetwork.source`."""
     return f"node_{index}_{op}"
 
 
 def free_batch(model: onnx.ModelProto, shapes: dict[str, tuple[int, ...]]) -> None:
-    """Let constants that name a batch of 1 take any: Reshape copies its input's (0 in ONNX), Resize scales."""
+    """Replace constants with a batch size of 1: Reshape copies the input's (0 in ONNX), Resize uses scales."""
     import numpy as np
     from onnx import numpy_helper
 
@@ -148,7 +148,7 @@ def _cut(model: onnx.ModelProto, input_name: str, outputs: Sequence[str]) -> onn
         [i for i in model.graph.initializer if i.name in needed],
     )
     for index, node in enumerate(graph.node):
-        # Names in files are optional, and need not be unique: those of parameters follow from these.
+        # Names in files are optional and not always unique. Names of parameters are derived from these.
         node.name = node_name(index, node.op_type)
     return onnx.helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
 
@@ -160,6 +160,6 @@ def _convert(model: onnx.ModelProto, path: Path) -> torch.nn.Module:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             module = onnx2torch.convert(model)
-    except Exception as error:  # NotImplementedError for operators, and whatever a malformed graph provokes
+    except Exception as error:  # NotImplementedError for operators, and various errors for a malformed graph
         raise IdseError(f"{path}: cannot be made differentiable: {first_line(error)}") from None
     return module.eval().requires_grad_(False)

@@ -1,41 +1,62 @@
-"""From a plain RGB picture to what a detector was trained on: channel order, fitting, padding, normalisation."""
+"""Turning an RGB picture into the input a detector was trained with: channel order, size, padding, normalisation."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 
 from idse.errors import IdseError
 
 Fit = Literal["top_left", "center", "stretch"]
 
 
-class Geometry(NamedTuple):
-    """Where a picture lies in the detector's input: `x_in = x * scale_x + left` for edges of pixels."""
+@dataclass(frozen=True)
+class Placement:
+    """Where a picture lies in a detector's input: `input = picture * (scale_x, scale_y) + (left, top)`.
+
+    Positions are measured from the edges of samples, not from their centres.
+
+    Attributes:
+        width: Of the resized picture, in samples of the input.
+        height: Of the resized picture, in samples of the input.
+        scale_x: Samples of the input for each sample of the picture.
+        scale_y: The same, vertically.
+        left: Padding to the left of the resized picture.
+        top: Padding above it.
+    """
 
     width: int
     height: int
     scale_x: float
     scale_y: float
-    left: int
-    top: int
+    left: int = 0
+    top: int = 0
+
+    def to_picture(self, boxes: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
+        """Boxes `[n, 4]` of the input as boxes of the picture of `width` x `height`, clipped to it."""
+        offset = np.array([self.left, self.top] * 2, dtype=np.float32)
+        scale = np.array([self.scale_x, self.scale_y] * 2, dtype=np.float32)
+        limit = np.array([width, height] * 2, dtype=np.float32)
+        return np.asarray(np.clip((boxes - offset) / scale, 0, limit), dtype=np.float32)
 
 
 @dataclass(frozen=True)
 class Preprocess:
-    """How one detector wants its input.
+    """The input that a detector expects.
 
     Attributes:
         size: Height and width of the detector's input.
         order: Channel order.
-        fit: Letterbox at the top left or in the middle (aspect ratio kept), or stretch.
-        pad: Value of the padding, in 0..255, before normalisation.
-        scale: The input's white: 255, or 1.
-        mean: Per channel in `order`, in units of `scale`; subtracted.
-        std: The same; divided by.
+        fit: Letterbox at the top left or in the centre, which keeps the aspect ratio; or stretch.
+        pad: Value of the padding before normalisation, 0..255.
+        scale: Value of white in the input: 255 or 1.
+        mean: For each channel in `order`, in units of `scale`; it is subtracted.
+        std: The same; the difference is divided by it.
     """
 
     size: tuple[int, int]
@@ -46,26 +67,37 @@ class Preprocess:
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
-    def geometry(self, width: int, height: int) -> Geometry:
-        """Where a picture of `width` x `height` comes to lie."""
+    def placement(self, width: int, height: int, *, exact_ratio: bool = False) -> Placement:
+        """Where a picture of `width` x `height` lies in the input.
+
+        Args:
+            width: Of the picture, in samples.
+            height: Of the picture, in samples.
+            exact_ratio: How YOLOX computes boxes: the scale is the ratio of the sides, and the size of the resized
+                picture is truncated without any tolerance for rounding errors. Otherwise the scale is that of the
+                resized picture, which features need.
+        """
         rows, cols = self.size
         if self.fit == "stretch":
-            return Geometry(cols, rows, cols / width, rows / height, 0, 0)
+            return Placement(cols, rows, cols / width, rows / height)
         ratio = min(rows / height, cols / width)
-        new_w = max(1, min(cols, int(width * ratio + 1e-6)))
-        new_h = max(1, min(rows, int(height * ratio + 1e-6)))
+        tolerance = 0.0 if exact_ratio else 1e-6
+        new_w = max(1, min(cols, int(width * ratio + tolerance)))
+        new_h = max(1, min(rows, int(height * ratio + tolerance)))
         centred = self.fit == "center"
         left, top = ((cols - new_w) // 2, (rows - new_h) // 2) if centred else (0, 0)
-        return Geometry(new_w, new_h, new_w / width, new_h / height, left, top)
+        if exact_ratio:
+            return Placement(new_w, new_h, ratio, ratio, left, top)
+        return Placement(new_w, new_h, new_w / width, new_h / height, left, top)
 
     def __call__(self, rgb: torch.Tensor) -> torch.Tensor:
         """Prepare `[N, 3, H, W]` RGB in 0..1; differentiable (affine).
 
-        Resizing is bilinear, as the detectors' own (OpenCV's) is; pictures reduced by more than 2 are low-pass
-        filtered too, because samples that no output pixel touches would get no importance.
+        Resizing is bilinear, as in the detectors' own preprocessing (OpenCV). Pictures reduced by more than 2 are also
+        low-pass filtered: samples that contribute to no output pixel would get no importance.
         """
         height, width = rgb.shape[-2:]
-        g = self.geometry(width, height)
+        g = self.placement(width, height)
         x = rgb.flip(1) if self.order == "bgr" else rgb
         if (g.height, g.width) != (height, width):
             small = g.scale_x < 0.5 or g.scale_y < 0.5
@@ -83,12 +115,12 @@ class Preprocess:
         return x
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for provenance."""
+        """The fields as a dictionary, for provenance."""
         return asdict(self)
 
 
 def preprocess_from_dict(values: dict[str, Any], default: Preprocess) -> Preprocess:
-    """Override fields of `default` by those of a sidecar file.
+    """Replace fields of `default` by those of a sidecar file.
 
     Raises:
         IdseError: An unknown field, or a value of the wrong kind.

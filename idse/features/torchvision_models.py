@@ -1,4 +1,4 @@
-"""torchvision's detection models as feature extractors: FPN levels P2..P5, or whatever the backbone gives."""
+"""torchvision's detection models as feature extractors: FPN levels P2..P5, or all outputs of the backbone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from idse.errors import IdseError
-from idse.features.preprocess import Geometry
+from idse.features.preprocess import Placement
 
 _PREFIX = "backbone."
 
@@ -28,8 +28,8 @@ def detection_models() -> list[str]:
 class TorchvisionExtractor:
     """Backbone (with FPN) of a torchvision detector; see `base.FeatureExtractor`.
 
-    Resizing and normalisation are the model's own `transform`. Of an FPN the levels that belong to the pyramid proper
-    are used (P2..P5 of Faster and Mask R-CNN, P3..P5 of RetinaNet and FCOS), not the pooled extra ones.
+    The model's own `transform` resizes and normalises. From an FPN only the levels of the pyramid itself are used
+    (P2..P5 of Faster and Mask R-CNN, P3..P5 of RetinaNet and FCOS), not the additional pooled levels.
     """
 
     def __init__(
@@ -44,13 +44,13 @@ class TorchvisionExtractor:
 
         Args:
             name: As in `detection_models()`.
-            weights: A state dict of the model (the heads may differ or be missing: only `backbone.*` is used). If not
-                given, torchvision's default weights, from its cache or the network.
-            device: Where to compute; the CPU if not given.
-            nodes: Keys of the backbone's outputs; found if not given.
+            weights: A state dict of the model; only `backbone.*` is used, so the heads may differ or be missing. By
+                default torchvision's weights, from its cache or a download.
+            device: Where to compute; by default the CPU.
+            nodes: Keys of the backbone's outputs; by default the pyramid levels.
 
         Raises:
-            IdseError: The weights cannot be had or do not fit, or there are no such nodes.
+            IdseError: The weights cannot be read or downloaded or do not fit, or the nodes do not exist.
         """
         from torchvision.models import get_model
 
@@ -80,7 +80,7 @@ class TorchvisionExtractor:
         """See `base.FeatureExtractor.features`.
 
         Raises:
-            IdseError: The backbone has no outputs of the names asked for.
+            IdseError: The backbone has no outputs of these names.
         """
         images, _ = self._transform(list(rgb.to(torch.float32)))
         out = self._backbone(images.tensors)
@@ -92,16 +92,15 @@ class TorchvisionExtractor:
             raise IdseError(f"{self.name} has no feature node '{missing[0]}'; it has {', '.join(levels)}")
         return [levels[n] for n in self.nodes]
 
-
-    def placement(self, width: int, height: int) -> tuple[Geometry, tuple[int, int]]:
+    def placement(self, width: int, height: int) -> tuple[Placement, tuple[int, int]]:
         """Where a picture lies in the input that the features cover, and that input's height and width."""
         images, _ = self._transform([torch.zeros(3, height, width, device=self.device)])
         (rows, cols), (in_rows, in_cols) = images.image_sizes[0], images.tensors.shape[-2:]
-        return Geometry(cols, rows, cols / width, rows / height, 0, 0), (in_rows, in_cols)
+        return Placement(cols, rows, cols / width, rows / height), (in_rows, in_cols)
 
 
 def pyramid_levels(out: Any) -> list[torch.Tensor]:
-    """What a backbone gives, without the extra levels pooled from the coarsest."""
+    """The outputs of a backbone without the additional levels pooled from the coarsest one."""
     levels = _by_name(out)
     return [v for k, v in levels.items() if k.isdigit()] or list(levels.values())
 
@@ -110,7 +109,7 @@ def model_with_own_weights(name: str) -> Any:
     """A model with torchvision's default weights.
 
     Raises:
-        IdseError: They are neither in its cache nor to be downloaded.
+        IdseError: They are not in its cache and cannot be downloaded.
     """
     from torchvision.models import get_model
 
@@ -118,7 +117,7 @@ def model_with_own_weights(name: str) -> Any:
         return get_model(name, weights="DEFAULT", progress=False)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise IdseError(
-            f"the weights of {name} are neither in torchvision's cache nor to be downloaded "
+            f"the weights of {name} are not in torchvision's cache and cannot be downloaded "
             f"({first_line(error)}); give a file with --weights FILE"
         ) from None
 
@@ -127,7 +126,7 @@ def read_state_dict(path: Path) -> tuple[dict[str, torch.Tensor], str]:
     """A state dict and its file's SHA-256.
 
     Raises:
-        IdseError: The file cannot be read, or holds none.
+        IdseError: The file cannot be read, or is not a state dict.
     """
     try:
         data = path.read_bytes()
@@ -135,12 +134,12 @@ def read_state_dict(path: Path) -> tuple[dict[str, torch.Tensor], str]:
     except OSError as error:
         raise IdseError(f"cannot read the weights {path}: {error.strerror or error}") from None
     except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError):
-        raise IdseError(f"{path}: no state dict that torch can load, or a corrupt one") from None
+        raise IdseError(f"{path}: not a state dict that torch can load, or a corrupt one") from None
     for key in ("model", "state_dict"):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
     if not isinstance(state, dict):
-        raise IdseError(f"{path}: no state dict")
+        raise IdseError(f"{path}: not a state dict")
     return state, hashlib.sha256(data).hexdigest()
 
 
@@ -160,7 +159,7 @@ def _load_backbone(model: torch.nn.Module, path: Path) -> str:
 
 
 def weights_digest(model: torch.nn.Module) -> str:
-    """SHA-256 over names and values of the weights, in order of names."""
+    """SHA-256 of the names and values of the weights, sorted by name."""
     digest = hashlib.sha256()
     for key, value in sorted(model.state_dict().items()):
         digest.update(key.encode())
@@ -169,6 +168,6 @@ def weights_digest(model: torch.nn.Module) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """An error of a foreign package in one line."""
+    """The message of another package's error, in one line."""
     lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
     return " ".join(lines[:2])[:200] or type(error).__name__

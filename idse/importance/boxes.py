@@ -1,4 +1,4 @@
-"""The box ROI, a baseline of the literature: what a detector finds is coded finer than the rest, by some QPs."""
+"""Maps of boxes, a baseline from the literature: boxes that a detector finds are coded some QP steps finer."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def box_map(
     roi_qp: float = 6.0,
     log2_unit: int = 3,
 ) -> WeightMap:
-    """Weights of `2 ** (roi_qp / 3)` in every cell that a box touches, 1 elsewhere; luma only.
+    """The weight `2 ** (roi_qp / 3)` in every cell that a box touches, 1 in the others; luma only.
 
-    Encode with tau 0, exponent 1 and a clip of 12 QP, so that the difference comes out as it is meant.
+    Encode with tau 0, exponent 1 and a clip of 12 QP (`settings.SHAPING`), so that the difference is exactly `roi_qp`.
 
     Args:
         frames: Pictures of one size.
-        boxes: Of each frame, `[n, 4]` x0, y0, x1, y1 in luma samples.
-        roi_qp: QP steps between boxes and the rest, above 0, at most 12.
+        boxes: For each frame `[n, 4]`: x0, y0, x1, y1 in luma samples.
+        roi_qp: QP steps between the boxes and the rest; above 0, at most 12.
         log2_unit: Cells of `2**log2_unit` luma samples, 0..7.
 
     Raises:

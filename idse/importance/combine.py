@@ -1,4 +1,4 @@
-"""Weight maps put together: several detectors, and the blend with the activity control."""
+"""Combining weight maps: the sum over several detectors, and the product with the activity map."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ def combine(
 ) -> WeightMap:
     """Sum of maps, each divided by its frame's mean luma weight, times `activity ** blend_activity`.
 
-    The sum serves where the detector at the far end is unknown. All planes of a map are divided by its luma mean, so
-    chroma keeps its ratio. With `blend_activity` b every plane is multiplied by the activity's luma weight (relative
-    to its geometric mean) to the power b; the shaping exponent 0.5 of the encoder then makes of b = 1 the trial's
+    Use the sum where the receiver's detector is unknown. All planes of a map are divided by its luma mean, so chroma
+    keeps its ratio to luma. With `blend_activity` b, every plane is multiplied by the activity's luma weight (relative
+    to its geometric mean) to the power b. With the encoder's default exponent of 0.5, b = 1 gives the weights
     `sqrt(IDSE) * sqrt(activity)`.
 
-    Tiles are kept where all maps have them: the rows of their factors are stacked, each divided by the root of
-    its map's mean, and scaled with the blend (if the cells are 8x8; else a blend drops them).
+    Tiles are kept if all maps have them: the rows of their factors are stacked, each divided by the square root of
+    its map's mean, and scaled with the blend. A blend with cells other than 8x8 drops the tiles.
 
     Args:
         maps: One or more maps of the same pictures, grid and planes.
-        activity: As from `activity_map`, on the same grid; needed where `blend_activity` is not 0.
-        blend_activity: >= 0.
+        activity: From `activity_map`, on the same grid; needed if `blend_activity` is not 0.
+        blend_activity: The power, 0 or more.
 
     Raises:
-        IdseError: The maps do not belong together, or the activity is missing.
+        IdseError: The maps are of different pictures or grids, or the activity is missing.
     """
     if not maps:
         raise IdseError("no weight maps to combine")

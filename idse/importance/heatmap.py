@@ -1,4 +1,4 @@
-"""The weight map to look at: colours over the picture's luma, as PNG."""
+"""A picture of the weight map: colours over the grey picture, as PNG."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame, decoded_rgb
 
 _RANGE = 3.0
-"""The colours span weights of 2^-3 .. 2^3."""
+"""The colours cover weights from 2^-3 to 2^3."""
 
-# From dark blue (worth little) to pale yellow (worth much), of steadily rising lightness.
+# From dark blue (low weight) to pale yellow (high weight), with steadily rising lightness.
 _COLOURS = np.array(
     [
         (4, 6, 45),
@@ -46,7 +46,7 @@ def heatmap(
 ) -> NDArray[np.uint8]:
     """Paint a frame's luma weights over its picture; returns `[height, width, 3]` RGB.
 
-    Shown are raw weights relative to their geometric mean, on a logarithmic scale from 1/8 to 8.
+    The colours show raw weights relative to their geometric mean, on a logarithmic scale from 1/8 to 8.
 
     Raises:
         IdseError: The map is for pictures of another size, or has no such frame.
@@ -65,7 +65,7 @@ def heatmap(
 
 
 def save_heatmap(weight_map: WeightMap, frame: Frame, path: Path | str, frame_index: int = 0) -> None:
-    """Write `heatmap` with a scale below it as a PNG (or what else `path`'s name says).
+    """Write `heatmap` with a scale below it, as PNG or as another format that `path`'s suffix names.
 
     Args:
         weight_map: The map.

@@ -1,7 +1,7 @@
 """The coded planes as a differentiable picture: chroma upsampling and YCbCr -> RGB in torch.
 
-The same conversion as `Frame.to_rgb` (a test compares them), but neither rounded nor clipped: a sample at the end of
-its range keeps its gradient.
+It is the conversion of `Frame.to_rgb` (a test compares them) without rounding and clipping, so that a sample at the
+end of its range keeps its gradient.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ def planes_to_tensors(
 
 
 def planes_to_rgb(planes: Sequence[torch.Tensor], frame: Frame) -> torch.Tensor:
-    """RGB `[1, 3, H, W]` in 0..1 (a little outside where YCbCr is) from planes in 8-bit units.
+    """RGB `[1, 3, H, W]` from planes in 8-bit units: in 0..1, or outside where YCbCr is outside the RGB gamut.
 
     Args:
-        planes: As from `planes_to_tensors`, perhaps changed.
-        frame: Says matrix, range, depth and size; its samples are not looked at.
+        planes: As `planes_to_tensors` gives them; the values may differ from the frame's.
+        frame: Gives matrix, range, bit depth and size; its samples are not used.
     """
     unit = float(1 << (frame.bit_depth - 8))
     if frame.full_range:
@@ -47,7 +47,7 @@ def planes_to_rgb(planes: Sequence[torch.Tensor], frame: Frame) -> torch.Tensor:
         return y.expand(-1, 3, -1, -1)
     height, width = planes[0].shape[-2:]
     chroma = (torch.cat(list(planes[1:]), dim=1) - 128.0) * chroma_scale
-    # Bilinear between the middles of the 2x2 luma samples; odd sizes lose the last column or row.
+    # Bilinear between the centres of the 2x2 luma samples; for odd sizes the last column or row is cut off.
     chroma = F.interpolate(chroma, scale_factor=2.0, mode="bilinear", align_corners=False)[
         ..., :height, :width
     ]

@@ -1,8 +1,9 @@
 """The weight map as a file of delta QPs that kvazaar and uvg266 read (`--roi FILE`).
 
-Format (both encoders' help): per frame the width and height of the QP map, then width * height delta QPs in raster
-order; text, or where the name ends in `.bin` two little-endian int32 and int8 values. The map may have any size up to
-10000 x 10000 and is looked up by nearest neighbour at each 64x64 block, hence one value per such block here.
+Format, according to the help of both encoders: for each frame the width and height of the QP map, then width * height
+delta QPs in raster order. It is text or, if the name ends in `.bin`, two little-endian int32 values and int8 values.
+The map may have any size up to 10000 x 10000. The encoders look it up by nearest neighbour for each 64x64 block;
+therefore one value per such block is written.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def write_roi(
     exponent: float = 0.5,
     clip_qp: float = 6.0,
 ) -> None:
-    """Write `delta_qps` as an ROI file, one map per frame; binary where `path` ends in `.bin`, else text.
+    """Write `delta_qps` as an ROI file with one map per frame; binary if `path` ends in `.bin`, else text.
 
     Raises:
         IdseError: A value out of its range, or the file cannot be written.

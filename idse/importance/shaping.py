@@ -1,6 +1,6 @@
-"""From raw importance to the weights an engine uses: the NumPy statement of what `cpp/vvc/weights/shaping` does.
+"""Shaping turns raw importance into the weights that an engine uses; the same as `cpp/vvc/weights/shaping`, in NumPy.
 
-The native engine shapes by itself (with its own portable arithmetic); this is for what shows or exports a map.
+The native engine does its own shaping, in portable arithmetic. This module is for showing and exporting maps.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def shape_plane(
         clip_qp: In QP steps, >= 0.
 
     Returns:
-        The weights, geometric mean 1.
+        The weights, with a geometric mean of 1.
 
     Raises:
         IdseError: An argument out of its range.
@@ -56,7 +56,7 @@ def shape_plane(
         return np.ones(plane.shape)
     limit = 2.0 ** (clip_qp / 3)
     weights = shaped
-    for _ in range(3):  # the clip moves the mean; the further rounds bring it back
+    for _ in range(3):  # clipping changes the mean; the later rounds correct it
         weights = np.clip(weights / np.exp(np.log(weights).mean()), 1 / limit, limit)
     return weights
 
@@ -67,9 +67,10 @@ def shape_frame(
     """Shape the planes `[1 or 3, rows, cols]` of one frame.
 
     Returns:
-        Weights of the same shape, geometric mean 1 per plane, and the chroma gains (0 or 2 of them), realised by an
-        engine as a chroma QP offset of `-3 log2(gain)`: `((r + tau) / (1 + tau))^exponent` for a plane whose
-        geometric mean is r times luma's (values below a thousandth of a plane's mean count as that).
+        Weights of the same shape, with a geometric mean of 1 in each plane, and the gains of the chroma planes (0 or
+        2 of them). A gain is `((r + tau) / (1 + tau))^exponent` for a plane whose geometric mean is r times luma's;
+        an engine applies it as a chroma QP offset of `-3 log2(gain)`. For the geometric mean, values below a
+        thousandth of a plane's mean are raised to that.
     """
     means = [float(plane.mean(dtype=np.float64)) for plane in planes]
     if not means[0] > 0:

@@ -1,8 +1,8 @@
 """Random sketches S of the features, and the rows of the sketched Jacobian `J_S = S J_f`.
 
-S has l rows over the concatenated elements of all feature levels, entries of mean 0 and variance 1/l, independent:
-then `E ||S v||^2 = ||v||^2` (Johnson and Lindenstrauss), and the sum over k of `J_S[k, j]^2` is an unbiased estimate
-of `sum_i J_f[i, j]^2`, whose relative error falls like `sqrt(2/l)`.
+S has l rows over the concatenated elements of all feature levels. Its entries are independent, with mean 0 and variance
+1/l. Then `E ||S v||^2 = ||v||^2` (Johnson and Lindenstrauss), and the sum over k of `J_S[k, j]^2` is an unbiased
+estimate of `sum_i J_f[i, j]^2` with a relative error of about `sqrt(2/l)`.
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ from contextlib import contextmanager
 import torch
 
 from idse.errors import IdseError
+from idse.importance.settings import LEVEL_NORMS, SKETCHES
 
-SKETCHES = ("rademacher", "achlioptas", "gaussian")
-LEVEL_NORMS = ("none", "mean", "energy")
-_BATCH_BYTES = 512 << 20  # of gradients at the features, for batched products on a GPU
+_BATCH_BYTES = 512 << 20  # size limit of the gradients at the features, for batched products on a GPU
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Within it PyTorch computes on one thread of the CPU.
+    """Make PyTorch compute on one thread of the CPU inside the `with` block.
 
-    The sums of a convolution are divided among threads and so rounded differently for each number of them; a map,
-    and the stream made with it, shall not depend on how many cores the machine has.
+    The sums of a convolution are divided among threads, so rounding depends on the number of threads. A map, and the
+    stream made with it, must not depend on the number of cores.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -37,14 +36,14 @@ def one_thread() -> Iterator[None]:
 def draw_row(
     kind: str, features: Sequence[torch.Tensor], rows: int, generator: torch.Generator
 ) -> list[torch.Tensor]:
-    """One row of S: a tensor shaped like each feature level.
+    """Draw one row of S: a tensor of the shape of each feature level.
 
     Args:
         kind: "rademacher": +-1/sqrt(l). "achlioptas": +-sqrt(3/l) with probability 1/6 each, else 0 (Achlioptas 2003,
             "Database-friendly random projections"). "gaussian": N(0, 1/l).
         features: The feature levels; shapes, dtype and device are taken from them.
-        rows: l.
-        generator: On the CPU: a row does not depend on the device.
+        rows: The number l of rows of S.
+        generator: On the CPU, so that a row does not depend on the device.
 
     Raises:
         IdseError: Unknown kind.
@@ -69,9 +68,9 @@ def draw_row(
 def level_scales(norm: str, features: Sequence[torch.Tensor]) -> list[float]:
     """Factor of each level's features in the feature distance.
 
-    "none": the squared error summed over all elements of all levels (what `idse.metrics.features` measures, but for a
-    constant). "mean": each level's mean squared error counts alike. "energy": each level's squared error relative to
-    its energy.
+    "none": the squared error is summed over all elements of all levels (as `idse.metrics.features` measures it, except
+    for a constant factor). "mean": the mean squared errors of the levels are summed. "energy": the squared error of
+    each level is divided by the level's energy.
 
     Raises:
         IdseError: Unknown norm.
@@ -96,13 +95,13 @@ def sketched_rows(
 ) -> Iterator[list[torch.Tensor]]:
     """Yield the l rows of `S J_f`, each as one tensor per input.
 
-    One forward pass and l vector-Jacobian products. On the CPU they run one by one, measured faster there than
-    batching (torch's vmap: 10-15 % slower; the picture repeated in the batch: 60-90 %); on a GPU in batches.
+    It takes one forward pass and l vector-Jacobian products. On a GPU the products run in batches. On the CPU they run
+    one by one: batching with torch's vmap was measured 10-15 % slower, repeating the picture in the batch 60-90 %.
 
     Args:
         function: Maps the inputs to feature levels.
         inputs: Tensors of any shape.
-        rows: l >= 1.
+        rows: The number l of rows, 1 or more.
         generator: Decides S.
         kind: See `draw_row`.
         level_norm: See `level_scales`.

@@ -1,11 +1,11 @@
-"""The weight map: what the estimators make, engines take and the file `IDSEW001` holds.
+"""The weight map, which estimators make, engines use, and the file `IDSEW001` stores.
 
-Contract: `w(x, y) >= 0` in float32 on a grid of `2**log2_unit` luma samples, one plane for luma and, where the
-estimator gives them, one each for Cb and Cr on the same grid. A larger w is worth more bits. The values are raw: the
-scale of the map is free, but the ratio of the chroma planes to luma is meaningful (sensitivity of one chroma sample
-over that of one luma sample). Shaping (`shaping.py`) is left to encode time.
+Contract: `w(x, y) >= 0` in float32 on a grid of `2**log2_unit` luma samples; one plane for luma and, if the estimator
+gives them, one each for Cb and Cr on the same grid. A larger w asks for more bits. The values are raw: the scale of the
+map has no meaning, but the ratio of the chroma planes to luma has one (the sensitivity of one chroma sample divided by
+that of one luma sample). Weights are shaped when a picture is encoded (`shaping.py`).
 
-NumPy only: reading a map must not load torch.
+This module uses NumPy only: reading a map must not load torch.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ class WeightMap:
     """Raw importance of the pictures of one sequence.
 
     Attributes:
-        width: Luma samples of the pictures.
-        height: The same downwards.
+        width: Of the pictures, in luma samples.
+        height: Of the pictures, in luma samples.
         log2_unit: A grid cell covers `2**log2_unit` luma samples in both directions; 0..7.
         planes: float32 `[frames, 1 or 3, rows, cols]`, rows = ceil(height / unit). Finite, >= 0, luma of no frame
             all zero.
-        tiles: Optional float32 `[frames, tile_rows, tile_cols, l, 64]`: per 8x8 luma tile the factor F whose
-            `||F e||^2` is the tile's input-dependent squared error, in the scale of `planes` (`e`: 64 luma errors in
-            8-bit units, raster order; columns outside the picture are 0).
+        tiles: Optional float32 `[frames, tile_rows, tile_cols, l, 64]`: the factor F of each 8x8 luma tile.
+            `||F e||^2` is the tile's input-dependent squared error in the scale of `planes`, where `e` holds 64 luma
+            errors in 8-bit units in raster order. Columns of F for samples outside the picture are 0.
         meta: Provenance, JSON-serialisable (estimator, extractor, seed, ...).
 
     Raises:
-        IdseError: The fields contradict one another or hold values that are no weights.
+        IdseError: The fields contradict each other, or hold values that are not valid weights.
     """
 
     width: int
@@ -110,7 +110,7 @@ class WeightMap:
         return self.planes.shape[1] == 3
 
     def check_fits(self, width: int, height: int, frames: int) -> None:
-        """Refuse the map for anything but `frames` pictures of `width` x `height`.
+        """Check that the map was made for `frames` pictures of `width` x `height`.
 
         Raises:
             IdseError: It was made for other pictures.
@@ -153,7 +153,7 @@ class WeightMap:
         """Read an `IDSEW001` file. Sections with unknown tags are skipped.
 
         Raises:
-            IdseError: The file cannot be read, is no weight map, is truncated or holds values that are no weights.
+            IdseError: The file cannot be read, is not a weight map, is truncated, or holds values that are not weights.
         """
         try:
             data = Path(path).read_bytes()
@@ -223,7 +223,7 @@ def _parse_meta(payload: bytes) -> dict[str, Any]:
         if not isinstance(meta, dict):
             raise ValueError
     except ValueError:
-        raise IdseError("the weight map's provenance is no JSON object") from None
+        raise IdseError("the weight map's provenance is not a JSON object") from None
     return meta
 
 

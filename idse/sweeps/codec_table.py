@@ -13,11 +13,12 @@ from idse.engines import ENGINES, EncodeSettings, WeightScope, engine_class
 from idse.engines.base import PRESETS
 from idse.engines.plain import plain_options
 from idse.errors import IdseError
-from idse.sweeps.codec import Codec, Importance
+from idse.importance.settings import SHAPING, ImportanceSettings
+from idse.sweeps.codec import Codec
 from idse.sweeps.task_models import read_task_models
 
 _OWN = ("name", "engine", "qp", "scale", "importance", "task_models")
-_IMPORTANCE = {f.name for f in dataclasses.fields(Importance)}
+_IMPORTANCE = {f.name for f in dataclasses.fields(ImportanceSettings)}
 _SETTINGS = {f.name for f in dataclasses.fields(EncodeSettings)} - {
     "qp",
     "target_bytes",
@@ -26,8 +27,8 @@ _SETTINGS = {f.name for f in dataclasses.fields(EncodeSettings)} - {
 }
 
 
-_LISTS = ("tools", "extra", "params")
-"""Lists that are one value: VTM's tools and further arguments, the parameters of FFmpeg's encoders."""
+_LISTS = ("tools", "extra", "params", "nodes")
+"""Lists that are one value: VTM's tools and further arguments, parameters of FFmpeg's encoders, nodes of a detector."""
 _PATHS = {"root", "executable", "codec"}
 _SHORT = {"proj_dim": "l", "exponent": "e", "weight_scope": "scope"}
 
@@ -105,12 +106,11 @@ def _codec(
 ) -> Codec:
     options, given, table = chosen
     settings = {k: _setting(k, v) for k, v in given.items()}
-    asked: dict[str, Any] = ({"method": "jacobian", "seed": seed} | table) if table else {}
+    asked: dict[str, Any] = ({"method": "jacobian", "seed": seed} | table) if table else {"method": "none"}
     if isinstance(asked.get("weights"), str):
         asked["weights"] = str(folder / asked["weights"])
-    importance = Importance(**asked)
-    if importance.method == "roi":  # the boxes' weights are meant as they are
-        settings = {"tau": 0.0, "exponent": 1.0, "clip_qp": 12.0} | settings
+    importance = ImportanceSettings(**asked)
+    settings = {**SHAPING.get(importance.method, {}), **settings}
     codec = Codec(name, engine, options, settings, importance, qps, scales, task_models)
     codec.encode_settings(qps[0])
     return codec

@@ -20,11 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idse.datasets import Dataset, open_dataset
-from idse.detectors import Detector, DetectorSettings, Observation, load_detector
+from idse.detectors import Detector, DetectorSettings, Observation, load_by_name, load_detector
 from idse.engines import EncodedStream, Engine
 from idse.engines.plain import engine_from_plain
 from idse.errors import IdseError
 from idse.hashing import settings_hash
+from idse.importance.maker import load_features
 from idse.media.frame import Frame, decoded_rgb
 from idse.metrics.detection import align, pseudo_truth
 from idse.metrics.features import feature_error
@@ -267,20 +268,20 @@ class Worker:
             raise IdseError(f"the task model {wanted.weights or wanted.model} has other classes than {replaced.name}")
         return found
 
-    def _load_extractor(self, name: str, weights: str | None, device: str) -> FeatureExtractor:
-        from idse.features.api import load_extractor
-
+    def _load_extractor(
+        self, name: str, weights: Path | None, device: str, nodes: tuple[str, ...]
+    ) -> FeatureExtractor:
         model, file = self._model(name, weights)
-        return load_extractor(model, weights=file, device=device)
+        return load_features(model, file, device, nodes)
 
-    def _load_map_detector(self, name: str, weights: str | None, device: str) -> Detector:
+    def _load_map_detector(self, name: str, weights: Path | None, device: str) -> Detector:
         settings = self.plan.detector(name)
         if settings is not None:
             return self.detector(self.plan.detectors.index(settings))
         model, file = self._model(name, weights)
-        return load_detector(DetectorSettings(model=model, weights=file, device=device))
+        return load_by_name(model, file, device)
 
-    def _model(self, name: str, weights: str | None) -> tuple[str, Any]:
+    def _model(self, name: str, weights: Path | None) -> tuple[str, Path | None]:
         """Model and weights of a name that is one of the plan's detectors, a file beside it, or known to idse."""
         settings = self.plan.detector(name)
         if settings is not None:

@@ -7,8 +7,7 @@ pytest.importorskip("onnx")
 pytest.importorskip("torchvision")
 
 from idse.detectors.layouts import LAYOUTS, Head, cell_grid
-from idse.detectors.letterbox import Placement, letterbox
-from idse.detectors.onnx import suppress
+from idse.detectors.onnx import letterbox, suppress
 
 YOLOX, NANODET, YOLOV8 = LAYOUTS["yolox"], LAYOUTS["nanodet"], LAYOUTS["yolov8"]
 SIDE = (416, 416)
@@ -16,7 +15,7 @@ CELLS = 52 * 52 + 26 * 26 + 13 * 13
 
 
 def test_boxes_go_to_the_input_and_back() -> None:
-    placement = Placement.fit(640, 480, NANODET.preprocess(SIDE))
+    placement = NANODET.preprocess(SIDE).placement(640, 480, exact_ratio=True)
     assert (placement.width, placement.height, placement.left, placement.top) == (416, 312, 0, 52)
     boxes = np.array([[0, 52, 416, 364], [-50, 0, 500, 416]], dtype=np.float32)
     assert placement.to_picture(boxes, 640, 480).tolist() == [[0, 0, 640, 480], [0, 0, 640, 480]]
@@ -26,11 +25,11 @@ def test_letterbox_places_and_swaps_channels() -> None:
     rgb = np.zeros((10, 20, 3), dtype=np.float32)
     rgb[..., 0] = 1
     bgr = YOLOX.preprocess(SIDE)
-    tensor = letterbox(rgb, Placement.fit(20, 10, bgr), bgr)
+    tensor = letterbox(rgb, bgr.placement(20, 10, exact_ratio=True), bgr)
     assert tensor[:, 0, 0].tolist() == [0, 0, 255]
     assert tensor[:, 208, 0].tolist() == [114, 114, 114]
     plain = YOLOV8.preprocess((64, 32))
-    tensor = letterbox(rgb, Placement.fit(20, 10, plain), plain)
+    tensor = letterbox(rgb, plain.placement(20, 10, exact_ratio=True), plain)
     assert tensor[:, 24, 0].tolist() == [1, 0, 0]
     assert tensor[:, 0, 0] == pytest.approx(114 / 255)
 

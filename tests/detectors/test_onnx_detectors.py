@@ -131,7 +131,7 @@ def test_what_does_not_fit_is_said(tmp_path: Path) -> None:
             DetectorSettings(str(path), layout="nanodet"),
             r"outputs \[126, 8\] .* not those of layout 'nanodet'",
         ),
-        (DetectorSettings(str(other)), r"outputs \[8\] are of no layout known.*yolox: one output"),
+        (DetectorSettings(str(other)), r"outputs \[8\] have no known layout.*yolox: one output"),
         (DetectorSettings(str(four)), "takes 4 pictures at a time"),
         (DetectorSettings(str(path), weights=path), "an ONNX file holds its weights"),
         (DetectorSettings(str(path), device="tpu"), "device 'tpu': must be cpu, cuda or auto"),

@@ -70,7 +70,7 @@ def test_a_users_own_model(faster: Path) -> None:
 
 
 def test_features_are_the_extractors(faster: Path) -> None:
-    from idse.features.api import load_extractor
+    from idse.features.loading import load_extractor
 
     picture = pictures((60, 90))[0]
     (seen,) = load(FASTER, weights=faster, classes=NAMES).observe([picture])
@@ -122,7 +122,7 @@ def test_torchvisions_own_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         raise urllib.error.URLError("no network")
 
     monkeypatch.setattr("torch.hub.download_url_to_file", no_network)
-    with pytest.raises(IdseError, match=r"neither in torchvision's cache nor to be downloaded.*no network"):
+    with pytest.raises(IdseError, match=r"not in torchvision's cache and cannot be downloaded.*no network"):
         load(SSD)
     cache = tmp_path / "hub" / "checkpoints"
     cache.mkdir(parents=True, exist_ok=True)
@@ -216,7 +216,7 @@ def test_what_does_not_fit_is_said(tmp_path: Path, faster: Path) -> None:
             DetectorSettings(FASTER, weights=tmp_path / "no.pth"),
             "cannot read the weights .*no.pth: No such file",
         ),
-        (DetectorSettings(FASTER, weights=tmp_path / "text.pth"), "no state dict that torch can load"),
+        (DetectorSettings(FASTER, weights=tmp_path / "text.pth"), "not a state dict that torch can load"),
         (
             DetectorSettings(FASTER, weights=tmp_path / "backbone.pth"),
             "holds no 'roi_heads.*of the whole faster",

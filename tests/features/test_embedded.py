@@ -15,9 +15,9 @@ from PIL import Image
 
 from idse.errors import IdseError
 from idse.features import embedded
-from idse.features.api import load_extractor
 from idse.features.base import FeatureExtractor
-from idse.importance.api import activity_map, estimate_map
+from idse.features.loading import load_extractor
+from idse.importance.estimate import activity_map, estimate_map
 from idse.media.frame import Frame
 
 ROOT = Path(__file__).parents[2]

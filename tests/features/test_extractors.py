@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from idse.errors import IdseError
-from idse.features.api import load_extractor, pick_device
 from idse.features.base import FeatureExtractor
-from idse.importance.api import estimate_map
+from idse.features.loading import load_extractor, pick_device
+from idse.importance.estimate import estimate_map
 from idse.media.frame import Frame
 
 torchvision = pytest.importorskip("torchvision")
@@ -53,10 +53,10 @@ def test_bad_weights(tmp_path, state_file):
     torch.save([1], tmp_path / "list.pt")
     for name, message in [
         ("none.pt", "cannot read the weights"),
-        ("text.pt", "no state dict that torch can load"),
-        ("cut.pt", "no state dict that torch can load"),
+        ("text.pt", "not a state dict that torch can load"),
+        ("cut.pt", "not a state dict that torch can load"),
         ("other.pt", "does not fit this model"),
-        ("list.pt", "no state dict"),
+        ("list.pt", "not a state dict"),
     ]:
         with pytest.raises(IdseError, match=message):
             load_extractor(SMALL, weights=tmp_path / name, device="cpu")
@@ -67,7 +67,7 @@ def test_weights_not_reachable(monkeypatch):
         raise OSError("offline")
 
     monkeypatch.setattr(torchvision.models, "get_model", offline)
-    with pytest.raises(IdseError, match=r"neither in torchvision's cache .*offline.* --weights FILE"):
+    with pytest.raises(IdseError, match=r"not in torchvision's cache .*offline.* --weights FILE"):
         load_extractor(SMALL, device="cpu")
 
 

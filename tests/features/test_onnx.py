@@ -15,10 +15,10 @@ pytest.importorskip("onnx2torch")
 import onnx_models  # noqa: E402
 
 from idse.errors import IdseError  # noqa: E402
-from idse.features.api import load_extractor  # noqa: E402
 from idse.features.base import FeatureExtractor  # noqa: E402
+from idse.features.loading import load_extractor  # noqa: E402
 from idse.features.onnx import OnnxExtractor  # noqa: E402
-from idse.importance.api import estimate_map  # noqa: E402
+from idse.importance.estimate import estimate_map  # noqa: E402
 from idse.media.frame import Frame  # noqa: E402
 
 
@@ -86,7 +86,7 @@ def test_sidecar(tmp_path):
     assert extractor.features(torch.rand(1, 3, 20, 20))[0].shape[2:] == (12, 8)
     for text, message in [
         ("[1]", "must be a JSON object"),
-        ("{", "no JSON"),
+        ("{", "not a JSON file"),
         ('{"colour": 1}', "field 'colour' is unknown"),
         ('{"mean": [1, 2]}', "mean must have 3 values"),
         ('{"order": "gbr"}', "order must be rgb or bgr"),
@@ -107,8 +107,13 @@ def test_preprocess_fits():
     corner = Preprocess((64, 64), fit="top_left", pad=51.0, scale=255.0)(x)
     assert corner[0, 0, :32].min() == pytest.approx(255)
     assert corner[0, 0, 32:].max() == pytest.approx(51)
-    g = Preprocess((64, 64)).geometry(40, 20)
+    g = Preprocess((64, 64)).placement(40, 20)
     assert (g.width, g.height, g.left, g.top) == (64, 32, 0, 16)
+    # 180 rows at 416 / 180 are 415.99...: boxes are computed as YOLOX does, which truncates.
+    tall = Preprocess((416, 416))
+    g, exact = tall.placement(100, 180), tall.placement(100, 180, exact_ratio=True)
+    assert (g.width, g.height, g.scale_x, g.scale_y) == (231, 416, 2.31, 416 / 180)
+    assert (exact.width, exact.height, exact.scale_x, exact.scale_y) == (231, 415, 416 / 180, 416 / 180)
     coloured = torch.stack([torch.full((8, 8), v) for v in (0.1, 0.2, 0.3)])[None]
     bgr = Preprocess((8, 8), order="bgr", mean=(0.3, 0.2, 0.1), std=(2.0, 2.0, 2.0))(coloured)
     torch.testing.assert_close(bgr, torch.zeros_like(bgr))
@@ -153,7 +158,7 @@ def test_no_picture_input(tmp_path):
     model = onnx.load(str(path))
     model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 4
     onnx.save(model, str(path))
-    with pytest.raises(IdseError, match="its input is no picture"):
+    with pytest.raises(IdseError, match="its input is not a picture"):
         OnnxExtractor(path)
     model.graph.input.append(onnx.helper.make_tensor_value_info("mask", onnx.TensorProto.FLOAT, [1]))
     onnx.save(model, str(path))

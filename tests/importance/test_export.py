@@ -10,7 +10,7 @@ from PIL import Image
 from toy import ToyExtractor, random_frame
 
 from idse.errors import IdseError
-from idse.importance.api import activity_map, estimate_map
+from idse.importance.estimate import activity_map, estimate_map
 from idse.importance.heatmap import save_heatmap
 from idse.importance.roi import delta_qps, write_roi
 from idse.importance.shaping import shape_frame, shape_plane

@@ -10,9 +10,9 @@ import torch
 from toy import NoGradientExtractor, ToyExtractor, random_frame
 
 from idse.errors import IdseError
-from idse.importance.api import activity_map, estimate_map
 from idse.importance.blocks import block_mean, chroma_to_grid, split_tiles
 from idse.importance.combine import combine
+from idse.importance.estimate import activity_map, estimate_map
 from idse.importance.planes import planes_to_rgb, planes_to_tensors
 from idse.media.frame import Frame
 

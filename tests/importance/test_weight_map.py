@@ -81,7 +81,7 @@ BAD_FILES = {
     "negative": (_patched(28, "<f", -1.0), "negative"),
     "section header": (lambda d: d + b"META", "truncated inside a section's header"),
     "section": (lambda d: d + b"META" + struct.pack("<Q", 9) + b"{}", "truncated inside its section"),
-    "meta": (lambda d: d + b"META" + struct.pack("<Q", 2) + b"[]", "no JSON object"),
+    "meta": (lambda d: d + b"META" + struct.pack("<Q", 2) + b"[]", "not a JSON object"),
     "tiles short": (lambda d: d + b"TILE" + struct.pack("<Q", 2) + b"[]", "contradicts"),
     "tiles size": (
         lambda d: d + b"TILE" + struct.pack("<Q4I", 16, 2, 3, 4, 64),
@@ -146,7 +146,7 @@ def test_check_fits_and_select():
 
 def test_needs_no_torch():
     code = (
-        "import sys, idse.importance.weight_map, idse.importance.api, idse.importance.combine, "
+        "import sys, idse.importance.weight_map, idse.importance.estimate, idse.importance.combine, "
         "idse.importance.heatmap, idse.importance.roi, idse.features; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

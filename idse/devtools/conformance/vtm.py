@@ -14,7 +14,7 @@ from PIL import Image
 from idse.devtools.conformance.decoders import check_program, difference
 from idse.engines.base import EncodedStream, EncodeSettings
 from idse.errors import IdseError
-from idse.importance.api import activity_map
+from idse.importance.estimate import activity_map
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame
 from idse.media.video import decode_vvc

@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from idse.errors import IdseError
-from idse.features.api import load_extractor
 from idse.features.base import FeatureExtractor
+from idse.features.loading import load_extractor
 from idse.learned.models.settings import MaskSettings
 
 _START = -3.0
@@ -79,14 +79,14 @@ class Salience:
         rows, cols = (-(-side // stride) * stride // latent_stride for side in (height, width))
         levels = self.extractor.features(rgb.to(self.extractor.device))
         features = levels[self._choose(levels, rows * cols)]
-        geometry, (in_rows, in_cols) = self.extractor.placement(width, height)
+        placement, (in_rows, in_cols) = self.extractor.placement(width, height)
         # Centres of the latents, in the backbone's input, in grid_sample's -1..1.
         y = (
             torch.arange(rows, device=features.device) + 0.5
-        ) * latent_stride * geometry.scale_y + geometry.top
+        ) * latent_stride * placement.scale_y + placement.top
         x = (
             torch.arange(cols, device=features.device) + 0.5
-        ) * latent_stride * geometry.scale_x + geometry.left
+        ) * latent_stride * placement.scale_x + placement.left
         grid_y, grid_x = torch.meshgrid(2 * y / in_rows - 1, 2 * x / in_cols - 1, indexing="ij")
         grid = torch.stack([grid_x, grid_y], -1).to(features.dtype).expand(len(rgb), -1, -1, -1)
         return F.grid_sample(features, grid, padding_mode="border", align_corners=False)

@@ -20,7 +20,7 @@ from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from idse.errors import IdseError
-from idse.features.api import pick_device
+from idse.features.loading import pick_device
 
 _PATIENCE = datetime.timedelta(hours=6)
 """How long a process waits for the others: rank 0 validates while they wait."""

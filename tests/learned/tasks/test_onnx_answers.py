@@ -131,7 +131,7 @@ def test_unknown_outputs(tmp_path: Path) -> None:
     import onnx_models
 
     path = onnx_models.pyramid(tmp_path / "toy.onnx")
-    with pytest.raises(IdseError, match="of no layout known"):
+    with pytest.raises(IdseError, match="have no known layout"):
         load_task(TaskSettings(str(onnx_models.backbone(path)), loss="detections"), CPU)
 
 

@@ -232,7 +232,7 @@ def test_what_goes_wrong(folder: Path, originals: torch.Tensor, decoded: torch.T
 
 
 def test_features_are_the_extractors(folder: Path, originals: torch.Tensor) -> None:
-    from idse.features.api import load_extractor
+    from idse.features.loading import load_extractor
 
     task = load(folder, FASTER, "features")
     assert isinstance(task.student, TorchvisionStudent)

@@ -1,4 +1,4 @@
-"""`load_extractor`: from a name or a file to a feature extractor."""
+"""Loading feature extractors by name or from a file, and choosing the device."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def load_extractor(
     Args:
         name_or_path: `embedded`, the name of a torchvision detection model (`fasterrcnn_resnet50_fpn`, ...), or an
             `.onnx` file.
-        weights: State dict for `embedded` and torchvision models; else their own weights (torchvision's come from its
-            cache or a download). An ONNX file holds its weights.
-        device: "cpu", "cuda", "cuda:1", ... or "auto": CUDA where there is one.
-        nodes: Names of the feature tensors (ONNX) or backbone outputs (torchvision); found if not given.
+        weights: File of weights for `embedded`, state dict for torchvision models; by default their own weights, which
+            for torchvision come from its cache or a download. An ONNX file contains its weights.
+        device: "cpu", "cuda", "cuda:1", ... or "auto": CUDA if there is a device, else the CPU.
+        nodes: Names of the feature tensors (ONNX) or backbone outputs (torchvision); by default they are found.
 
     Raises:
-        IdseError: Unknown name, missing or corrupt file, missing package, absent device.
+        IdseError: Unknown name, missing or corrupt file, missing package, or a device that is not there.
     """
     where = pick_device(device)
     name = str(name_or_path)
@@ -58,10 +58,10 @@ def load_extractor(
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
-    """The device meant by "auto", "cpu", "cuda", ...
+    """The device for "auto", "cpu", "cuda", ...
 
     Raises:
-        IdseError: No device of that name, or it is absent.
+        IdseError: Unknown name, or a device that is not there.
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,4 +1,4 @@
-"""Making weight maps: `estimate_map` from a detector's sketched Jacobian, `activity_map` without any network."""
+"""Estimators of weight maps: `estimate_map` uses a detector's sketched Jacobian, `activity_map` uses no network."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from idse.errors import IdseError
 from idse.importance.blocks import block_mean, chroma_to_grid, split_tiles
+from idse.importance.settings import LEVEL_NORMS, SKETCHES
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[float], None]
 ACTIVITY_FLOOR = 4.0
-"""Added to the mean gradient (8-bit units) in `activity_map`: bounds the weight of flat blocks."""
+"""Added to the mean gradient (in 8-bit units) in `activity_map`; it bounds the weight of flat blocks."""
 _STRIP_ROWS = 512
 
 
@@ -39,27 +40,27 @@ def estimate_map(
     clip_percentile: float = 99.5,
     progress: Progress | None = None,
 ) -> WeightMap:
-    """Estimate what errors in the coded samples do to a detector's features.
+    """Estimate how much errors in the coded samples change a detector's features.
 
-    Per sample j of a coded plane the importance is `sum_i (d f_i / d x_j)^2` over all elements of all feature levels,
-    sketched with `proj_dim` rows (see `sketch.py`); x in 8-bit units, f as the extractor gives it. A cell's weight is
-    the mean over its samples (not the sum), so luma and chroma planes hold sensitivities of single samples and their
-    ratio is that of the planes. Cells above the plane's percentile `clip_percentile` are clipped to it.
+    The importance of sample j of a coded plane is `sum_i (d f_i / d x_j)^2` over all elements of all feature levels,
+    sketched with `proj_dim` rows (see `sketch.py`); x is in 8-bit units, f is as the extractor gives it. A cell's
+    weight is the mean over its samples, not the sum: luma and chroma planes both hold the sensitivity of a single
+    sample, so they can be compared. Cells above the plane's percentile `clip_percentile` are clipped to it.
 
     Args:
         frames: Pictures of one size and chroma format.
         extractor: See `idse.features`.
-        proj_dim: l, rows of the sketch, 1..1024. Four are enough for scalar weights.
+        proj_dim: Rows l of the sketch, 1..1024. Four are enough for scalar weights.
         sketch: "rademacher", "achlioptas" or "gaussian".
-        seed: Decides the sketch (and the noise). Every frame gets the same sketch: its map does not depend on the
-            others. Maps of the same seed are equal on the same machine and device.
+        seed: Decides the sketch and the noise. Every frame gets the same sketch, so its map does not depend on the
+            other frames. The same seed gives the same map on the same machine and device.
         rounds: The estimate is averaged over this many independent sketches, >= 1.
-        noise_sigma: Standard deviation of Gaussian noise added to the samples in every round, in 8-bit units; about
-            3 with several rounds smooths the map.
+        noise_sigma: Standard deviation of Gaussian noise added to the samples in every round, in 8-bit units. About
+            3, with several rounds, smooths the map.
         log2_unit: Cells of `2**log2_unit` luma samples, 0..7.
-        tiles: Also keep per 8x8 luma tile the factor F of `rounds * proj_dim` rows (`WeightMap.tiles`).
-        level_norm: How levels add up: "none" (plain sum of squares), "mean", "energy"; see `sketch.level_scales`.
-        clip_percentile: 0..100; 100 clips nothing.
+        tiles: Also keep the factor F of each 8x8 luma tile, with `rounds * proj_dim` rows (`WeightMap.tiles`).
+        level_norm: How feature levels add up: "none" (sum of squares), "mean" or "energy"; see `sketch.level_scales`.
+        clip_percentile: Above 0, at most 100; 100 clips nothing.
         progress: Called with the share done, 0..1.
 
     Returns:
@@ -75,10 +76,10 @@ def estimate_map(
     _need(0 <= log2_unit <= 7, f"log2 unit {log2_unit}: must be 0..7")
     _need(0 < clip_percentile <= 100, f"clip percentile {clip_percentile}: must be above 0, at most 100")
     _need(-(2**63) <= seed < 2**64, f"seed {seed}: must fit 64 bits")
-    from idse.importance.sketch import LEVEL_NORMS, SKETCHES, one_thread
-
     _need(sketch in SKETCHES, f"sketch '{sketch}': must be one of {', '.join(SKETCHES)}")
     _need(level_norm in LEVEL_NORMS, f"level norm '{level_norm}': must be one of {', '.join(LEVEL_NORMS)}")
+
+    from idse.importance.sketch import one_thread
 
     total, planes, factors = len(frames) * rounds * proj_dim, [], []
     with one_thread():
@@ -115,10 +116,10 @@ def estimate_map(
 
 
 def activity_map(frames: Sequence[Frame], log2_unit: int = 3) -> WeightMap:
-    """The control without a network: `w = 1 / (gradient + 4)`, chroma planes absent.
+    """A map without a network, as a control: `w = 1 / (gradient + 4)`; it has no chroma planes.
 
     `gradient` is the mean over the cell of the luma gradient's magnitude `sqrt(gx^2 + gy^2)` in 8-bit units per sample,
-    with central differences (one-sided at the picture's edges). Errors in flat areas weigh more than in textured ones.
+    with central differences (one-sided at the picture's edges). Flat areas get more weight than textured ones.
 
     Args:
         frames: Pictures of one size and chroma format.
@@ -147,7 +148,7 @@ def _sketch_frame(
     tiles: bool,
     tick: Callable[[int], None],
 ) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
-    """Per-sample importance of every plane, and the sketch's luma rows cut into tiles (if wanted)."""
+    """The importance of every sample of each plane and, with `tiles`, the luma rows of the sketch cut into tiles."""
     import torch
 
     from idse.importance.planes import planes_to_rgb, planes_to_tensors
@@ -194,7 +195,7 @@ def _to_grid(diagonal: list[NDArray[np.float32]], frame: Frame, log2_unit: int) 
 
 
 def _clip(planes: NDArray[np.float32], percentile: float) -> NDArray[np.float32]:
-    """Clip each plane at its percentile (not where that is 0: a sparse map must not vanish)."""
+    """Clip each plane at its percentile, unless that is 0: a sparse map must not become all zero."""
     for plane in planes:
         limit = np.percentile(plane, percentile)
         if limit > 0:
@@ -205,7 +206,7 @@ def _clip(planes: NDArray[np.float32], percentile: float) -> NDArray[np.float32]
 def _clip_tiles(
     rows: list[NDArray[np.float32]], luma: NDArray[np.float32], percentile: float
 ) -> NDArray[np.float32]:
-    """`[tile_rows, tile_cols, l, 64]`, each tile scaled as clipping scales its 8x8 mean."""
+    """`[tile_rows, tile_cols, l, 64]`; each tile is scaled as clipping scales the mean of its 8x8 samples."""
     mean = block_mean(luma, 8)
     clipped = _clip(mean[None].copy(), percentile)[0]
     gain = np.sqrt(np.divide(clipped, mean, out=np.ones_like(mean), where=mean > 0))
@@ -213,7 +214,7 @@ def _clip_tiles(
 
 
 def _gradient(frame: Frame) -> NDArray[np.float32]:
-    """Magnitude of the luma gradient in 8-bit units, in strips of rows (with one row of context)."""
+    """Magnitude of the luma gradient in 8-bit units, in strips of rows (with one row of context) to limit memory."""
     luma, scale = frame.planes[0], np.float32(1.0 / (1 << (frame.bit_depth - 8)))
     height, width = luma.shape
     out = np.empty((height, width), np.float32)

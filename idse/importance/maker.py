@@ -1,0 +1,186 @@
+"""`MapMaker` makes the weight map of frames as `ImportanceSettings` describe it.
+
+Importing this module does not import torch; making a detector's map does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idse.errors import IdseError
+from idse.importance.boxes import box_map
+from idse.importance.combine import combine
+from idse.importance.estimate import Progress, activity_map, estimate_map
+from idse.importance.settings import ImportanceSettings
+from idse.importance.weight_map import WeightMap
+from idse.media.frame import Frame
+
+if TYPE_CHECKING:
+    from idse.features.base import FeatureExtractor
+
+__all__ = ["BoxDetector", "ImportanceSettings", "MapMaker", "load_features"]
+
+
+class FoundBoxes(Protocol):
+    """What a detector finds in a picture; `idse.metrics.detection.Detections` is one."""
+
+    @property
+    def boxes(self) -> NDArray[np.floating[Any]]:
+        """`[n, 4]` x0, y0, x1, y1 in luma samples."""
+        ...
+
+    @property
+    def scores(self) -> NDArray[np.floating[Any]]:
+        """`[n]`."""
+        ...
+
+
+class BoxDetector(Protocol):
+    """A detector whose boxes make a map; those of `idse.detectors` are such detectors."""
+
+    def detect(self, pictures: Sequence[NDArray[np.float32]]) -> Sequence[FoundBoxes]:
+        """Find boxes in pictures `[H, W, 3]`, RGB in 0..1."""
+        ...
+
+
+LoadExtractor = Callable[[str, "Path | None", str, "tuple[str, ...]"], "FeatureExtractor"]
+LoadDetector = Callable[[str, "Path | None", str], BoxDetector]
+
+
+def load_features(
+    name: str, weights: Path | None, device: str, nodes: tuple[str, ...] = ()
+) -> FeatureExtractor:
+    """Load an extractor of `idse.features`: what `MapMaker` does unless it is told otherwise.
+
+    Raises:
+        IdseError: torch is not installed, or there is no such detector, device or file of weights.
+    """
+    try:
+        from idse.features.loading import load_extractor
+    except ImportError as error:
+        raise IdseError(
+            f"a detector's map needs torch ({error}): pip install torch, or choose activity"
+        ) from None
+    return load_extractor(name, weights=weights, device=device, nodes=nodes or None)
+
+
+class MapMaker:
+    """Makes the maps of one `ImportanceSettings`; its networks are loaded once, when they are first needed.
+
+    Args:
+        settings: How the maps are made.
+        load_extractor: Gives the feature extractor for a detector's name, weights, device and nodes.
+        load_detector: Gives the detector for a name, weights and device; needed for the method "roi". The maker does
+            not know `idse.detectors`: `idse.detectors.loading.load_by_name` fits here.
+
+    Attributes:
+        settings: As given.
+        load_seconds: Wall time of loading the networks, including the import of torch; 0 before that.
+        seconds: Wall time of the last map.
+
+    Raises:
+        IdseError: The file of weights does not exist.
+    """
+
+    def __init__(
+        self,
+        settings: ImportanceSettings,
+        *,
+        load_extractor: LoadExtractor = load_features,
+        load_detector: LoadDetector | None = None,
+    ) -> None:
+        if settings.weights is not None and not settings.weights.is_file():
+            raise IdseError(
+                f"{settings.weights}: no such file; --weights (in a plan: weights) names the detector's weights"
+            )
+        self.settings = settings
+        self.load_seconds = 0.0
+        self.seconds = 0.0
+        self._load_extractor = load_extractor
+        self._load_detector = load_detector
+        self._extractors: list[FeatureExtractor] = []
+        self._detector: BoxDetector | None = None
+
+    def load(self) -> None:
+        """Load the networks that are not loaded yet.
+
+        Raises:
+            IdseError: No such detector, device or weights.
+        """
+        s = self.settings
+        began = time.perf_counter()
+        if s.method == "jacobian" and not self._extractors:
+            self._extractors = [
+                self._load_extractor(name, s.weights, s.device, s.nodes) for name in s.detectors
+            ]
+        elif s.method == "roi" and self._detector is None:
+            if self._load_detector is None:
+                raise IdseError("a map of boxes needs a detector: give MapMaker its load_detector")
+            self._detector = self._load_detector(s.detectors[0], s.weights, s.device)
+        else:
+            return
+        self.load_seconds = time.perf_counter() - began
+
+    def __call__(self, frames: Sequence[Frame], progress: Progress | None = None) -> WeightMap | None:
+        """Make the map of frames of one size; None for the method "none".
+
+        Args:
+            frames: Pictures of one size and chroma format.
+            progress: Called with the share done, 0..1.
+
+        Raises:
+            IdseError: No such detector, device or weights, or the detector cannot make a map of these pictures.
+        """
+        self.seconds = 0.0
+        if self.settings.method == "none":
+            return None
+        self.load()
+        began = time.perf_counter()
+        weights = self._make(frames, progress)
+        if not self.settings.chroma_planes:
+            weights = dataclasses.replace(weights, planes=weights.planes[:, :1])
+        self.seconds = time.perf_counter() - began
+        return weights
+
+    def _make(self, frames: Sequence[Frame], progress: Progress | None) -> WeightMap:
+        s = self.settings
+        if s.method == "activity":
+            return activity_map(frames, log2_unit=s.log2_unit)
+        if self._detector is not None:
+            found = self._detector.detect([frame.to_rgb(as_float=True) for frame in frames])
+            boxes = [d.boxes[d.scores > s.roi_score] for d in found]
+            return box_map(frames, boxes, roi_qp=s.roi_qp, log2_unit=s.log2_unit)
+        maps = [
+            estimate_map(
+                frames,
+                extractor=extractor,
+                proj_dim=s.proj_dim,
+                sketch=s.sketch,
+                seed=s.seed,
+                rounds=s.rounds,
+                noise_sigma=s.noise_sigma,
+                log2_unit=s.log2_unit,
+                tiles=s.tiles,
+                level_norm=s.level_norm,
+                progress=_part(progress, number, len(self._extractors)),
+            )
+            for number, extractor in enumerate(self._extractors)
+        ]
+        if len(maps) == 1 and s.blend_activity == 0:
+            return maps[0]
+        activity = activity_map(frames, log2_unit=s.log2_unit) if s.blend_activity > 0 else None
+        return combine(maps, activity=activity, blend_activity=s.blend_activity)
+
+
+def _part(progress: Progress | None, number: int, count: int) -> Progress | None:
+    """The progress of one of `count` maps as that of all of them."""
+    if progress is None or count == 1:
+        return progress
+    return lambda share: progress((number + share) / count)

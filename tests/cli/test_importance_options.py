@@ -1,0 +1,106 @@
+"""The options of `encode` and `map` that say how the map is made."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from idse.cli.main import main
+from idse.importance.combine import combine
+from idse.importance.estimate import activity_map
+from idse.importance.maker import ImportanceSettings, MapMaker
+from idse.importance.weight_map import WeightMap
+from idse.media.io import read_frames
+
+sys.path[:0] = [str(Path(__file__).parents[1] / name) for name in ("detectors", "features")]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photograph: np.ndarray) -> Path:
+    """A picture of 96x64."""
+    Image.fromarray(np.ascontiguousarray(photograph[40:104, 100:196])).save(tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def toy(folder: Path) -> str:
+    """A detector with random weights."""
+    toys = pytest.importorskip("toys", reason="ONNX is not installed")
+    return str(toys.yolox(folder / "toy.onnx", classes=80))
+
+
+def drawn(*options: str) -> WeightMap:
+    """What `idse map` writes."""
+    assert main(["map", "a.png", *options]) == 0
+    return WeightMap.load("a.idsew")
+
+
+def encoded(capfd: Any, *options: str) -> dict[str, Any]:
+    """The figures of `idse encode`."""
+    capfd.readouterr()
+    assert main(["encode", "a.png", "--preset", "0", "--json", *options]) == 0
+    figures: dict[str, Any] = json.loads(capfd.readouterr().out)
+    return figures
+
+
+def test_maps_of_several_detectors(toy: str) -> None:
+    frames = read_frames(Path("a.png"))
+    single = [MapMaker(ImportanceSettings(detector=name))(frames) for name in ("embedded", toy)]
+    want = combine([m for m in single if m is not None])
+    for options in (["--detector", "embedded", "--detector", toy], ["--detector", f"embedded+{toy}"]):
+        made = drawn(*options)
+        np.testing.assert_array_equal(made.planes, want.planes)
+        assert [m["extractor_name"] for m in made.meta["maps"]] == ["embedded", "toy"]
+
+
+def test_blend_and_chroma(folder: Path) -> None:
+    frames = read_frames(Path("a.png"))
+    plain = drawn()
+    want = combine([plain], activity=activity_map(frames), blend_activity=1.0)
+    np.testing.assert_array_equal(drawn("--blend-activity", "1").planes, want.planes)
+    np.testing.assert_array_equal(drawn("--luma-only").planes, plain.planes[:, :1])
+    np.testing.assert_array_equal(drawn("--chroma-planes").planes, plain.planes)
+
+
+def test_level_norm(toy: str) -> None:
+    made = [drawn("--detector", toy, "--level-norm", norm) for norm in ("none", "mean", "energy")]
+    assert [m.meta["level_norm"] for m in made] == ["none", "mean", "energy"]
+    assert not np.array_equal(made[0].planes, made[1].planes)
+
+
+def test_boxes(toy: str, capfd: Any) -> None:
+    made = drawn("--importance", "roi", "--detector", toy, "--roi-qp", "3", "--roi-score", "0.1")
+    assert made.meta == {"estimator": "roi", "roi_qp": 3.0}
+    assert set(np.unique(made.planes)) <= {1.0, 2.0}
+    none = drawn("--importance", "roi", "--detector", toy, "--roi-score", "1")
+    assert (none.planes == 1).all()
+
+    roi = ("--importance", "roi", "--detector", toy)
+    settings = encoded(capfd, *roi, "--verify")["provenance"]["settings"]
+    assert (settings["tau"], settings["exponent"], settings["clip_qp"]) == (0, 1, 12)
+    settings = encoded(capfd, *roi, "--tau", "0.2", "--clip-qp", "6")["provenance"]["settings"]
+    assert (settings["tau"], settings["exponent"], settings["clip_qp"]) == (0.2, 1, 6)  # as given
+    settings = encoded(capfd)["provenance"]["settings"]
+    assert (settings["tau"], settings["exponent"], settings["clip_qp"]) == (0.2, 0.5, 6)
+
+
+def test_boxes_in_a_roi_file(toy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`idse map --roi` shapes boxes as `encode` does: the difference in the file is the one asked for."""
+    monkeypatch.setattr(MapMaker, "_make", lambda self, frames, progress: two_blocks(96, 64))
+    drawn("--importance", "roi", "--detector", toy, "--roi", "a.txt")
+    low, high = (int(v) for v in Path("a.txt").read_text().splitlines()[1].split())
+    assert low - high == 6
+
+
+def two_blocks(width: int, height: int) -> WeightMap:
+    """Weight 4 (6 QP) in the right block of 64x64, 1 in the left."""
+    planes = np.ones((1, 1, height // 8, width // 8), np.float32)
+    planes[..., 8:] = 4
+    return WeightMap(width, height, 3, planes)
