@@ -26,7 +26,7 @@ MAY_BE_ABSENT = (
     "Linux's|looks at processes in /proc",
     *(("compressai",) if sys.version_info >= (3, 13) else ()),  # it has no files for later ones
 )
-"""Regular expressions of reasons to skip that stand with `--strict-skips`: what `pip install '.[dev]'` does not bring."""
+"""Regular expressions of reasons for which `--strict-skips` lets a test skip what idse[dev] does not bring."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
