@@ -12,6 +12,7 @@ from PIL import Image
 from idse.errors import IdseError
 from idse.media import raw, y4m
 from idse.media.io import InputOptions
+from idse.media.video import one_thread
 from idse.media.vvc_stream import parse_stream
 
 VVC_SUFFIXES = frozenset({".266", ".vvc", ".h266"})
@@ -100,6 +101,7 @@ def _video_frames(path: Path, last: int | None) -> int:
                 raise IdseError(f"{path}: no video that can be read")
             if promised := container.streams.video[0].frames:
                 return int(promised)
+            one_thread(container.streams.video[0].codec_context)
             count = 0
             for _ in container.decode(video=0):
                 count += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ def read_video(
         with av.open(str(path)) as container:
             if container.format.name in _NO_PICTURES or not container.streams.video:
                 raise IdseError(f"{path}: neither a picture nor a video that can be read (no video in it)")
+            one_thread(container.streams.video[0].codec_context)
             for picture in container.decode(video=0):
                 yield to_frame(picture, matrix, full_range, False)
     except (FileNotFoundError, PermissionError, IsADirectoryError):
@@ -76,11 +77,7 @@ def decode_vvc(
         info = parse_stream(data, name)
     except IdseError:
         info = None  # the decoder has the last word on what a stream is
-    try:
-        decoder = av.CodecContext.create("vvc", "r")
-    except FFmpegError:
-        raise IdseError("this PyAV has no VVC decoder: install av 15 or later") from None
-    decoder.options = {"err_detect": "explode"} | ({"apply_cropping": "0"} if info else {})
+    decoder = vvc_decoder({"apply_cropping": "0"} if info else {})
     frames = []
     try:
         for packet in [*decoder.parse(data), *decoder.parse(None), None]:
@@ -102,13 +99,39 @@ def decode_vvc(
     return [crop(frame, info.sps) for frame in frames]
 
 
+def vvc_decoder(options: Mapping[str, str] | None = None) -> Any:
+    """FFmpeg's VVC decoder in one thread, which gives up at the first error: the only one to decode VVC with.
+
+    Its threads race on pictures one CTU wide and more than one high, and give wrong samples without a word.
+
+    Args:
+        options: Further options of the decoder.
+
+    Raises:
+        IdseError: This FFmpeg has none.
+    """
+    try:
+        decoder: Any = av.CodecContext.create("vvc", "r")
+    except (FFmpegError, ValueError):
+        raise IdseError("this PyAV has no VVC decoder: install av 15 or later") from None
+    decoder.options = {"err_detect": "explode", **(options or {})}
+    one_thread(decoder)
+    return decoder
+
+
 def has_vvc_decoder() -> bool:
     """Whether this PyAV decodes VVC."""
     try:
-        av.CodecContext.create("vvc", "r")
-    except FFmpegError:
+        vvc_decoder()
+    except IdseError:
         return False
     return True
+
+
+def one_thread(decoder: Any) -> None:
+    """Take FFmpeg's threads from a codec context, where it is a decoder of VVC (see `vvc_decoder`)."""
+    if decoder.name == "vvc":
+        decoder.thread_count = 1
 
 
 def to_frame(picture: Any, matrix: Matrix | None, full_range: bool | None, default_full: bool) -> Frame:

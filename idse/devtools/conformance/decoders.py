@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from idse.media.frame import Frame, plane_shapes
+from idse.media.video import vvc_decoder
 
 Planes = list[npt.NDArray[np.uint16]]
 
@@ -20,11 +21,9 @@ def decode_ffmpeg(data: bytes) -> list[Planes]:
 
     Raises:
         av.error.FFmpegError: The decoder refuses the stream.
-        ValueError: The pictures are not of 10 bit.
+        ValueError: The pictures are not of 10 bit, or this FFmpeg has no VVC decoder.
     """
-    decoder = av.CodecContext.create("vvc", "r")
-    decoder.options = {"err_detect": "explode"}
-    decoder.thread_count = 1
+    decoder = vvc_decoder()
     pictures = []
     for packet in [*decoder.parse(data), *decoder.parse(None), None]:
         for picture in decoder.decode(packet):
