@@ -2,8 +2,8 @@
 """Conformance: what decoders give must be the encoder's reconstruction, sample by sample.
 
 Codes --count streams of random pictures, weights and settings (all from --seed), and every photograph of the
-folders after --pictures at QP 22..42, and pictures of --sizes, and decodes each with FFmpeg's VVC decoder
-(PyAV). With --vtm-decoder and --vvdec, --sample of the random streams also go through those (VTM checks the
+folders after --pictures at QP 22..42, pictures of --sizes, and --narrow random pictures one CTU wide, and decodes
+each with FFmpeg's VVC decoder (PyAV). With --vtm-decoder and --vvdec, --sample of the random streams also go through those (VTM checks the
 MD5 SEI of each picture too). A quarter of the random streams are coded again with another number of threads:
 the bytes must be the same.
 
@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from idse.devtools.conformance.decoders import check_ffmpeg, check_program
-from idse.devtools.conformance.random_streams import Case, make_case
+from idse.devtools.conformance.random_streams import Case, make_case, make_narrow_case
 from idse.devtools.pictures import load_photograph, photographs
 from idse.engines import EncodedStream, EncodeSettings, get_engine
 from idse.errors import IdseError
@@ -42,9 +42,10 @@ HANG_SECONDS = 300
 
 @dataclass(frozen=True)
 class Job:
-    """A random case by its index (and size, where that is given), or a photograph at a QP."""
+    """A random case by its index (and size, where that is given; or one CTU wide), or a photograph at a QP."""
 
     index: int = -1
+    narrow: bool = False
     size: tuple[int, int] | None = None
     picture: Path | None = None
     qp: int = 0
@@ -56,7 +57,7 @@ class Job:
         """Short and fit for a file."""
         if self.picture is not None:
             return f"{self.picture.stem}-qp{self.qp}"
-        return f"random-{self.index}" + ("-{}x{}".format(*self.size) if self.size else "")
+        return f"{'narrow' if self.narrow else 'random'}-{self.index}" + ("-{}x{}".format(*self.size) if self.size else "")
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,10 @@ def crops(folder: Path) -> list[Frame]:
 
 def random_case(options: argparse.Namespace, job: Job) -> Case:
     """A random case with what the options fix."""
-    case = make_case(options.seed, job.index, crops(options.crops), options.largest, job.size)
+    if job.narrow:
+        case = make_narrow_case(options.seed, job.index, crops(options.crops))
+    else:
+        case = make_case(options.seed, job.index, crops(options.crops), options.largest, job.size)
     return dataclasses.replace(case, settings=dataclasses.replace(case.settings, **options.fixed))
 
 
@@ -179,6 +183,8 @@ def plan(options: argparse.Namespace) -> list[Job]:
         for n, index in enumerate(indices)
     ]
     jobs += [Job(1000 + n, size, decoders=decoders) for n, size in enumerate(options.sizes)]
+    narrow = 0 if options.only else options.count // 10 if options.narrow is None else options.narrow
+    jobs += [Job(n, narrow=True, decoders=decoders if n < options.sample else ()) for n in range(narrow)]
     for folder in options.pictures:
         for n, path in enumerate(photographs(folder)):
             for m, qp in enumerate(options.qps):
@@ -212,6 +218,7 @@ def parse() -> argparse.Namespace:
         metavar="WxH",
         help="one random picture of each size more",
     )
+    add("--narrow", type=int, help="random pictures one CTU wide more (a tenth of --count)")
     add("--pictures", type=Path, nargs="*", default=[], help="folders of photographs")
     add(
         "--qps", type=int, nargs="+", default=[22, 27, 32, 37, 42], help="QPs of photographs (22 27 32 37 42)"
@@ -268,7 +275,10 @@ def main() -> int:
             print(f"\nFAIL {job.name}: {outcome.problem}\n  {outcome.words}")
             if job.picture is None and job.size is None:
                 fixed = f" --set {' '.join(options.set)}" if options.set else ""
-                again = f"--seed {options.seed} --largest {options.largest} --only {job.index}{fixed}"
+                which = f"--largest {options.largest} --only {job.index}"
+                if job.narrow:
+                    which = f"--count 0 --narrow {job.index + 1}"
+                again = f"--seed {options.seed} {which}{fixed}"
                 print(f"  repeat: {sys.argv[0]} {again}")
         if options.only:
             print(f"{job.name}: {outcome.problem or 'ok'}; {outcome.size} bytes, {outcome.seconds:.2f} s")

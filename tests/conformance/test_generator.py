@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from idse.devtools.conformance.random_streams import CONTENT, make_case
+from idse.devtools.conformance.random_streams import CONTENT, make_case, make_narrow_case
 
 
 def test_a_case_follows_from_seed_and_index() -> None:
@@ -35,6 +35,17 @@ def test_the_generator_reaches_everything() -> None:
     assert all(
         kind in words for kind in [*CONTENT, "mixed", "linear", "lognormal", "extreme", "target_bytes"]
     )
+
+
+def test_narrow_pictures() -> None:
+    cases = [make_narrow_case(1, index) for index in range(60)]
+    shapes = [(c.frames[0].width, c.frames[0].height, c.settings.ctu_size) for c in cases]
+    assert all(8 <= w <= ctu < h <= 4 * ctu for w, h, ctu in shapes)
+    assert {-(-h // ctu) for _, h, ctu in shapes} == {2, 3, 4}
+    assert {w == ctu for w, _, ctu in shapes} == {h % ctu == 0 for _, h, ctu in shapes} == {True, False}
+    assert {ctu for *_, ctu in shapes} == {64, 128}
+    assert {c.frames[0].chroma_format for c in cases} == {"400", "420"}
+    assert make_narrow_case(1, 7).words == cases[7].words
 
 
 def test_crops_of_photographs() -> None:

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from idse.devtools.conformance.decoders import check_ffmpeg, difference
-from idse.devtools.conformance.random_streams import make_case
+from idse.devtools.conformance.random_streams import make_case, make_narrow_case
 from idse.engines import EncodeSettings, get_engine
 from idse.errors import IdseError
 from idse.media.frame import Frame
+from idse.media.video import decode_vvc
+from idse.pipeline import compare
 
 try:
     get_engine("native")
@@ -26,6 +28,16 @@ def test_random_stream(index: int) -> None:
         settings = dataclasses.replace(case.settings, threads=case.settings.threads % 4 + 1)
         again = get_engine("native").encode(case.frames, case.weights, settings)
         assert again.data == stream.data, case.words
+
+
+@pytest.mark.parametrize("index", range(8))
+def test_pictures_one_ctu_wide(index: int) -> None:
+    """FFmpeg's decoder threads race on these: every decode must give the reconstruction, through every door."""
+    case = make_narrow_case(20260, index)
+    stream = get_engine("native").encode(case.frames, case.weights, case.settings)
+    for _ in range(4):
+        assert check_ffmpeg(stream.data, stream.recon) == "", case.words
+        compare(decode_vvc(stream.data), stream.recon)
 
 
 @pytest.mark.parametrize("qp", [0, 22, 37, 51, 63])

@@ -253,3 +253,18 @@ def make_case(
         f"weights {weight_words}; {' '.join(changed)}"
     )
     return Case([frame for _, frame in made], weights, settings, words)
+
+
+def make_narrow_case(seed: int, index: int, photographs: list[Frame] | None = None) -> Case:
+    """Case `index` of a seed, one CTU wide and more than one high: one picture of 64 or 128 x up to 4 CTUs, or less.
+
+    Half of them are a whole CTU wide, the others a part of one; sides are even.
+    """
+    rng = np.random.default_rng([seed, index, 1])
+    ctu = int(rng.choice([64, 128]))
+    width = ctu if rng.random() < 0.5 else int(rng.integers(4, ctu // 2)) * 2
+    rows = int(rng.integers(2, 5))
+    height = rows * ctu if rng.random() < 0.5 else ((rows - 1) * ctu // 2 + int(rng.integers(1, ctu // 2))) * 2
+    case = make_case(seed, index, photographs, size=(width, height))
+    settings = dataclasses.replace(case.settings, ctu_size=ctu)
+    return dataclasses.replace(case, settings=settings, words=f"{case.words}; in CTUs of {ctu}")
