@@ -2,10 +2,10 @@
 """Conformance: what decoders give must be the encoder's reconstruction, sample by sample.
 
 Codes --count streams of random pictures, weights and settings (all from --seed), and every photograph of the
-folders after --pictures at QP 22..42, pictures of --sizes, and --narrow random pictures one CTU wide, and decodes
-each with FFmpeg's VVC decoder (PyAV). With --vtm-decoder and --vvdec, --sample of the random streams also go through those (VTM checks the
-MD5 SEI of each picture too). A quarter of the random streams are coded again with another number of threads:
-the bytes must be the same.
+folders after --pictures at QP 22..42, pictures of --sizes, and --narrow random pictures one CTU wide, and
+decodes each with FFmpeg's VVC decoder (PyAV). With --vtm-decoder and --vvdec, --sample of the random streams
+also go through those (VTM checks the MD5 SEI of each picture too). A quarter of the random streams are coded
+again with another number of threads: the bytes must be the same.
 
 A failure prints the case and the command that repeats it, and leaves its stream in --keep. A crash or a hang
 of the encoder counts as a failure of its case. Exit status 1 with any failure.
@@ -57,7 +57,8 @@ class Job:
         """Short and fit for a file."""
         if self.picture is not None:
             return f"{self.picture.stem}-qp{self.qp}"
-        return f"{'narrow' if self.narrow else 'random'}-{self.index}" + ("-{}x{}".format(*self.size) if self.size else "")
+        kind = "narrow" if self.narrow else "random"
+        return f"{kind}-{self.index}" + ("-{}x{}".format(*self.size) if self.size else "")
 
 
 @dataclass(frozen=True)

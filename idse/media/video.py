@@ -94,9 +94,9 @@ def decode_vvc(
         )
     try:
         check_md5(info, frames)
+        return [crop(frame, info.sps) for frame in frames]
     except IdseError as error:
         raise IdseError(f"{name}: {error}") from None
-    return [crop(frame, info.sps) for frame in frames]
 
 
 def vvc_decoder(options: Mapping[str, str] | None = None) -> Any:

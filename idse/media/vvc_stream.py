@@ -21,6 +21,7 @@ _SLICES = range(11)
 _IDR = (7, 8)
 _SPS, _PICTURE_HEADER, _SUFFIX_SEI = 15, 19, 24
 _PICTURE_HASH = 132  # payloadType of the decoded picture hash
+_LARGEST_SIDE = (1 << 16) - 1
 _PROFILES = {
     1: "Main 10", 65: "Main 10 Still Picture", 17: "Multilayer Main 10", 33: "Main 10 4:4:4",
     97: "Main 10 4:4:4 Still Picture", 2: "Main 12", 10: "Main 12 Intra", 66: "Main 12 Still Picture",
@@ -105,12 +106,14 @@ def parse_stream(data: bytes, name: str = "stream") -> StreamInfo:
                 kind in _SLICES and unit[2] & 0x80
             ):  # sh_picture_header_in_slice_header_flag
                 frames += 1
-            elif kind == _SUFFIX_SEI:
+            elif kind == _SUFFIX_SEI and frames:
                 for payload_type, payload in _sei_messages(_unescape(unit[2:])):
                     if payload_type == _PICTURE_HASH and payload[0] == 0:
                         md5s[frames - 1] = [payload[i : i + 16] for i in range(2, len(payload), 16)]
     except IndexError:
         raise IdseError(f"{name}: no VVC stream, or a damaged one (a NAL unit ends too early)") from None
+    except IdseError as error:
+        raise IdseError(f"{name}: {error}") from None
     if sps is None:
         raise IdseError(f"{name}: no VVC stream (it has no sequence parameter set)")
     return StreamInfo(sps, len(data), frames, nals, md5s, all_idr)
@@ -131,16 +134,27 @@ def check_md5(info: StreamInfo, coded_frames: Sequence[Frame]) -> int:
             continue
         compared += 1
         dtype = "u1" if frame.bit_depth == 8 else "<u2"
-        for plane, digest in zip(frame.planes, info.md5s[number], strict=False):
-            if hashlib.md5(np.ascontiguousarray(plane, dtype).tobytes()).digest() != digest:
-                raise IdseError(
-                    f"picture {number} is not what was coded (its MD5 differs): the stream is damaged"
-                )
+        digests = [
+            hashlib.md5(np.ascontiguousarray(plane, dtype).tobytes()).digest() for plane in frame.planes
+        ]
+        if digests != info.md5s[number][: len(digests)]:
+            raise IdseError(
+                f"picture {number} is not what was coded (its MD5 differs): the stream is damaged"
+            )
     return compared
 
 
 def crop(frame: Frame, sps: Sps) -> Frame:
-    """Cut off what the conformance window hides."""
+    """Cut off what the conformance window hides.
+
+    Raises:
+        IdseError: The picture has another size than the SPS says.
+    """
+    if (frame.width, frame.height) != (sps.coded_width, sps.coded_height):
+        raise IdseError(
+            f"a picture of {frame.width}x{frame.height}, the first SPS says {sps.coded_width}x{sps.coded_height}: "
+            "pictures of several sizes are not understood here, or the stream is damaged"
+        )
     left, right, top, bottom = sps.window
     planes = []
     for i, plane in enumerate(frame.planes):
@@ -168,6 +182,8 @@ class _Bits:
         zeros = 0
         while not self.u(1):
             zeros += 1
+            if zeros > 32:  # clause 9.2: values end at 2**32 - 2
+                raise IdseError("no VVC stream, or a damaged one (a number without end)")
         return (1 << zeros) - 1 + self.u(zeros)
 
     def align(self) -> None:
@@ -194,6 +210,8 @@ def _parse_sps(bits: _Bits) -> Sps:
     sublayers = bits.u(3) + 1
     chroma = bits.u(2)
     ctu = 32 << bits.u(2)
+    if sublayers > 7 or ctu > 128:
+        raise _impossible("reserved values")
     if not bits.u(1):
         raise IdseError("the stream's first SPS belongs to a dependent layer: that is not understood here")
     profile, tier, level = bits.u(7), bits.u(1), bits.u(8)
@@ -210,14 +228,20 @@ def _parse_sps(bits: _Bits) -> Sps:
     if bits.u(1):  # sps_ref_pic_resampling_enabled_flag
         bits.u(1)
     width, height = bits.ue(), bits.ue()
+    if not (1 <= width <= _LARGEST_SIDE and 1 <= height <= _LARGEST_SIDE) or width % 8 or height % 8:
+        raise _impossible(f"pictures of {width}x{height}")
     unit = (2 if chroma in (1, 2) else 1, 2 if chroma == 1 else 1)
     window = (0, 0, 0, 0)
     if bits.u(1):
         left, right, top, bottom = (bits.ue() for _ in range(4))
         window = left * unit[0], right * unit[0], top * unit[1], bottom * unit[1]
+        if window[0] + window[1] >= width or window[2] + window[3] >= height:
+            raise _impossible(f"a conformance window that leaves nothing of {width}x{height}")
     if bits.u(1):
         raise IdseError("the stream has subpictures: they are not understood here")
     depth = bits.ue() + 8
+    if depth > 16:
+        raise _impossible(f"samples of {depth} bit")
     return Sps(
         profile=_PROFILES.get(profile, f"profile {profile}"),
         tier="High" if tier else "Main",
@@ -231,6 +255,10 @@ def _parse_sps(bits: _Bits) -> Sps:
         coded_height=height,
         window=window,
     )
+
+
+def _impossible(what: str) -> IdseError:
+    return IdseError(f"no VVC stream, or a damaged one (its SPS says {what})")
 
 
 def _sei_messages(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -264,7 +264,9 @@ def make_narrow_case(seed: int, index: int, photographs: list[Frame] | None = No
     ctu = int(rng.choice([64, 128]))
     width = ctu if rng.random() < 0.5 else int(rng.integers(4, ctu // 2)) * 2
     rows = int(rng.integers(2, 5))
-    height = rows * ctu if rng.random() < 0.5 else ((rows - 1) * ctu // 2 + int(rng.integers(1, ctu // 2))) * 2
+    height = (
+        rows * ctu if rng.random() < 0.5 else ((rows - 1) * ctu // 2 + int(rng.integers(1, ctu // 2))) * 2
+    )
     case = make_case(seed, index, photographs, size=(width, height))
     settings = dataclasses.replace(case.settings, ctu_size=ctu)
     return dataclasses.replace(case, settings=settings, words=f"{case.words}; in CTUs of {ctu}")
