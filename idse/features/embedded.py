@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from idse.errors import IdseError
+from idse.json_text import parse_json
 
 FORMAT = 1
 """Version of the weights file."""
@@ -271,7 +272,7 @@ def load_embedded(device: torch.device | str = "cpu", weights: Path | str | None
         raise IdseError(f"{path}: cannot read the embedded extractor's weights ({reason})") from None
     try:
         with np.load(path, allow_pickle=False) as archive:
-            header = json.loads(str(archive["__meta__"]))
+            header = parse_json(str(archive["__meta__"]))
             arrays = {name: archive[name] for name in archive.files if name != "__meta__"}
         if header["format"] != FORMAT:
             raise IdseError(f"{path}: weights of format {header['format']}; this version reads {FORMAT}")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from idse.errors import IdseError
+from idse.json_text import parse_json
 
 if TYPE_CHECKING:
     import onnx
@@ -64,7 +64,7 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     if sidecar is None:
         return {}
     try:
-        values = json.loads(sidecar.read_text("utf-8"))
+        values = parse_json(sidecar.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise IdseError(f"{sidecar}: not a JSON file: {first_line(error)}") from None
     if not isinstance(values, dict):

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idse.errors import IdseError
+from idse.json_text import parse_json
 
 MAGIC = b"IDSEW001"
 TILE = 8
@@ -201,7 +202,7 @@ class WeightMap:
             if tag == b"TILE":
                 dims = _TILES_HEADER.unpack_from(data, at) if size >= _TILES_HEADER.size else (0, 0, 0, 0)
                 shape = (frames, *dims)
-                if size != _TILES_HEADER.size + 4 * int(np.prod(shape, dtype=object)):
+                if 0 in dims or size != _TILES_HEADER.size + 4 * int(np.prod(shape, dtype=object)):
                     raise IdseError("the tiles' section contradicts its own size")
                 tiles = _floats(data, at + _TILES_HEADER.size, shape)
             elif tag == b"META":
@@ -219,7 +220,7 @@ def _parse_meta(payload: bytes) -> dict[str, Any]:
     try:
         if len(payload) > _MAX_META:
             raise ValueError
-        meta = json.loads(payload)
+        meta = parse_json(payload)
         if not isinstance(meta, dict):
             raise ValueError
     except ValueError:

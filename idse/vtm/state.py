@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from idse.errors import IdseError
+from idse.json_text import parse_json
 from idse.vtm import tree_files
 
 STATE = ".idse-patch.json"
@@ -57,7 +58,7 @@ def load_state(root: Path) -> State | None:
     if data is None:
         return None
     try:
-        value: dict[str, Any] = json.loads(data)
+        value: dict[str, Any] = parse_json(data)
         files = {_plain(name): Edited(**entry) for name, entry in value["files"].items()}
         copies = {_plain(name): list(map(str, hashes)) for name, hashes in value["copies"].items()}
         idse, vtm, patch = (str(value[key]) for key in ("idse", "vtm", "patch"))

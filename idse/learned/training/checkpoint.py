@@ -28,6 +28,7 @@ from typing import Any
 import torch
 
 from idse.errors import IdseError
+from idse.json_text import parse_json
 from idse.media.files import replacing, write_bytes
 
 _FORMAT = "idse checkpoint 1"
@@ -229,7 +230,7 @@ class RunFolder:
         if lines and not lines[-1].endswith("\n"):
             lines.pop()
         try:
-            return [json.loads(line) for line in lines]
+            return [parse_json(line) for line in lines]
         except ValueError:
             raise IdseError(f"{self._log}: a line is damaged: remove it") from None
 

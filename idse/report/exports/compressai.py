@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from idse.errors import IdseError
+from idse.json_text import parse_json
 from idse.report.results import CodecResults, Position, Results
 
 _NAMES = {"psnr_y": "psnr-y", "psnr_u": "psnr-u", "psnr_v": "psnr-v", "ms_ssim": "ms-ssim-y"}
@@ -54,7 +54,7 @@ def read_compressai(paths: Iterable[Path], name: str) -> Results:
 
 def _read(path: Path) -> CodecResults:
     try:
-        read = json.loads(path.read_text(encoding="utf-8"))
+        read = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise IdseError(
             f"{path}: cannot be read as JSON ({getattr(error, 'strerror', None) or error})"
