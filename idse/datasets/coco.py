@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections import Counter, defaultdict
 from functools import partial
@@ -24,6 +23,7 @@ from idse.datasets.base import (
 )
 from idse.datasets.headers import picture_header
 from idse.errors import IdseError
+from idse.json_text import parse_json
 from idse.media.still import SUFFIXES
 from idse.metrics.detection import Truth
 
@@ -45,7 +45,9 @@ def open_coco(settings: DatasetSettings) -> Dataset:
     data, digest = _load(path)
     images, categories, annotations = data["images"], data["categories"], data["annotations"]
     by_id = {image["id"]: image for image in images}
-    category_ids = sorted(category["id"] for category in categories)
+    category_ids = sorted(
+        (category["id"] for category in categories), key=lambda i: (isinstance(i, str), i)
+    )
     labels = {category_id: label for label, category_id in enumerate(category_ids)}
     names = {category["id"]: str(category["name"]) for category in categories}
     _check_unique(path, "image id", [image["id"] for image in images])
@@ -113,8 +115,8 @@ def _load(path: Path) -> tuple[Record, str]:
     except OSError as error:
         raise IdseError(f"{path}: the annotations cannot be read ({error.strerror or error})") from None
     try:
-        data = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        data = parse_json(content)
+    except ValueError as error:
         raise IdseError(f"{path}: is no JSON file, or a damaged one ({error}): download it again") from None
     if isinstance(data, list):
         raise IdseError(f"{path}: is a list, as detections are: give COCO's instances file")
@@ -132,6 +134,10 @@ def _load(path: Path) -> tuple[Record, str]:
             lacking = [k for k in keys if not isinstance(row, dict) or k not in row]
             if lacking:
                 raise IdseError(f"{path}: {part}[{number}] has no {lacking[0]}: no file in COCO's format")
+    for part in ("images", "annotations", "categories"):
+        for row in data[part]:
+            if wrong := [k for k in ("id", "image_id", "category_id") if not _is_id(row.get(k, 0))]:
+                raise IdseError(f"{path}: {part}: {wrong[0]} {row[wrong[0]]}: must be a number or a word")
     for image in data["images"]:
         if not isinstance(image["file_name"], str) or not _is_size(image["width"], image["height"]):
             raise IdseError(
@@ -165,6 +171,10 @@ def _check_annotations(
             f"area {first.get('area', '-')}: must be finite and not negative (x, y, width, height); "
             f"{len(faulty)} of {len(annotations)} annotations are faulty: repair the file"
         )
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, (int, float, str))
 
 
 def _is_box(box: Any) -> bool:

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from idse.errors import IdseError
 from idse.metrics.detection import Rle
 
+_FARTHEST = 1 << 20
+"""Of a polygon's coordinates: COCO's C code takes memory for every sample along an edge, and counts it in 32 bits."""
+
 
 @cache
 def mask_library() -> Any:
@@ -38,6 +41,8 @@ def fault_of(segmentation: Any, height: int, width: int) -> str | None:
         for polygon in segmentation:
             if not isinstance(polygon, list) or len(polygon) % 2 or not _finite(polygon):
                 return "a polygon is no list of x, y pairs"
+            if max(map(abs, polygon), default=0) > _FARTHEST:
+                return f"a polygon has a point beyond {_FARTHEST}"
         return None
     if not isinstance(segmentation, dict) or not {"size", "counts"} <= segmentation.keys():
         return "the segmentation is neither polygons nor run lengths"

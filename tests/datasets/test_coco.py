@@ -278,3 +278,39 @@ def test_real_annotations_equal_coco_api(shared: Path) -> None:
             assert library.decode(truth.masks[i]).sum() == api.annToMask(annotation).sum()
         objects += len(truth)
     assert objects == 815
+
+
+def _with(part: str, key: str, value: Any, row: int = 0) -> Any:
+    content = annotations()
+    content[part][row][key] = value
+    return content
+
+
+HUGE = 10**299  # finite as a float, just
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[" * 200_000, "nested too deep"),
+        ('{"images": ' * 100_000, "nested too deep"),
+        (json.dumps(annotations()).replace("4.5", "9" * 400), "a number of 400 digits"),
+        (json.dumps(annotations()).replace("4.5", "9" * 5000), "a number of 5000 digits"),
+        (json.dumps(annotations()).replace("4.5", "NaN"), "must be finite"),
+        (json.dumps(annotations()).replace("4.5", "1e999"), "must be finite"),
+        (json.dumps(annotations()).replace("20.5", "-Infinity"), "must be finite"),
+        (_with("images", "id", [7]), r"images: id \[7\]: must be a number or a word"),
+        (_with("annotations", "image_id", {}), "annotations: image_id"),
+        (_with("annotations", "category_id", []), "annotations: category_id"),
+        (_with("categories", "id", None), "categories: id None"),
+        (_with("categories", "id", "dog"), "of category 18, which the file does not list"),
+        (_with("images", "width", HUGE), "its run lengths are for|must be"),
+        (_with("annotations", "segmentation", [[0, 0, 1e300, 0, 5, 5]]), "a point beyond 1048576"),
+        (_with("annotations", "segmentation", [[0, 0, HUGE, 0, 5, 5]]), "a point beyond 1048576"),
+        (_with("annotations", "segmentation", {"size": [10, 12], "counts": [HUGE]}), "do not add up"),
+    ],
+)  # fmt: skip
+def test_what_no_exporter_writes_is_told_in_one_line(tmp_path: Path, content: Any, said: str) -> None:
+    with pytest.raises(IdseError, match=said) as error:
+        open_dataset(write(tmp_path, content))
+    assert "\n" not in str(error.value)
