@@ -13,6 +13,7 @@ import hashlib
 import json
 import tempfile
 import threading
+import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,13 +22,16 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from idse.errors import IdseError
+from idse.json_text import parse_json
 from idse.learned.models import LatentCodec, ModelSettings, Salience, build_codec, load_salience
 from idse.media.files import replacing
 
 SUFFIX = ".idsec"
 _FORMAT = "idse learned codec 1"
+_TABLES = ("_offset", "_quantized_cdf", "_cdf_length", "scale_table")
 _MOST_MODELS = 8
 """Networks kept at once: a sweep goes through all points of a picture before the next."""
 
@@ -111,6 +115,7 @@ class TrainedCodec:
         if begins != b"PK\3\4":  # torch's files are ZIP archives
             raise IdseError(f"{path}: no file of a trained codec (*{SUFFIX}, made by 'idse train')")
         try:
+            _check_archive(path)
             held = torch.load(path, map_location="cpu", weights_only=True)
         except Exception:  # pickles and archives fail in many ways
             raise _damaged(path) from None
@@ -121,7 +126,8 @@ class TrainedCodec:
                 f"{path}: {held['format']}: this idse reads '{_FORMAT}'; take the idse that wrote it"
             )
         try:
-            about = json.loads(held["about"])
+            about = parse_json(held["about"])
+            _check_tensors([*held["states"], {"detector": held["detector"]}], path.stat().st_size)
             codec = cls(
                 name=about["name"],
                 settings=ModelSettings.from_dict(about["settings"]),
@@ -133,7 +139,10 @@ class TrainedCodec:
                 detector=held["detector"].numpy().tobytes(),
             )
             whole = codec.digest == about["digest"]
-        except (LookupError, TypeError, ValueError, AttributeError, IdseError):
+            shapes = _shapes(codec.settings, codec.points[0].state)
+            for point in codec.points:
+                _check_state(codec.settings, point, shapes)
+        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, OSError):
             raise _damaged(path) from None
         if not whole:
             raise _damaged(path)
@@ -266,6 +275,72 @@ def _feed(digest: Any, state: Mapping[str, Tensor]) -> None:
         value = state[name].detach().cpu().contiguous()
         digest.update(f"{name} {value.dtype} {list(value.shape)}".encode())
         digest.update(value.numpy().tobytes())
+
+
+def _check_archive(path: Path) -> None:
+    """Raise a ValueError for an archive that grows when it is read: torch writes none that is compressed."""
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+    if any(e.compress_type != zipfile.ZIP_STORED for e in entries):
+        raise ValueError("compressed")
+    if sum(e.file_size for e in entries) > path.stat().st_size:
+        raise ValueError("entries that overlap")
+
+
+def _check_tensors(states: Sequence[Mapping[str, Tensor]], most: int) -> None:
+    """Raise a ValueError for tensors that hold more than the file: strides of 0 make any size of a few bytes."""
+    size = 0
+    for state in states:
+        for name, value in state.items():
+            if not isinstance(name, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
+                raise ValueError("no plain tensors")
+            size += value.numel() * value.element_size()
+    if size > most:
+        raise ValueError("tensors larger than the file")
+
+
+def _check_state(settings: ModelSettings, point: CodecPoint, shapes: Mapping[str, torch.Size]) -> None:
+    """Raise a ValueError unless the point's tensors are those of a network, with tables an entropy coder can trust.
+
+    Args:
+        settings: Of the network.
+        point: Of the file.
+        shapes: Of the network's tensors, by name; those of tables are not looked at.
+    """
+    if not isinstance(point.decoder_id, int) or not all(
+        isinstance(v, (int, float)) for v in point.figures.values()
+    ):
+        raise ValueError("no point")
+    state = point.state
+    if state.keys() | {"latent_gain.log"} != shapes.keys() | {"latent_gain.log"} or any(
+        name in state and shape != state[name].shape
+        for name, shape in shapes.items()
+        if name.rpartition(".")[2] not in _TABLES
+    ):
+        raise ValueError("other tensors than the network's")
+    for prefix in (name.rpartition(".")[0] for name in state if name.endswith("._quantized_cdf")):
+        cdf, length, offset = (state[f"{prefix}.{n}"] for n in ("_quantized_cdf", "_cdf_length", "_offset"))
+        scales = state.get(f"{prefix}.scale_table")
+        rows = settings.channels if scales is None else scales.numel()
+        if any(t.dtype != torch.int32 for t in (cdf, length, offset)):
+            raise ValueError("tables of another type")
+        if cdf.ndim != 2 or not len(cdf) == rows == length.numel() == offset.numel() > 0:
+            raise ValueError("tables of another size")
+        if not bool(((length >= 3) & (length <= cdf.shape[1])).all()):
+            raise ValueError("lengths of tables")
+        inside = torch.arange(cdf.shape[1])[None] < length[:, None]
+        rising = (cdf[:, 1:] > cdf[:, :-1]) | ~inside[:, 1:]
+        last = cdf.gather(1, length.long()[:, None] - 1)
+        if not bool(rising.all()) or bool((cdf[:, 0] != 0).any()) or bool((last != 1 << 16).any()):
+            raise ValueError("no distribution")
+
+
+def _shapes(settings: ModelSettings, state: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    """Of the tensors of a network, by name, without the memory that they would take."""
+    seen = state.get("mask.layer.weight")
+    with FakeTensorMode():
+        model = build_codec(settings, None if seen is None else seen.shape[1])
+        return {name: value.shape for name, value in model.state_dict().items()}
 
 
 def _damaged(path: Path) -> IdseError:

@@ -26,6 +26,8 @@ from idse.media.frame import Frame, plane_shapes
 
 DEPTH = 8
 """Bits of the decoded samples, whatever the source had: the networks learn from pictures of 8 bit."""
+MOST_BYTES = 4 << 30
+"""Of decoded samples of a stream, as of every file that is read."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,12 @@ def decode_stream(data: bytes, codec: TrainedCodec, name: str = "stream") -> lis
             machine computes other samples than the encoder's.
     """
     header, payloads = unpack(data, name)
+    shapes = plane_shapes(header.width, header.height, header.chroma_format)
+    if header.frames * sum(h * w for h, w in shapes) > MOST_BYTES:
+        raise IdseError(
+            f"{name}: {header.frames} frames of {header.width}x{header.height}: more than {MOST_BYTES >> 30} GiB of "
+            "samples at once: code fewer frames into a stream"
+        )
     model = codec.model(codec.find(header.decoder_id, name))
     rows, cols = (-(-side // model.stride) * model.stride for side in (header.height, header.width))
     like = _empty(header)

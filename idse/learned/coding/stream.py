@@ -11,6 +11,8 @@
     *   the strings
     4   CRC-32 of all before it, little-endian
 
+Strings have at least a byte for 16384 luma samples, where a stream has more than 4 Mi samples (`pack` fills up).
+
 About 23 bytes for a picture of two strings; they count in its rate. Nothing is handed to an entropy decoder, which
 trusts its input, before the CRC was found right. This module needs no torch.
 """
@@ -31,6 +33,10 @@ LARGEST_SIDE = (1 << 16) - 1
 LARGEST_PICTURE = 1 << 28
 """Luma samples: no header can ask for more memory."""
 MOST_FRAMES = 1 << 20
+FREE_SAMPLES = 1 << 22
+"""Luma samples that a stream of any length may promise."""
+SAMPLES_A_BYTE = 1 << 14
+"""Luma samples that a stream may promise for every byte of its strings, where they are more than `FREE_SAMPLES`."""
 
 _CHROMA_420, _BT709, _FULL_RANGE, _CHECKSUMS = 1, 2, 4, 8
 
@@ -76,6 +82,10 @@ def check_size(width: int, height: int, frames: int) -> None:
 def pack(header: Header, payloads: Sequence[Sequence[bytes]]) -> bytes:
     """The stream's bytes.
 
+    A frame of a stream that promises more than `FREE_SAMPLES` has at least a byte for `SAMPLES_A_BYTE` of them: where
+    its strings are shorter, zeros that no entropy decoder reads follow the last one. So a decoder needs no more memory
+    than a stream's length lets expect.
+
     Args:
         header: Of the stream.
         payloads: The strings of each frame, 0..15 and as many for every frame.
@@ -89,6 +99,9 @@ def pack(header: Header, payloads: Sequence[Sequence[bytes]]) -> bytes:
         raise ValueError(f"{len(payloads)} payloads of {sorted(counts)} strings for {header.frames} frames")
     if header.checksums and len(header.checksums) != header.frames:
         raise ValueError(f"{len(header.checksums)} checksums for {header.frames} frames")
+    samples = header.width * header.height
+    if samples * header.frames > FREE_SAMPLES:
+        payloads = [_filled(strings, -(-samples // SAMPLES_A_BYTE)) for strings in payloads]
     flags = (
         (_CHROMA_420 if header.chroma_format == "420" else 0)
         | (_BT709 if header.matrix == "bt709" else 0)
@@ -134,6 +147,12 @@ def unpack(data: bytes, name: str = "stream") -> tuple[Header, list[list[bytes]]
         raise cut from None
     except ValueError:
         raise damaged from None
+    samples = header.width * header.height * header.frames
+    if samples > max(FREE_SAMPLES, SAMPLES_A_BYTE * len(data)):
+        raise IdseError(
+            f"{name}: {header.frames} frame(s) of {header.width}x{header.height} in {len(data)} bytes: "
+            f"a stream holds at most {SAMPLES_A_BYTE} samples a byte; it is damaged, or made up"
+        )
     end = at + sum(lengths)
     if end + 4 > len(data):
         # Lengths that were changed look the same as bytes that are missing, unless the end is the written one.
@@ -148,6 +167,14 @@ def unpack(data: bytes, name: str = "stream") -> tuple[Header, list[list[bytes]]
         at += length
     each = len(lengths) // header.frames
     return header, [strings[i * each : (i + 1) * each] for i in range(header.frames)]
+
+
+def _filled(strings: Sequence[bytes], least: int) -> list[bytes]:
+    """The strings of a frame, with zeros after the last one where all together are shorter than `least` bytes."""
+    if not strings:
+        raise ValueError("a frame without strings")
+    lacking = least - sum(map(len, strings))
+    return [*strings[:-1], strings[-1] + bytes(max(lacking, 0))]
 
 
 def is_learned(data: bytes) -> bool:

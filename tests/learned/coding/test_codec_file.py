@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ pytest.importorskip("compressai", reason="learned codecs need compressai")
 import torch
 
 from idse.errors import IdseError
-from idse.learned.coding.codec_file import TrainedCodec, decoder_id, make_point
+from idse.learned.coding.codec_file import CodecPoint, TrainedCodec, decoder_id, make_point
 from idse.learned.models import MaskSettings, ModelSettings, build_codec, load_salience
 
 SYSTEMS = ("scale-hyperprior", "icm", "joint-autoregressive")
@@ -125,6 +127,107 @@ def test_foreign_files_are_told(saved, tmp_path):
     torch.save(held | {"format": "idse learned codec 7"}, path)
     with pytest.raises(IdseError, match="idse learned codec 7: this idse reads 'idse learned codec 1'"):
         TrainedCodec.load(path)
+
+
+def crafted(saved, path, change):
+    """The codec's file with something else in it, and its digest as `change` makes it right."""
+    held = torch.load(saved[1], weights_only=True)
+    about = json.loads(held["about"])
+    change(held, about)
+    if isinstance(about, dict):
+        about.setdefault("digest", "")
+        held["about"] = json.dumps(about)
+    torch.save(held, path)
+    return path
+
+
+def seal(held, about):
+    """Make the digest right again."""
+    points = [CodecPoint("", 0, {}, state, 0) for state in held["states"]]
+    settings = ModelSettings.from_dict(about["settings"])
+    about["digest"] = TrainedCodec("", settings, points, {}, held["detector"].numpy().tobytes()).digest
+
+
+def settings_of(**values):
+    def change(held, about):
+        about["settings"] |= values
+        seal(held, about)
+
+    return change
+
+
+def tensor(name, make):
+    def change(held, about):
+        for state in held["states"]:
+            state[name] = make(state[name])
+        seal(held, about)
+
+    return change
+
+
+def put(index, value):
+    def change(table):
+        table = table.clone()
+        table[index] = value
+        return table
+
+    return change
+
+
+def about_of(key, value):
+    def change(held, about):
+        about[key] = value
+
+    return change
+
+
+CDF = "entropy_bottleneck._quantized_cdf"
+CRAFTED = {
+    "a network larger than the file": settings_of(channels=4096, latent=4092),
+    "another network": settings_of(channels=24),
+    "a tensor of another shape": tensor("g_a.0.bias", lambda t: torch.zeros(7)),
+    "a tensor more": lambda held, about: held["states"][0].update(more=torch.zeros(1)),
+    "a tensor of nothing but a stride": lambda held, about: held["states"][0].update(
+        more=torch.zeros(1).expand(1 << 40)
+    ),
+    "a sparse tensor": lambda held, about: held["states"][0].update(more=torch.zeros(2, 2).to_sparse()),
+    "no tensor": lambda held, about: held["states"][0].update(more=3),
+    "a detector of nothing but a stride": lambda held, about: held.update(
+        detector=torch.zeros(1, dtype=torch.uint8).expand(1 << 40)
+    ),
+    "a table that falls": tensor(CDF, put((0, 1), 0)),
+    "a table that does not end": tensor(CDF, put((0, slice(None)), 0)),
+    "a length beyond the table": tensor("entropy_bottleneck._cdf_length", put(0, 1 << 20)),
+    "a negative length": tensor("gaussian_conditional._cdf_length", put(0, -1)),
+    "fewer tables": tensor("gaussian_conditional._cdf_length", lambda t: t[:3]),
+    "tables of another type": tensor(CDF, lambda t: t.float()),
+    "no words": lambda held, about: (about.clear(), held.update(about=3)),
+    "no figures": about_of("points", [{"label": "", "epoch": 0, "figures": {"bpp": "a"}, "decoder_id": 0}] * 2),
+    "no points": lambda held, about: (about.update(points=[]), held.update(states=[])),
+    "no digest": about_of("digest", None),
+}
+
+
+def test_a_file_crafted_as_it_was_is_taken(saved, tmp_path):
+    assert TrainedCodec.load(crafted(saved, tmp_path / "a.idsec", seal)).digest == saved[0].digest
+
+
+@pytest.mark.parametrize("case", CRAFTED)
+def test_crafted_files_are_told_before_they_take_memory(saved, tmp_path, case):
+    path = crafted(saved, tmp_path / "a.idsec", CRAFTED[case])
+    with pytest.raises(IdseError, match="the codec file is damaged"):
+        TrainedCodec.load(path)
+
+
+def test_words_nested_deep_and_archives_that_grow_are_told(saved, tmp_path):
+    held = torch.load(saved[1], weights_only=True)
+    torch.save(held | {"about": "[" * 200_000}, tmp_path / "deep.idsec")
+    with zipfile.ZipFile(saved[1]) as source, zipfile.ZipFile(tmp_path / "bomb.idsec", "w") as target:
+        for entry in source.infolist():
+            target.writestr(entry.filename, source.read(entry), zipfile.ZIP_DEFLATED)
+    for name in ("deep", "bomb"):
+        with pytest.raises(IdseError, match="the codec file is damaged"):
+            TrainedCodec.load(tmp_path / f"{name}.idsec")
 
 
 class Harm:

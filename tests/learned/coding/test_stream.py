@@ -11,7 +11,7 @@ import zlib
 import pytest
 
 from idse.errors import IdseError
-from idse.learned.coding.stream import Header, is_learned, pack, unpack
+from idse.learned.coding.stream import SAMPLES_A_BYTE, Header, is_learned, pack, unpack
 
 HEADER = Header(640, 427, 1, 8, "420", "bt601", True, 0xDEADBEEF)
 STRINGS = [[bytes(range(200)) * 15, b"side information" * 10]]
@@ -98,6 +98,24 @@ def test_sealed_nonsense_is_told():
     deep[5] |= 0xF0
     with pytest.raises(IdseError, match="damaged"):
         unpack(resealed(bytes(deep)))
+
+
+def test_few_bytes_promise_few_samples():
+    """What a decoder must allocate follows from the stream's length; the encoder keeps the promise."""
+    large = dataclasses.replace(HEADER, width=16384, height=16384)
+    data = pack(large, [[b"flat", b"z"]])
+    assert len(data) == (1 << 28) // SAMPLES_A_BYTE + 24
+    header, ((y, z),) = unpack(data)
+    assert (header, y, z.rstrip(b"\0")) == (large, b"flat", b"z")
+    head, _, rest = pack(HEADER, [[bytes(500), b""]]).partition(b"\x80\x05\xab\3")
+    made_up = resealed(head + b"\x80\x80\1\x80\x80\1" + rest)
+    with pytest.raises(IdseError, match=r"^x: 1 frame\(s\) of 16384x16384 in 5\d\d bytes: a stream holds at most"):
+        unpack(made_up, "x")
+    many = dataclasses.replace(HEADER, width=64, height=64, frames=4000)
+    data = pack(many, [[b""]] * 4000)
+    assert [len(strings[0]) for strings in unpack(data)[1]] == [1] * 4000
+    small = dataclasses.replace(many, frames=100)
+    assert unpack(pack(small, [[b""]] * 100)) == (small, [[b""]] * 100)
 
 
 @pytest.mark.parametrize(("width", "height"), [(65536, 1), (1, 65536), (65535, 65535), (0, 5)])
