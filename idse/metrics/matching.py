@@ -19,12 +19,15 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from idse.errors import IdseError
 from idse.metrics.detection import Detections, Rle, Truth, mask_functions
 
 IouType = Literal["boxes", "masks"]
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 MAX_DETECTIONS = 100
+MOST_BYTES = 1 << 28
+"""Of what lies compressed in a store: detections or matches of one item."""
 
 _HEADER = struct.Struct("<BH")
 _FORMAT = 1
@@ -65,15 +68,19 @@ class Matches:
 
     @classmethod
     def unpack(cls, data: bytes) -> Matches:
-        """The inverse of `pack`; its arrays are read-only. ValueError for bytes of another format."""
+        """The inverse of `pack`; its arrays are read-only.
+
+        Raises:
+            IdseError: Bytes of another format.
+        """
         try:
             version, classes = _HEADER.unpack_from(data)
-            body = zlib.decompress(memoryview(data)[_HEADER.size :])
-        except (struct.error, zlib.error) as error:
-            raise ValueError(f"not packed matches: {error}") from error
+            body = inflate(data[_HEADER.size :])
+        except (struct.error, TypeError, ValueError) as error:
+            raise IdseError(f"not packed matches: {error}") from None
         n, rest = divmod(len(body) - 4 * classes, 10)
         if version != _FORMAT or n < 0 or rest:
-            raise ValueError("not packed matches, or of another version")
+            raise IdseError("not packed matches, or of another version")
         labels = 4 * (n + classes)
         return cls(
             scores=np.frombuffer(body, "<f4", n),
@@ -82,6 +89,22 @@ class Matches:
             hits=np.frombuffer(body, "<u2", n, labels + 2 * n),
             ignored=np.frombuffer(body, "<u2", n, labels + 4 * n),
         )
+
+
+def inflate(data: bytes) -> bytes:
+    """What `zlib.compress` made `data` of.
+
+    Raises:
+        ValueError: Nothing, or more than `MOST_BYTES`: a few bytes may stand for a thousand times as many.
+    """
+    try:
+        inflater = zlib.decompressobj()
+        found = inflater.decompress(data, MOST_BYTES)
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
+    if not inflater.eof or inflater.unused_data:
+        raise ValueError("cut short, too long, or something follows")
+    return found
 
 
 def match(detections: Detections, truth: Truth, classes: int, iou_type: IouType = "boxes") -> Matches:

@@ -71,6 +71,7 @@ class Gallery:
         self._store, self._sweep, self._grids = store, sweep, grids
         self.items = [sweep.items[i][0] for i in counted]
         self._digests = [sweep.items[i][2] for i in counted]
+        self._truths = [sweep.items[i][3] for i in counted]
         self._hashes = {name: h for name, h, _ in sweep.detectors}
         self._classes = {name: tuple(about["classes"]) for name, _, about in sweep.detectors}
         self._frame = functools.lru_cache(maxsize=8)(self._read)
@@ -90,7 +91,7 @@ class Gallery:
             figures["ms_ssim"] = float(grid.ms_ssim[p, at])
             key = grid.keys[p][at]
             for detector, h in self._hashes.items():
-                seen = self._store.observation(key, h)
+                seen = self._store.observation(key, h, self._truths[at])
                 if seen is not None and seen.feature_sse and seen.feature_elements:
                     figures[f"features:{detector}"] = -10 * math.log10(
                         seen.feature_sse / seen.feature_elements
@@ -144,14 +145,24 @@ class Gallery:
 
     def detections(self, item: str, cell: Cell | None, detector: str) -> Detections | None:
         """What a detector finds in a coded item; in the uncompressed one without a cell."""
-        key = source_key(self._digests[self.items.index(item)]) if cell is None else cell.key
-        seen = self._store.observation(key, self._hashes[detector])
+        at = self.items.index(item)
+        key = source_key(self._digests[at]) if cell is None else cell.key
+        seen = self._store.observation(key, self._hashes[detector], self._truths[at])
         return None if seen is None else unpack_detections(seen.detections)[0]
 
     def found(self, keys: Sequence[str], detector: str) -> list[Detections]:
-        """What a detector finds in results, in their first frames."""
-        seen = [self._store.observation(key, self._hashes[detector]) for key in keys]
-        return [unpack_detections(s.detections)[0] for s in seen if s is not None]
+        """What a detector finds in the results of the items (a key for each, as in `items`), in their first frames.
+
+        Raises:
+            IdseError: It has not looked at one of them.
+        """
+        found = []
+        for key, item, truth in zip(keys, self.items, self._truths, strict=True):
+            seen = self._store.observation(key, self._hashes[detector], truth)
+            if seen is None:
+                raise IdseError(f"{self._store.path}: {detector} has not looked at a result of {item}")
+            found.append(unpack_detections(seen.detections)[0])
+        return found
 
     def truth(self, item: str) -> Truth | None:
         """The item's annotations, where it has any and they are still there."""
@@ -166,7 +177,7 @@ class Gallery:
             return self._classes[detector]
         return tuple(self._sweep.about["dataset"]["classes"])
 
-    def uncompressed(self, measure: str, truths: Sequence[str]) -> float | None:
+    def uncompressed(self, measure: str) -> float | None:
         """A measure against annotations on the uncompressed items; None for others."""
         from idse.metrics.average_precision import PrecisionCurves
         from idse.metrics.matching import Matches
@@ -176,8 +187,8 @@ class Gallery:
         if tail not in ("box", "mask") or not rest:
             return None
         packed = []
-        for digest in self._digests:
-            seen = self._store.observation(source_key(digest), self._hashes[rest[0]])
+        for digest, truth in zip(self._digests, self._truths, strict=True):
+            seen = self._store.observation(source_key(digest), self._hashes[rest[0]], truth)
             data = None if seen is None else (seen.boxes if tail == "box" else seen.masks)
             if data is None:
                 return None

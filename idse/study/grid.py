@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ import numpy.typing as npt
 
 from idse.metrics.matching import Matches
 from idse.metrics.psnr import psnr_from_sse
-from idse.sweeps.store import Store, Sweep
+from idse.sweeps.store import Store, Sweep, stored_json
 
 Array = npt.NDArray[np.float64]
 
@@ -68,7 +67,7 @@ def read_grids(store: Store, sweep: Sweep) -> tuple[dict[int, Grid], list[int], 
             lacking[codec] += 1
             incomplete[codec].add(item)
         else:
-            cells[codec][scale, qp][item] = key, json.loads(figures)
+            cells[codec][scale, qp][item] = key, stored_json(figures)
     everything = set(range(len(sweep.items)))
     present = [c for c in range(len(sweep.codecs)) if cells[c] and incomplete[c] != everything]
     counted = sorted(everything - set().union(*[incomplete[c] for c in present])) if present else []

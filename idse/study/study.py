@@ -172,7 +172,7 @@ class Study:
 
     def uncompressed(self, measure: str) -> float | None:
         """The quality of the uncompressed items, of measures against annotations."""
-        return self.gallery.uncompressed(measure, self._truths)
+        return self.gallery.uncompressed(measure)
 
     def figure(self, anchor: str, test: str, measure: str, method: Method = "pchip") -> Figure:
         """BD-rate of `test` against `anchor` with its bootstrap interval; measures of single classes have none."""

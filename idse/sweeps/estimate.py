@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from idse.sweeps.preparation import Prepared
-from idse.sweeps.store import Store
+from idse.sweeps.store import Store, stored_json
 
 _ROUGH = {"native": 2.5, "vtm": 50.0, "x265": 4.0, "svtav1": 2.5, "x264": 1.0, "jpeg": 0.1}
 """CPU seconds a megapixel where nothing was measured yet: the order of magnitude on a processor of 2023, middle QPs."""
@@ -82,7 +81,7 @@ def _known(store: Store, sweep: str) -> dict[int, dict[tuple[int, int], list[flo
     found: dict[int, dict[tuple[int, int], list[float]]] = defaultdict(lambda: defaultdict(list))
     for codec, _, scale, qp, _, text in store.cells(store.sweep(sweep)):
         if text is not None:
-            figures = json.loads(text)
+            figures = stored_json(text)
             spent = sum(figures[name] or 0.0 for name in ("encode_cpu", "decode_cpu", "map_cpu"))
             found[codec][scale, qp].append(spent / (figures["coded_samples"] / 1e6))
     return found

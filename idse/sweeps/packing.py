@@ -11,10 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from idse.metrics.detection import Detections
-from idse.metrics.matching import Matches
+from idse.errors import IdseError
+from idse.json_text import parse_json
+from idse.metrics.detection import Detections, Rle
+from idse.metrics.matching import Matches, inflate
 
 _HEADER = struct.Struct("<I")
+_ROW = 22
+"""Bytes of a detection."""
 
 
 def pack_detections(frames: Sequence[Detections]) -> bytes:
@@ -36,29 +40,40 @@ def pack_detections(frames: Sequence[Detections]) -> bytes:
 
 
 def unpack_detections(data: bytes) -> list[Detections]:
-    """The inverse of `pack_detections`."""
-    raw = zlib.decompress(data)
-    (length,) = _HEADER.unpack_from(raw)
-    at = _HEADER.size + length
-    head = json.loads(raw[_HEADER.size : at])
-    found = []
-    for i, n in enumerate(head["counts"]):
-        boxes = np.frombuffer(raw, "<f4", 4 * n, at).reshape(n, 4)
-        scores = np.frombuffer(raw, "<f4", n, at + 16 * n)
-        labels = np.frombuffer(raw, "<i2", n, at + 20 * n)
-        at += 22 * n
-        masks = head["masks"][i] if "masks" in head else None
-        found.append(
-            Detections(
-                boxes,
-                scores,
-                labels.astype(np.int64),
-                masks=None
-                if masks is None
-                else tuple({"size": size, "counts": base64.b85decode(counts)} for size, counts in masks),
-            )
-        )
-    return found
+    """The inverse of `pack_detections`.
+
+    Raises:
+        IdseError: Bytes that it did not make.
+    """
+    try:
+        raw = inflate(data)
+        (length,) = _HEADER.unpack_from(raw)
+        at = _HEADER.size + length
+        head = parse_json(raw[_HEADER.size : at])
+        counts, masks = head["counts"], head.get("masks")
+        sizes_known = all(type(n) is int and n >= 0 for n in counts)
+        if not sizes_known or at + _ROW * sum(counts) != len(raw):
+            raise ValueError("its counts are not those of its rows")
+        found = []
+        for i, n in enumerate(counts):
+            boxes = np.frombuffer(raw, "<f4", 4 * n, at).reshape(n, 4)
+            scores = np.frombuffer(raw, "<f4", n, at + 16 * n)
+            labels = np.frombuffer(raw, "<i2", n, at + 20 * n)
+            at += _ROW * n
+            of_frame = None if masks is None or masks[i] is None else tuple(_mask(*m) for m in masks[i])
+            if of_frame is not None and len(of_frame) != n:
+                raise ValueError("masks are lacking")
+            found.append(Detections(boxes, scores, labels.astype(np.int64), masks=of_frame))
+        return found
+    except (ValueError, TypeError, LookupError, AttributeError, struct.error) as error:
+        raise IdseError(f"damaged detections in the store of results ({error})") from None
+
+
+def _mask(size: Any, counts: Any) -> Rle:
+    rows, columns = size
+    if type(rows) is not int or type(columns) is not int or not isinstance(counts, str):
+        raise ValueError("no mask")
+    return {"size": [rows, columns], "counts": base64.b85decode(counts)}
 
 
 def join_matches(frames: Sequence[Matches]) -> Matches:

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from idse.errors import IdseError
+from idse.json_text import parse_json
 
 VERSION = 1
 _CLAIM_SECONDS = 120.0
@@ -49,6 +50,18 @@ CREATE TABLE IF NOT EXISTS claims (key TEXT PRIMARY KEY, owner TEXT NOT NULL, un
 CREATE TABLE IF NOT EXISTS digests (
     path TEXT PRIMARY KEY, size INTEGER NOT NULL, modified INTEGER NOT NULL, digest TEXT NOT NULL);
 """
+
+
+def stored_json(text: str) -> Any:
+    """The value of a JSON text that the store holds.
+
+    Raises:
+        IdseError: It is none: the store is damaged.
+    """
+    try:
+        return parse_json(text)
+    except (TypeError, ValueError) as error:
+        raise IdseError(f"the store of results is damaged: a text in it is no JSON ({error})") from None
 
 
 @dataclass(frozen=True)
@@ -180,6 +193,17 @@ class Store:
                 f"{self.path}: cannot be written ({error}); what was measured before is kept"
             ) from None
 
+    # Reading, with damage told in one line.
+
+    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        try:
+            return self._database.execute(query, values).fetchall()
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise IdseError(f"{self.path}: cannot be read ({error})") from None
+
+    def _row(self, query: str, values: Sequence[Any] = ()) -> Any:
+        return next(iter(self._rows(query, values)), None)
+
     # What was measured.
 
     def known_results(self, keys: Iterable[str]) -> set[str]:
@@ -199,7 +223,7 @@ class Store:
         found, todo = set[str](), list(keys)
         for start in range(0, len(todo), 500):
             part = todo[start : start + 500]
-            rows = self._database.execute(query.format(",".join("?" * len(part))), (*first, *part))
+            rows = self._rows(query.format(",".join("?" * len(part))), (*first, *part))
             found |= {str(row[0]) for row in rows}
         return found
 
@@ -244,35 +268,35 @@ class Store:
 
     def stream(self, key: str) -> bytes | None:
         """A result's stream, where it was kept."""
-        row = self._database.execute("SELECT stream FROM results WHERE key = ?", (key,)).fetchone()
+        row = self._row("SELECT stream FROM results WHERE key = ?", (key,))
         return None if row is None else row[0]
 
     def has_stream(self, key: str) -> bool:
         """Whether a result's stream was kept."""
-        row = self._database.execute(
+        row = self._row(
             "SELECT stream IS NOT NULL FROM results WHERE key = ?", (key,)
-        ).fetchone()
+        )
         return row is not None and bool(row[0])
 
     def provenance(self, key: str) -> dict[str, Any]:
         """Where a result comes from."""
-        row = self._database.execute("SELECT provenance FROM results WHERE key = ?", (key,)).fetchone()
-        return {} if row is None else json.loads(row[0])
+        row = self._row("SELECT provenance FROM results WHERE key = ?", (key,))
+        return {} if row is None else stored_json(row[0])
 
     def weight_map(self, key: str) -> bytes | None:
         """The file of the map that a result was coded with."""
-        row = self._database.execute(
+        row = self._row(
             "SELECT maps.map FROM results JOIN maps ON maps.key = results.map WHERE results.key = ?", (key,)
-        ).fetchone()
+        )
         return None if row is None else row[0]
 
-    def observation(self, key: str, detector: str) -> StoredObservation | None:
-        """What a detector made of a result."""
-        row = self._database.execute(
+    def observation(self, key: str, detector: str, truth: str) -> StoredObservation | None:
+        """What a detector made of a result, matched with a truth; None where it was not matched with that one."""
+        row = self._row(
             "SELECT detector, truth, feature_sse, feature_elements, detections, pseudo, boxes, masks "
-            "FROM observations WHERE key = ? AND detector = ?",
-            (key, detector),
-        ).fetchone()
+            "FROM observations WHERE key = ? AND detector = ? AND truth = ?",
+            (key, detector, truth),
+        )
         return None if row is None else StoredObservation(*row)
 
     # Sweeps.
@@ -327,7 +351,7 @@ class Store:
     def sweeps(self) -> list[str]:
         """Names, the last one written first."""
         return [
-            r[0] for r in self._database.execute("SELECT name FROM sweeps ORDER BY updated DESC, id DESC")
+            r[0] for r in self._rows("SELECT name FROM sweeps ORDER BY updated DESC, id DESC")
         ]
 
     def sweep(self, name: str) -> Sweep:
@@ -336,19 +360,19 @@ class Store:
         Raises:
             IdseError: There is none.
         """
-        row = self._database.execute("SELECT id, plan, about FROM sweeps WHERE name = ?", (name,)).fetchone()
+        row = self._row("SELECT id, plan, about FROM sweeps WHERE name = ?", (name,))
         if row is None:
             known = ", ".join(self.sweeps()) or "none"
             raise IdseError(f"{self.path}: no sweep '{name}'; it has {known}")
         number, plan, about = row
-        read = self._database.execute
+        read = self._rows
         return Sweep(
             number,
             name,
             plan,
-            json.loads(about),
+            stored_json(about),
             [
-                (n, json.loads(d))
+                (n, stored_json(d))
                 for n, d in read(
                     "SELECT name, description FROM codecs WHERE sweep = ? ORDER BY position", (number,)
                 )
@@ -359,7 +383,7 @@ class Store:
                 )
             ),
             [
-                (n, h, json.loads(d))
+                (n, h, stored_json(d))
                 for n, h, d in read(
                     "SELECT name, hash, description FROM detectors WHERE sweep = ? ORDER BY position",
                     (number,),
@@ -370,7 +394,7 @@ class Store:
     def cells(self, sweep: Sweep) -> list[tuple[int, int, int, int, str, str | None]]:
         """Codec, item, scale, QP, key, and the figures as JSON where they are there."""
         return list(
-            self._database.execute(
+            self._rows(
                 "SELECT codec, item, scale, qp, cells.key, figures FROM cells "
                 "LEFT JOIN results ON results.key = cells.key WHERE sweep = ?",
                 (sweep.id,),
@@ -381,7 +405,7 @@ class Store:
         self, sweep: Sweep, detector: str
     ) -> Iterator[tuple[str, str, float | None, int | None, bytes | None, bytes | None, bytes | None]]:
         """Key, truth hash, feature error (sum, elements) and packed matches (pseudo, boxes, masks) of the cells."""
-        yield from self._database.execute(
+        yield from self._rows(
             "SELECT key, truth, feature_sse, feature_elements, pseudo, boxes, masks FROM observations "
             "WHERE detector = ? AND key IN (SELECT key FROM cells WHERE sweep = ?)",
             (detector, sweep.id),
@@ -403,7 +427,7 @@ class Store:
 
     def owners(self) -> list[str]:
         """Who claims anything."""
-        return [str(row[0]) for row in self._database.execute("SELECT DISTINCT owner FROM claims")]
+        return [str(row[0]) for row in self._rows("SELECT DISTINCT owner FROM claims")]
 
     def renew(self, owner: str) -> None:
         """Say that the owner is alive; twice in `_CLAIM_SECONDS` is enough."""
@@ -424,10 +448,10 @@ class Store:
 
     def digest(self, path: Path, size: int, modified: int) -> str | None:
         """The hash of a file that has not changed since it was kept."""
-        row = self._database.execute(
+        row = self._row(
             "SELECT digest FROM digests WHERE path = ? AND size = ? AND modified = ?",
             (str(path), size, modified),
-        ).fetchone()
+        )
         return None if row is None else row[0]
 
     def put_digests(self, rows: Iterable[tuple[str, int, int, str]]) -> None:

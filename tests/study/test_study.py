@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -18,13 +19,13 @@ from idse.metrics.bd_rate import bd_rate
 from idse.metrics.coco import coco_evaluate
 from idse.metrics.detection import Detections, Truth
 from idse.metrics.features import feature_error
-from idse.metrics.matching import match
+from idse.metrics.matching import Matches, match
 from idse.metrics.pareto import pareto_front
 from idse.metrics.psnr import psnr_planes
 from idse.study import Study
 from idse.study.check import check_precision
 from idse.sweeps.local import local_executor
-from idse.sweeps.packing import unpack_detections
+from idse.sweeps.packing import pack_detections, unpack_detections
 from idse.sweeps.plan import parse_plan, read_plan
 from idse.sweeps.preparation import prepare
 from idse.sweeps.running import run
@@ -139,10 +140,9 @@ def test_precision_is_faster_coco_evals(folder: Path, study: Study) -> None:
     with Store(folder / "r.sqlite") as store:
         sweep = store.sweep("study")
         cells = {(c, i, s, q): key for c, i, s, q, key, _ in store.cells(sweep)}
-        found = [
-            unpack_detections(store.observation(cells[0, i, 100, 41], sweep.detectors[0][1]).detections)[0]
-            for i in range(3)
-        ]
+        detector = sweep.detectors[0][1]
+        seen = [store.observation(cells[0, i, 100, 41], detector, sweep.items[i][3]) for i in range(3)]
+        found = [unpack_detections(s.detections)[0] for s in seen]
     truths = [study.gallery.truth(name) for name in study.items]
     assert all(isinstance(t, Truth) for t in truths)
     wanted = coco_evaluate(found, truths, CLASSES, "boxes")
@@ -153,6 +153,42 @@ def test_precision_is_faster_coco_evals(folder: Path, study: Study) -> None:
     assert half.quality == pytest.approx(wanted["AP50"], abs=1e-6)
     assert study.uncompressed("map_box:toy") > point.quality
     assert study.uncompressed("psnr_y") is None
+
+
+def test_observations_against_another_truth_change_nothing(folder: Path, tmp_path: Path) -> None:
+    """Annotations that were edited leave rows of the old ones beside those of the new; they are not these."""
+    for path in folder.iterdir():
+        if path.name.startswith("r.sqlite"):
+            shutil.copy(path, tmp_path)
+    plain = Study.load(folder / "r.sqlite", draws=20)
+    with Store(tmp_path / "r.sqlite") as store:
+        sweep = store.sweep("study")
+        nothing = pack_detections([Detections(np.zeros((0, 4), np.float32), *[np.zeros(0, np.float32)] * 2)])
+        empty = Matches(*[np.zeros(0, np.float32)] * 4, np.ones(len(CLASSES), np.int32)).pack()
+        with store.writing() as database:
+            for other in ("", "~"):  # before and after every hash
+                database.execute(
+                    "INSERT INTO observations SELECT key, detector, ?, 1e9, 1, ?, ?, ?, NULL FROM observations "
+                    "WHERE truth NOT IN ('', '~')",
+                    (other, nothing, empty, empty),
+                )
+        cell = store.cells(sweep)[0][4]
+        detector, truth = sweep.detectors[0][1], sweep.items[store.cells(sweep)[0][1]][3]
+        assert store.observation(cell, detector, "~").detections == nothing
+        assert store.observation(cell, detector, truth).detections != nothing
+        assert store.observation(cell, detector, "never") is None
+    mixed = Study.load(tmp_path / "r.sqlite", draws=20)
+    assert mixed.uncompressed("map_box:toy") == plain.uncompressed("map_box:toy")
+    for item in plain.items:
+        a, b = plain.gallery.cells(item, 1.0), mixed.gallery.cells(item, 1.0)
+        assert a == b
+        for cell in (None, a[0]):
+            ours, theirs = (s.gallery.detections(item, cell, "toy") for s in (mixed, plain))
+            np.testing.assert_array_equal(ours.boxes, theirs.boxes)
+    keys = plain.keys("native")[0]
+    assert [len(d) for d in mixed.gallery.found(keys, "toy")] == [len(d) for d in plain.gallery.found(keys, "toy")]
+    with pytest.raises(IdseError, match="toy has not looked at a result of"):
+        plain.gallery.found(["none"] * len(keys), "toy")
 
 
 def test_all_precision_is_checked(study: Study) -> None:
