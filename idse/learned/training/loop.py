@@ -29,6 +29,9 @@ from idse.learned.training.tracking import Tracker
 from idse.learned.training.validation import Judge, validate
 from idse.learned.training.wavelet_start import wavelet_start
 
+_LEAST_SCALE = 2.0**-14
+"""Of losses in mixed precision, which begins at 2**16: 30 steps in a row had gradients that were not finite."""
+
 
 @dataclass
 class Networks:
@@ -186,7 +189,14 @@ class Training:
     def _step(
         self, epoch: int, step: int, weights: LossWeights, batches: Iterator[Batch]
     ) -> dict[str, float]:
-        """One step of the optimizer; the parts of its loss."""
+        """One step of the optimizer; the parts of its loss.
+
+        With float16 a step whose scaled gradients overflow is left out and the scale halved; that is usual. The loss
+        itself is finite before it is scaled, or something is wrong.
+
+        Raises:
+            IdseError: The loss is not finite, or its gradients are not however small the scale.
+        """
         count = self.config.optimizer.accumulate
         found = dict.fromkeys(("loss", "rate", "mse", "task"), 0.0)
         self.optimizer.zero_grad(set_to_none=True)
@@ -199,18 +209,23 @@ class Training:
                 self._scaler.scale(losses["loss"] / count).backward()
             for name in found:
                 found[name] += float(losses[name].detach()) / count
-        if not np.isfinite(found["loss"]) and not self._scaler.is_enabled():
-            raise IdseError(
-                f"{self.config.name}: the loss is no longer finite at epoch {epoch}, step {step}: "
-                "lower the learning rate, and go on from an earlier checkpoint"
-            )
+        if not np.isfinite(found["loss"]):
+            raise self._diverged("the loss is", epoch, step)
         if self.config.optimizer.clip:
             self._scaler.unscale_(self.optimizer)
             trained = [p for group in self.optimizer.param_groups for p in group["params"]]
             nn.utils.clip_grad_norm_(trained, self.config.optimizer.clip)
         self._scaler.step(self.optimizer)
         self._scaler.update()
+        if self._scaler.is_enabled() and self._scaler.get_scale() < _LEAST_SCALE:
+            raise self._diverged("the gradients are", epoch, step)
         return found
+
+    def _diverged(self, what: str, epoch: int, step: int) -> IdseError:
+        return IdseError(
+            f"{self.config.name}: {what} no longer finite at epoch {epoch}, step {step}: "
+            "lower the learning rate, and go on from an earlier checkpoint"
+        )
 
     def _set_rates(self, weights: LossWeights) -> None:
         optimizer = self.config.optimizer
