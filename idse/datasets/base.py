@@ -173,8 +173,15 @@ def item_names(paths: Sequence[str]) -> dict[str, str]:
     return {path: path if counts[stem] > 1 else stem for path, stem in stems.items()}
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # no name that a file can have
+        return False
+
+
 def check_missing(paths: Sequence[Path], total: int, what: str, remedy: str) -> None:
     """Raise an `IdseError` that names the first of the `paths` that is no file; `remedy`: what to do."""
-    missing = [path for path in paths if not path.is_file()]
+    missing = [path for path in paths if not _is_file(path)]
     if missing:
         raise IdseError(f"{missing[0]}: no such file, {len(missing)} of {total} {what} are missing: {remedy}")

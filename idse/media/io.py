@@ -44,7 +44,7 @@ def parse_frames(text: str) -> tuple[int, int | None]:
     Raises:
         IdseError: Not of that form, or no frame at all.
     """
-    match = re.fullmatch(r"(?:(\d*):)?(\d*)", text.strip())
+    match = re.fullmatch(r"(?:(\d{0,18}):)?(\d{0,18})", text.strip())
     if not match or not (match[1] or match[2]):
         raise IdseError(f"frames '{text}': must look like 5 (the first five) or 2:7 (frames 2 to 6)")
     first, last = int(match[1] or 0), int(match[2]) if match[2] else None

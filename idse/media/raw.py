@@ -21,6 +21,9 @@ _PIXEL_DEPTH = re.compile(r"(?:4[0-4][0-4]p|gr[ae]y)(\d{1,2})(?:le)?" + _END)  #
 _CHROMA = re.compile(r"(?:" + _BOUND + r"|yuv)(400|411|420|422|440|444)(?=p|[_\-. @]|$)")
 _GRAY = re.compile(_BOUND + r"(?:gr[ae]y|luma|mono)(?=\d|[_\-. ]|$)")
 
+_PART = 1 << 24
+"""Bytes read at once."""
+
 
 @dataclass(frozen=True)
 class RawFormat:
@@ -114,7 +117,7 @@ def read_frame(source: BinaryIO, fmt: RawFormat, matrix: str, full_range: bool) 
     dtype = np.dtype(np.uint8 if fmt.bit_depth == 8 else "<u2")
     planes = []
     for shape in plane_shapes(fmt.width, fmt.height, fmt.chroma_format):
-        data = source.read(shape[0] * shape[1] * dtype.itemsize)
+        data = _read(source, shape[0] * shape[1] * dtype.itemsize)
         if len(data) != shape[0] * shape[1] * dtype.itemsize:
             raise IdseError(f"{source.name}: the file ends within a frame")
         plane = np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
@@ -124,6 +127,15 @@ def read_frame(source: BinaryIO, fmt: RawFormat, matrix: str, full_range: bool) 
             )
         planes.append(plane)
     return Frame(tuple(planes), fmt.bit_depth, fmt.chroma_format, matrix, full_range)  # type: ignore[arg-type]
+
+
+def _read(source: BinaryIO, size: int) -> bytes:
+    """So many bytes, or those that are left; a file that is shorter takes no more memory than it has bytes."""
+    parts = []
+    while size > 0 and (part := source.read(min(size, _PART))):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts) if len(parts) != 1 else parts[0]
 
 
 def write_frames(target: BinaryIO, frames: Iterable[Frame]) -> None:

@@ -11,6 +11,7 @@ from idse.media.frame import Frame
 
 _MAGIC = b"YUV4MPEG2"
 _FRAME = b"FRAME"
+_MOST = 99999  # samples a side, as in names of raw files
 
 
 def read_header(source: BinaryIO) -> tuple[raw.RawFormat, bool | None]:
@@ -29,7 +30,7 @@ def read_header(source: BinaryIO) -> tuple[raw.RawFormat, bool | None]:
         width, height = int(fields["W"]), int(fields["H"])
     except (KeyError, ValueError):
         raise IdseError(f"{source.name}: the Y4M header lacks a width or height") from None
-    if min(width, height) < 1:
+    if not (1 <= width <= _MOST and 1 <= height <= _MOST):
         raise IdseError(f"{source.name}: the Y4M header says {width}x{height}")
     if fields.get("I", "p") not in ("p", "?"):
         raise IdseError(f"{source.name}: interlaced video cannot be coded: deinterlace it first")
@@ -68,7 +69,10 @@ def _chroma(text: str, name: str) -> tuple[str, int]:
     """The chroma format and bit depth that the field C names."""
     for prefix, chroma in (("420p", "420"), ("mono", "400")):
         if text.startswith(prefix) and text[len(prefix) :].isdigit():
-            return chroma, int(text[len(prefix) :])
+            depth = int(text[len(prefix) :][:4])
+            if not 8 <= depth <= 16:
+                raise IdseError(f"{name}: the Y4M header says {depth} bit: must be 8..16")
+            return chroma, depth
     if text in ("420", "420jpeg", "420mpeg2", "420paldv"):
         return "420", 8
     if text == "mono":

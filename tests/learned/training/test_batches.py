@@ -86,7 +86,7 @@ def test_a_loss_that_is_not_finite_ends_the_training(
 ) -> None:
     training = training_of(tiny, tmp_path, value, 1.0, scaled=scaled)
     with pytest.raises(
-        IdseError, match="^tiny: the loss is no longer finite at epoch 3, step 7: lower the learning"
+        IdseError, match=r"^tiny: the loss is no longer finite at epoch 3, step 7: lower"
     ):
         step(training, 7)
 
