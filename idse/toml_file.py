@@ -48,8 +48,10 @@ def toml_table(text: str) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise IdseError(f"no TOML: {error}") from None
+    except RecursionError:
+        raise IdseError("no TOML: nested too deep") from None
 
 
 def only_known(table: Mapping[str, Any], known: tuple[str, ...], what: str) -> None:

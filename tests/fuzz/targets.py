@@ -186,6 +186,35 @@ def _y4ms() -> list[bytes]:
     return found
 
 
+def _embedded(data: bytes) -> None:
+    from idse.features.embedded import load_embedded
+
+    load_embedded(weights=_file(data, ".npz"))
+
+
+def _embedded_weights() -> list[bytes]:
+    """The smallest that is one."""
+    from idse.features.embedded import SensitivityNet, save_weights
+
+    save_weights(scratch() / "seed.npz", SensitivityNet((8, 8, 8, 8, 8), 8), {}, 1.0, 0.5)
+    return [(scratch() / "seed.npz").read_bytes()]
+
+
+def _cached() -> list[bytes]:
+    from idse.detectors import cache
+    from idse.metrics.detection import Detections
+
+    found = Detections(np.ones((2, 4), np.float32), np.ones(2, np.float32), np.arange(2))
+    masks = tuple({"size": [4, 5], "counts": b"012"} for _ in range(2))
+    return [cache.pack(found), cache.pack(dataclasses.replace(found, masks=masks))]
+
+
+def _read_cached(data: bytes) -> None:
+    from idse.detectors import cache
+
+    cache.read(_file(data, ".npz"))
+
+
 class _Named:
     """A path of which only its name and its file's length are looked at."""
 
@@ -305,5 +334,7 @@ TARGETS = {
         lambda: [form for packed in _detections() for form in (packed, _inflated(packed))], _unpack_detections
     ),
     "matches": Target(_matches, _unpack_matches),
+    "embedded": Target(_embedded_weights, _embedded),
+    "detection_cache": Target(_cached, _read_cached),
     "coco": Target(_coco_files, _coco),
 }

@@ -61,7 +61,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise IdseError(f"{path}: no checkpoint of idse train") from None
-    except (zipfile.BadZipFile, RuntimeError, ValueError, EOFError, KeyError, OSError) as error:
+    except Exception as error:  # pickles and archives fail in many ways
         if isinstance(error, PermissionError):
             raise IdseError(f"{path}: cannot be read: {error.strerror}") from None
         raise IdseError(f"{path}: damaged, or no checkpoint of idse train") from None

@@ -104,7 +104,7 @@ def test_few_bytes_promise_few_samples():
     """What a decoder must allocate follows from the stream's length; the encoder keeps the promise."""
     large = dataclasses.replace(HEADER, width=16384, height=16384)
     data = pack(large, [[b"flat", b"z"]])
-    assert len(data) == (1 << 28) // SAMPLES_A_BYTE + 24
+    assert len(data) == (1 << 28) // SAMPLES_A_BYTE + 25
     header, ((y, z),) = unpack(data)
     assert (header, y, z.rstrip(b"\0")) == (large, b"flat", b"z")
     head, _, rest = pack(HEADER, [[bytes(500), b""]]).partition(b"\x80\x05\xab\3")
