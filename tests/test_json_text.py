@@ -18,7 +18,16 @@ def test_values_pass():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", b"\xff", b"\x00\x00", "[" * 200_000 + "]" * 200_000, '{"a":' * 100_000, "9" * 301, "-" + "9" * 5000],
+    [
+        "",
+        "{",
+        b"\xff",
+        b"\x00\x00",
+        "[" * 200_000 + "]" * 200_000,
+        '{"a":' * 100_000,
+        "9" * 301,
+        "-" + "9" * 5000,
+    ],
 )
 def test_faults_are_value_errors(text):
     with pytest.raises(ValueError) as error:

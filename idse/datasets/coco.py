@@ -45,9 +45,7 @@ def open_coco(settings: DatasetSettings) -> Dataset:
     data, digest = _load(path)
     images, categories, annotations = data["images"], data["categories"], data["annotations"]
     by_id = {image["id"]: image for image in images}
-    category_ids = sorted(
-        (category["id"] for category in categories), key=lambda i: (isinstance(i, str), i)
-    )
+    category_ids = sorted((category["id"] for category in categories), key=lambda i: (isinstance(i, str), i))
     labels = {category_id: label for label, category_id in enumerate(category_ids)}
     names = {category["id"]: str(category["name"]) for category in categories}
     _check_unique(path, "image id", [image["id"] for image in images])

@@ -270,7 +270,9 @@ def load_embedded(device: torch.device | str = "cpu", weights: Path | str | None
             arrays = {name: archive[name] for name in archive.files if name != "__meta__"}
         if header["format"] != FORMAT:
             raise IdseError(f"{path}: weights of format {header['format']}; this version reads {FORMAT}")
-        if not all(type(n) is int and 0 < n <= _MOST_CHANNELS for n in (*header["channels"], header["width"])):
+        if not all(
+            type(n) is int and 0 < n <= _MOST_CHANNELS for n in (*header["channels"], header["width"])
+        ):
             raise ValueError("channels out of range")
         net = SensitivityNet(tuple(header["channels"]), header["width"])
         state = {name: torch.from_numpy(value.astype(np.float32)) for name, value in arrays.items()}

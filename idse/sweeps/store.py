@@ -273,9 +273,7 @@ class Store:
 
     def has_stream(self, key: str) -> bool:
         """Whether a result's stream was kept."""
-        row = self._row(
-            "SELECT stream IS NOT NULL FROM results WHERE key = ?", (key,)
-        )
+        row = self._row("SELECT stream IS NOT NULL FROM results WHERE key = ?", (key,))
         return row is not None and bool(row[0])
 
     def provenance(self, key: str) -> dict[str, Any]:
@@ -350,9 +348,7 @@ class Store:
 
     def sweeps(self) -> list[str]:
         """Names, the last one written first."""
-        return [
-            r[0] for r in self._rows("SELECT name FROM sweeps ORDER BY updated DESC, id DESC")
-        ]
+        return [r[0] for r in self._rows("SELECT name FROM sweeps ORDER BY updated DESC, id DESC")]
 
     def sweep(self, name: str) -> Sweep:
         """A sweep by its name.

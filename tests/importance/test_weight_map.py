@@ -91,15 +91,26 @@ BAD_FILES = {
         lambda d: d + b"META" + struct.pack("<Q", 400_000) + b"[" * 200_000 + b"]" * 200_000,
         "no JSON object",
     ),
-    "meta of digits": (lambda d: d + b"META" + struct.pack("<Q", 4006) + b'{"a":' + b"9" * 4000 + b"}", "no JSON"),
+    "meta of digits": (
+        lambda d: d + b"META" + struct.pack("<Q", 4006) + b'{"a":' + b"9" * 4000 + b"}",
+        "no JSON",
+    ),
     "meta of no text": (lambda d: d + b"META" + struct.pack("<Q", 2) + b"\xff\xfe", "no JSON"),
-    "tiles of 2^31": (lambda d: d + b"TILE" + struct.pack("<Q4I", 16, 1 << 31, 1 << 31, 1 << 31, 0), "contradicts"),
+    "tiles of 2^31": (
+        lambda d: d + b"TILE" + struct.pack("<Q4I", 16, 1 << 31, 1 << 31, 1 << 31, 0),
+        "contradicts",
+    ),
     "tiles none": (lambda d: d + b"TILE" + struct.pack("<Q4I", 16, 2, 3, 0, 64), "contradicts"),
     "tiles nan": (
-        lambda d: d + b"TILE" + struct.pack("<Q4I", 16 + 4 * 2 * 6 * 64, 2, 3, 1, 64) + b"\xff" * (4 * 2 * 6 * 64),
+        lambda d: (
+            d + b"TILE" + struct.pack("<Q4I", 16 + 4 * 2 * 6 * 64, 2, 3, 1, 64) + b"\xff" * (4 * 2 * 6 * 64)
+        ),
         "not finite",
     ),
-    "section beyond": (lambda d: d + b"TILE" + struct.pack("<Q", (1 << 64) - 1), "truncated inside its section"),
+    "section beyond": (
+        lambda d: d + b"TILE" + struct.pack("<Q", (1 << 64) - 1),
+        "truncated inside its section",
+    ),
     "tiles shape": (
         lambda d: d + b"TILE" + struct.pack("<Q4I", 16 + 4 * 2 * 64, 1, 1, 1, 64) + bytes(4 * 2 * 64),
         "tiles of shape",

@@ -186,7 +186,9 @@ def test_observations_against_another_truth_change_nothing(folder: Path, tmp_pat
             ours, theirs = (s.gallery.detections(item, cell, "toy") for s in (mixed, plain))
             np.testing.assert_array_equal(ours.boxes, theirs.boxes)
     keys = plain.keys("native")[0]
-    assert [len(d) for d in mixed.gallery.found(keys, "toy")] == [len(d) for d in plain.gallery.found(keys, "toy")]
+    assert [len(d) for d in mixed.gallery.found(keys, "toy")] == [
+        len(d) for d in plain.gallery.found(keys, "toy")
+    ]
     with pytest.raises(IdseError, match="toy has not looked at a result of"):
         plain.gallery.found(["none"] * len(keys), "toy")
 

@@ -66,7 +66,13 @@ def test_damaged_detections(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\1", struct.pack("<BH", 1, 3), struct.pack("<BH", 1, 3) + zlib.compress(bytes(1 << 29)), b"\1\0\0abc"],
+    [
+        b"",
+        b"\1",
+        struct.pack("<BH", 1, 3),
+        struct.pack("<BH", 1, 3) + zlib.compress(bytes(1 << 29)),
+        b"\1\0\0abc",
+    ],
 )
 def test_damaged_matches(data: bytes) -> None:
     with pytest.raises(IdseError, match="not packed matches"):
@@ -94,7 +100,12 @@ def test_a_damaged_file(tmp_path: Path) -> None:
                 for name in store.sweeps():
                     store.cells(store.sweep(name))
                     list(store.observations(store.sweep(name), "d"))
-                store.stream("k"), store.provenance("k"), store.weight_map("k"), store.observation("k", "d", "t")
+                (
+                    store.stream("k"),
+                    store.provenance("k"),
+                    store.weight_map("k"),
+                    store.observation("k", "d", "t"),
+                )
         except IdseError as error:
             assert str(error).startswith(f"{path}: ")
             told += 1

@@ -202,7 +202,9 @@ CRAFTED = {
     "fewer tables": tensor("gaussian_conditional._cdf_length", lambda t: t[:3]),
     "tables of another type": tensor(CDF, lambda t: t.float()),
     "no words": lambda held, about: (about.clear(), held.update(about=3)),
-    "no figures": about_of("points", [{"label": "", "epoch": 0, "figures": {"bpp": "a"}, "decoder_id": 0}] * 2),
+    "no figures": about_of(
+        "points", [{"label": "", "epoch": 0, "figures": {"bpp": "a"}, "decoder_id": 0}] * 2
+    ),
     "no points": lambda held, about: (about.update(points=[]), held.update(states=[])),
     "no digest": about_of("digest", None),
 }

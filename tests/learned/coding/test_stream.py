@@ -109,7 +109,9 @@ def test_few_bytes_promise_few_samples():
     assert (header, y, z.rstrip(b"\0")) == (large, b"flat", b"z")
     head, _, rest = pack(HEADER, [[bytes(500), b""]]).partition(b"\x80\x05\xab\3")
     made_up = resealed(head + b"\x80\x80\1\x80\x80\1" + rest)
-    with pytest.raises(IdseError, match=r"^x: 1 frame\(s\) of 16384x16384 in 5\d\d bytes: a stream holds at most"):
+    with pytest.raises(
+        IdseError, match=r"^x: 1 frame\(s\) of 16384x16384 in 5\d\d bytes: a stream holds at most"
+    ):
         unpack(made_up, "x")
     many = dataclasses.replace(HEADER, width=64, height=64, frames=4000)
     data = pack(many, [[b""]] * 4000)

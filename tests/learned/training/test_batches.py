@@ -85,9 +85,7 @@ def test_a_loss_that_is_not_finite_ends_the_training(
     tiny: Path, tmp_path: Path, value: float, scaled: bool
 ) -> None:
     training = training_of(tiny, tmp_path, value, 1.0, scaled=scaled)
-    with pytest.raises(
-        IdseError, match=r"^tiny: the loss is no longer finite at epoch 3, step 7: lower"
-    ):
+    with pytest.raises(IdseError, match=r"^tiny: the loss is no longer finite at epoch 3, step 7: lower"):
         step(training, 7)
 
 
