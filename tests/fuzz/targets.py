@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import functools
 import hashlib
@@ -9,6 +10,7 @@ import io
 import json
 import os
 import re
+import shutil
 import struct
 import tempfile
 import zlib
@@ -51,6 +53,7 @@ class Target:
 def scratch() -> Path:
     """A folder of this process, in memory where there is one."""
     folder = tempfile.mkdtemp(prefix="idse-fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)
 
 
