@@ -89,13 +89,13 @@ BAD_FILES = {
     ),
     "meta nested deep": (
         lambda d: d + b"META" + struct.pack("<Q", 400_000) + b"[" * 200_000 + b"]" * 200_000,
-        "no JSON object",
+        "not a JSON object",
     ),
     "meta of digits": (
         lambda d: d + b"META" + struct.pack("<Q", 4006) + b'{"a":' + b"9" * 4000 + b"}",
-        "no JSON",
+        "not a JSON",
     ),
-    "meta of no text": (lambda d: d + b"META" + struct.pack("<Q", 2) + b"\xff\xfe", "no JSON"),
+    "meta of no text": (lambda d: d + b"META" + struct.pack("<Q", 2) + b"\xff\xfe", "not a JSON"),
     "tiles of 2^31": (
         lambda d: d + b"TILE" + struct.pack("<Q4I", 16, 1 << 31, 1 << 31, 1 << 31, 0),
         "contradicts",
