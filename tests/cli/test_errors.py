@@ -376,7 +376,7 @@ def test_interrupted_encode_leaves_nothing(noise, sent):
     process.send_signal(sent)
     began = time.monotonic()
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
+    assert process.returncode == 130, (out, err, time.monotonic() - began)
     assert time.monotonic() - began < 20
     assert (out, err) == ("", "idse: error: interrupted; nothing half-done is left behind\n")
     assert os.listdir(noise.parent) == [noise.name]
