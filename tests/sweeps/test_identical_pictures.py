@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -74,14 +75,24 @@ def test_on_a_cluster(plan: Plan, folder: Path, rows: Rows) -> None:
     assert rows(folder / "here.sqlite") == rows(folder / "there.sqlite")
 
 
-def test_executors_keep_jobs_of_one_key_apart(plan: Plan, folder: Path) -> None:
+@pytest.mark.parametrize("where", ["processes", "cluster"])
+def test_executors_keep_jobs_of_one_key_apart(plan: Plan, folder: Path, where: str) -> None:
     """`run` hands out one job of a key at a time; an executor does not rely on it."""
     with Store(folder / "r.sqlite") as store:
         jobs = [job for job in prepare(plan, store).jobs if job.codec == 0 and job.item < 2 and job.qp == 47]
     assert jobs[0].key == jobs[1].key
-    found = list(local_executor(plan, 2)(jobs))
+    with contextlib.ExitStack() as opened:
+        if where == "cluster":
+            distributed = pytest.importorskip("distributed", reason="Dask is not installed")
+            cluster = distributed.LocalCluster(1, threads_per_worker=2, dashboard_address=None)
+            client = distributed.Client(opened.enter_context(cluster), set_as_default=False)
+            found = list(cluster_executor(plan, opened.enter_context(client))(jobs))
+        else:
+            found = list(local_executor(plan, 2)(jobs))
     assert {job.truth for job, _ in found} == {job.truth for job in jobs}
-    assert all(isinstance(outcome, Outcome) for _, outcome in found)
+    for job, outcome in found:
+        assert isinstance(outcome, Outcome)
+        assert [o.truth for o in outcome.observations] == [job.truth]
 
 
 def test_a_picture_is_claimed_and_coded_once(plan: Plan, folder: Path) -> None:
@@ -132,7 +143,9 @@ def test_a_study_counts_the_picture_that_is_observed(plan: Plan, folder: Path) -
     with Store(path) as store:
         (_, _, _, missing) = store.sweep("small").items[1]
         with store.writing() as database:
-            database.execute("DELETE FROM observations WHERE truth = ? AND key NOT LIKE 'source-%'", (missing,))
+            database.execute(
+                "DELETE FROM observations WHERE truth = ? AND key NOT LIKE 'source-%'", (missing,)
+            )
         assert Study(store, "small", draws=0).items == ["0", "2"]
 
 
