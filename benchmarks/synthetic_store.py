@@ -25,6 +25,7 @@ from idse.sweeps.maps import map_file
 from idse.sweeps.packing import pack_detections
 from idse.sweeps.preparation import source_key
 from idse.sweeps.store import Store, StoredObservation
+from idse.toml_file import toml_text
 
 CLASSES = (
     "person",
@@ -287,19 +288,15 @@ def _put_sweep(
     store: Store, folder: Path, name: str, codecs: Sequence[Synthetic], names: Sequence[str], qps: Sequence[int],
     detectors: Sequence[str], pictures: Sequence[np.ndarray], classes: Sequence[str], seed: int,
 ) -> None:  # fmt: skip
-    plan = f"""name = "{name}"
-seed = {seed}
-qp = {list(qps)}
-
-[dataset]
-kind = "coco"
-images = "pictures"
-annotations = "annotations.json"
-
-[[codecs]]
-name = "{codecs[0].name}"
-engine = "jpeg"
-"""
+    plan = toml_text(
+        {
+            "name": name,
+            "seed": seed,
+            "qp": list(qps),
+            "dataset": {"kind": "coco", "images": "pictures", "annotations": "annotations.json"},
+            "codecs": [{"name": codecs[0].name, "engine": "jpeg"}],
+        }
+    )
     described = []
     for codec in codecs:
         importance = (

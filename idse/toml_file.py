@@ -54,6 +54,33 @@ def toml_table(text: str) -> dict[str, Any]:
         raise IdseError("no TOML: nested too deep") from None
 
 
+def toml_text(table: Mapping[str, Any]) -> str:
+    """A table as the text of a TOML file; `toml_table` reads it.
+
+    Raises:
+        IdseError: A text in it cannot be written as UTF-8 (the name of a file in another encoding), or TOML has no
+            form for a value.
+    """
+    import tomli_w
+
+    text = tomli_w.dumps(table)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        broken = next(line for line in text.splitlines() if not _is_utf8(line))
+        shown = broken.encode("utf-8", "backslashreplace").decode()
+        raise IdseError(f"{shown}: the name is not UTF-8, which TOML needs: rename the file") from None
+    return text
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def only_known(table: Mapping[str, Any], known: tuple[str, ...], what: str) -> None:
     """Raise an `IdseError` that names the first key of `table`, which is `what`, that is not `known`."""
     if unknown := [k for k in table if k not in known]:

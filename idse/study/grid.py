@@ -63,7 +63,7 @@ def read_grids(store: Store, sweep: Sweep) -> tuple[dict[int, Grid], list[int], 
     )
     for codec, item, scale, qp, key, figures in rows:
         wanted[codec] += 1
-        if figures is None or key in unseen:
+        if figures is None or (key, sweep.items[item][3]) in unseen:
             lacking[codec] += 1
             incomplete[codec].add(item)
         else:
@@ -77,12 +77,12 @@ def read_grids(store: Store, sweep: Sweep) -> tuple[dict[int, Grid], list[int], 
     return {c: _grid(cells[c], counted) for c in present} if counted else {}, counted, missing
 
 
-def _unseen(store: Store, sweep: Sweep, cells: Sequence[tuple[str, str]]) -> set[str]:
-    """Keys of those cells (key, truth hash) that some detector of the sweep has not looked at."""
-    unseen: set[str] = set()
+def _unseen(store: Store, sweep: Sweep, cells: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those cells (key, truth hash) that some detector of the sweep has not observed."""
+    unseen: set[tuple[str, str]] = set()
     for _, detector, _ in sweep.detectors:
         seen = {(row[0], row[1]) for row in store.observations(sweep, detector)}
-        unseen |= {key for key, truth in cells if (key, truth) not in seen}
+        unseen |= set(cells) - seen
     return unseen
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,7 @@ def cluster_executor(plan: Plan, client: Client) -> Executor:
                         plan.name,
                         job,
                         pure=False,
-                        key=f"idse-{job.key}-{id(todo)}",
+                        key=f"idse-{job.key}-{uuid.uuid4().hex}",
                     )
                     running[future] = job
                     ready.add(future)

@@ -48,10 +48,11 @@ def estimate(prepared: Prepared, store: Store) -> list[Row]:
         jobs = [job for job in prepared.jobs if job.codec == c]
         per_point = known.get(c, {})
         rough = _ROUGH.get(codec.engine, _ROUGH_OTHER)
-        seconds = 0.0
+        seconds, coded = 0.0, set[str]()
         for job in jobs:
             share = job.scale**2 / 1e4 * prepared.samples / 1e6
-            if not job.stored:
+            if not job.stored and job.key not in coded:  # of identical pictures one is coded
+                coded.add(job.key)
                 seconds += share * _per_megapixel(per_point, job.scale, job.qp, rough)
             seconds += looks
         rows.append(

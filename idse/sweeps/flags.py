@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from idse.errors import IdseError
+from idse.toml_file import toml_text
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Flags:
         importance: Of the codecs whose engine takes maps: "embedded", "activity" or a detector of those above; each
             adds rows beside the plain ones.
         proj_dims: Rows of the sketch.
-        taus: Shares of plain squared error.
+        taus: Shares of plain squared error, of every codec that names none.
         task_models: What looks at every codec's pictures in a detector's place, by the detector's name:
             FILE-{qp}.onnx.
         limit: So many pictures at most.
@@ -60,31 +60,27 @@ def plan_text(flags: Flags) -> str:
         IdseError: A codec that cannot be read.
     """
     kind = flags.kind or ("coco" if flags.annotations else "folder" if flags.images.is_dir() else "sequence")
-    lines = [
-        _line("name", flags.name),
-        _line("seed", flags.seed),
-        _line("qp", list(flags.qps)),
-        _line("scale", list(flags.scales)),
-        "",
-        "[dataset]",
-        _line("kind", kind),
-        _line("images", str(flags.images.resolve())),
-    ]
+    dataset: dict[str, Any] = {"kind": kind, "images": str(flags.images.resolve())}
     if flags.annotations:
-        lines.append(_line("annotations", str(flags.annotations.resolve())))
+        dataset["annotations"] = str(flags.annotations.resolve())
     if flags.limit is not None:
-        lines.append(_line("limit", flags.limit))
-    for detector in flags.detectors:
-        model = str(Path(detector).resolve()) if detector.lower().endswith(".onnx") else detector
-        lines += ["", "[[detectors]]", _line("model", model)]
-    for text in flags.codecs:
-        lines += _codec(text, flags)
-    for table in flags.tables:
-        lines += ["", "[[codecs]]", *[_line(k, v) for k, v in table.items()], *_task_models(flags)]
-    return "\n".join(lines) + "\n"
+        dataset["limit"] = flags.limit
+    codecs = [row for text in flags.codecs for row in _codec(text, flags)]
+    codecs += [{**table, **_task_models(flags)} for table in flags.tables]
+    table = {
+        "name": flags.name,
+        "seed": flags.seed,
+        "qp": list(flags.qps),
+        "scale": list(flags.scales),
+        "dataset": dataset,
+        "detectors": [{"model": _model(detector)} for detector in flags.detectors],
+        "codecs": codecs,
+    }
+    return toml_text({key: value for key, value in table.items() if value != []})
 
 
-def _codec(text: str, flags: Flags) -> list[str]:
+def _codec(text: str, flags: Flags) -> list[dict[str, Any]]:
+    """The rows that a `--codec` asks for: one without a map, and one for each importance."""
     head, _, tail = text.partition(":")
     name, _, engine = head.partition("=")
     engine = engine or name
@@ -93,36 +89,43 @@ def _codec(text: str, flags: Flags) -> list[str]:
         key, equals, value = pair.partition("=")
         if not equals:
             raise IdseError(f"--codec {text}: '{pair}' must look like preset=slow")
+        if key.strip() in ("name", "engine"):
+            raise IdseError(
+                f"--codec {text}: write name and engine before the colon: NAME=ENGINE:preset=slow"
+            )
         settings[key.strip()] = _value(value)
-    lines = ["", "[[codecs]]", _line("name", name), _line("engine", engine)]
-    plain = [*lines, *[_line(k, v) for k, v in settings.items()], *_task_models(flags)]
+    row = {"name": name, "engine": engine, **settings, **_task_models(flags)}
     if engine not in ("native", "vtm"):
-        return plain
-    out = plain
-    for source in flags.importance:
-        row = [*plain]
-        row[2] = _line("name", f"{name} {Path(source).stem}")
-        if flags.taus:
-            row.append(_line("tau", list(flags.taus) if len(flags.taus) > 1 else flags.taus[0]))
-        if source == "activity":
-            table = '{ method = "activity" }'
-        else:
-            detector = str(Path(source).resolve()) if source.lower().endswith(".onnx") else source
-            table = f'{{ method = "jacobian", detector = {json.dumps(detector)}'
-            if flags.proj_dims:
-                dims = list(flags.proj_dims)
-                table += f", proj_dim = {json.dumps(dims if len(dims) > 1 else dims[0])}"
-            table += " }"
-        out = [*out, *row, f"importance = {table}"]
-    return out
-
-
-def _task_models(flags: Flags) -> list[str]:
-    pairs = [
-        f"{json.dumps(name)} = {json.dumps(str(Path(file).resolve()))}"
-        for name, file in flags.task_models.items()
+        return [row]
+    tau = {"tau": _one_or_list(flags.taus)} if flags.taus and "tau" not in row else {}
+    return [
+        row,
+        *[
+            {**row, "name": f"{name} {Path(source).stem}", **tau, "importance": _importance(source, flags)}
+            for source in flags.importance
+        ],
     ]
-    return [f"task_models = {{ {', '.join(pairs)} }}"] if pairs else []
+
+
+def _importance(source: str, flags: Flags) -> dict[str, Any]:
+    if source == "activity":
+        return {"method": "activity"}
+    dims = {"proj_dim": _one_or_list(flags.proj_dims)} if flags.proj_dims else {}
+    return {"method": "jacobian", "detector": _model(source), **dims}
+
+
+def _one_or_list(values: Sequence[Any]) -> Any:
+    return list(values) if len(values) > 1 else values[0]
+
+
+def _model(name: str) -> str:
+    """An ONNX file with its whole path; names of models stay."""
+    return str(Path(name).resolve()) if name.lower().endswith(".onnx") else name
+
+
+def _task_models(flags: Flags) -> dict[str, dict[str, str]]:
+    models = {name: str(Path(file).resolve()) for name, file in flags.task_models.items()}
+    return {"task_models": models} if models else {}
 
 
 def _value(text: str) -> Any:
@@ -139,7 +142,3 @@ def _value(text: str) -> Any:
         return float(word)
     except ValueError:
         return word
-
-
-def _line(key: str, value: Any) -> str:
-    return f"{key} = {json.dumps(value)}"  # of what stands here TOML's form is JSON's

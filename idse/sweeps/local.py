@@ -33,28 +33,28 @@ def local_executor(plan: Plan, jobs: int) -> Executor:
     call = functools.partial(run_job, plan.text, str(plan.folder), plan.name)
 
     def execute(tasks: Iterable[Job]) -> Generator[tuple[Job, Outcome | str], None, None]:
-        todo, deaths = iter(tasks), Counter[str]()
-        under_way: dict[str, Job] = {}
+        todo, deaths = iter(tasks), Counter[tuple[str, str]]()
+        under_way: dict[tuple[str, str], Job] = {}
 
         def handed_out(first: list[Job]) -> Iterator[Job]:
             for job in _chain(first, todo):
-                under_way[job.key] = job
+                under_way[job.identity] = job
                 yield job
 
         again: list[Job] = []
         while True:
             try:
                 for job, outcome in finished(call, handed_out(again), jobs, "spawn"):
-                    del under_way[job.key]
+                    del under_way[job.identity]
                     yield job, outcome
                 return
             except BrokenProcessPool:
                 # Nobody knows whose job it was: all that were under way count as tried.
                 again = []
-                for key, job in list(under_way.items()):
-                    del under_way[key]
-                    deaths[key] += 1
-                    if deaths[key] < _ATTEMPTS:
+                for identity, job in list(under_way.items()):
+                    del under_way[identity]
+                    deaths[identity] += 1
+                    if deaths[identity] < _ATTEMPTS:
                         again.append(job)
                     else:
                         yield job, f"its process died {_ATTEMPTS} times (out of memory?)"

@@ -102,8 +102,8 @@ def prepare(plan: Plan, store: Store) -> Prepared:
         [(*cell, key) for cell, key in keys.items()],
     )
     jobs = _missing(plan, store, keys, digests, truths, hashes, engines)
-    lacking = {job.key for job in jobs}
-    kept = sum(key not in lacking for key in keys.values())
+    lacking = {job.identity for job in jobs}
+    kept = sum((key, truths[i]) not in lacking for (_, i, _, _), key in keys.items())
     return Prepared(plan, len(keys), jobs, kept, tuple(dataset.notes), len(items), _samples(items))
 
 

@@ -54,7 +54,8 @@ def run(
         try:
             while todo:
                 others: list[Job] = []
-                finished = executor(_claimed(todo, store, owner, others))
+                twins: list[Job] = []
+                finished = executor(_claimed(todo, store, owner, others, twins))
                 with contextlib.closing(finished):
                     for job, outcome in finished:
                         done += 1
@@ -76,10 +77,11 @@ def run(
                             )
                         if progress is not None:
                             progress(done, job, len(failures))
-                todo = [job for job in others if not _is_there(store, job)]
-                done += len(others) - len(todo)
-                if todo:
+                missing = [job for job in others if not _is_there(store, job)]
+                done += len(others) - len(missing)
+                if missing and not twins:
                     time.sleep(_LOOK_AGAIN_SECONDS)
+                todo = [*twins, *missing]
         finally:
             store.release(owner)
     return failures
@@ -94,11 +96,26 @@ def describe(prepared: Prepared, job: Job) -> str:
     return f"{codec.name}, item {job.item + 1}, QP {job.qp}{size}"
 
 
-def _claimed(jobs: Iterable[Job], store: Store, owner: str, others: list[Job]) -> Iterator[Job]:
-    """The jobs that are nobody else's; the rest go to `others`."""
+def _claimed(
+    jobs: Iterable[Job], store: Store, owner: str, others: list[Job], twins: list[Job]
+) -> Iterator[Job]:
+    """The jobs that no other sweep works on.
+
+    Args:
+        jobs: What is missing.
+        store: Holds the claims.
+        owner: Of this sweep's claims.
+        others: Takes the jobs that another sweep works on, or has done.
+        twins: Takes the jobs whose key this sweep has handed out already. They belong to identical pictures: a claim is
+            for a key, so they wait for the next round, which finds the stream in the store and only observes it.
+    """
+    handed_out = set[str]()
     for job in jobs:
-        if not _is_there(store, job) and store.claim(job.key, owner):
-            yield dataclasses.replace(job, stream=store.stream(job.key)) if job.stored else job
+        if job.key in handed_out:
+            twins.append(job)
+        elif not _is_there(store, job) and store.claim(job.key, owner):
+            handed_out.add(job.key)
+            yield dataclasses.replace(job, stream=None if job.codec is None else store.stream(job.key))
         else:
             others.append(job)
 

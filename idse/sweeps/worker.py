@@ -78,6 +78,11 @@ class Job:
     stored: bool = False
     stream: bytes | None = field(default=None, repr=False)
 
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Tells the jobs of a sweep apart: identical pictures share a key, but each has its own truth."""
+        return self.key, self.truth
+
 
 @dataclass(frozen=True)
 class Outcome:

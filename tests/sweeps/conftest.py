@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+
+sys.path[:0] = [str(Path(__file__).parents[1] / name) for name in ("detectors", "features")]  # toy models
 
 PLAN = """
 name = "small"

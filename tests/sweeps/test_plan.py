@@ -9,6 +9,7 @@ import pytest
 from idse.errors import IdseError
 from idse.sweeps.flags import Flags, plan_text
 from idse.sweeps.plan import parse_plan, read_plan
+from idse.toml_file import toml_table
 
 HEAD = '[dataset]\nkind = "folder"\nimages = "p"\n'
 CODEC = '[[codecs]]\nname = "native"\nqp = [32]\n'
@@ -133,3 +134,49 @@ def test_flags_write_a_plan(tmp_path: Path) -> None:
     assert (plan.dataset.kind, plan.dataset.limit, plan.dataset.images) == ("folder", 3, tmp_path)
     with pytest.raises(IdseError, match="must look like preset=slow"):
         plan_text(Flags(images=tmp_path, codecs=["native:fast"]))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        'a "quoted" name',
+        "back\\slash",
+        "emoji \U0001f600 and \u2028",
+        "tab\tand \x7f \x01",
+        "line\nbreak",
+        "\u00e9 = [1] # no",
+    ],
+)
+def test_flags_write_any_name(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name.replace("/", "_")
+    folder.mkdir()
+    models = {name: f"{name}-{{qp}}.pth"}
+    flags = Flags(
+        images=folder,
+        detectors=["fasterrcnn_resnet50_fpn"],
+        codecs=["native"],
+        tables=[{"name": name, "engine": "x265"}],
+        task_models={},
+        name=name,
+    )
+    plan = parse_plan(plan_text(flags), Path())
+    assert (plan.name, plan.dataset.images, plan.codecs[1].name) == (name, folder, name)
+    text = plan_text(Flags(images=folder, task_models=models))
+    (codec,) = toml_table(text)["codecs"]
+    assert codec["task_models"] == {name: str((Path.cwd() / models[name]).resolve())}
+
+
+def test_flags_that_toml_has_a_form_for_but_a_plan_refuses(tmp_path: Path) -> None:
+    for value in ("inf", "nan", "-inf"):
+        with pytest.raises(IdseError, match="tau"):
+            parse_plan(plan_text(Flags(images=tmp_path, codecs=[f"native:tau={value}"])), Path())
+    with pytest.raises(IdseError, match="not UTF-8, which TOML needs: rename the file") as refused:
+        plan_text(Flags(images=tmp_path / "latin-\udce9", kind="folder"))
+    str(refused.value).encode()  # can be printed
+    with pytest.raises(IdseError, match="write name and engine before the colon"):
+        plan_text(Flags(images=tmp_path, codecs=["native:engine=x265"]))
+
+
+def test_the_tau_of_a_codec_stands_before_that_of_the_flags(tmp_path: Path) -> None:
+    flags = Flags(images=tmp_path, codecs=["native:tau=2"], taus=[0.5], importance=["activity"])
+    assert [c.encode_settings(32).tau for c in parse_plan(plan_text(flags), Path()).codecs] == [2, 2]
