@@ -1,11 +1,24 @@
-# Sourced by the other scripts: prepare EXTRA makes .venv with this tree's idse, and does nothing where it is so already.
+# Sourced by the other scripts.
 
-prepare() {
-    local extra=$1 python=${PYTHON:-python3} tree stamp
+# make_environment: an empty .venv, unless there is one.
+make_environment() {
+    local python=${PYTHON:-python3}
     if ! "$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))'; then
         echo "$("$python" --version) found; idse needs Python 3.10 to 3.14: set PYTHON to one" >&2
         return 1
     fi
+    [ -x .venv/bin/python ] || "$python" -m venv .venv
+}
+
+# install_packages PACKAGE...: into .venv.
+install_packages() {
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check "$@"
+}
+
+# prepare EXTRA: a .venv with the idse of this source tree; does nothing where that is there already.
+prepare() {
+    local extra=$1 tree stamp
+    make_environment
     tree=$(find idse cpp/vvc cpp/bindings CMakeLists.txt pyproject.toml -type f \
                ! -path '*/__pycache__/*' ! -name '*.so' ! -name '*.pyc' -print0 |
            LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
@@ -13,9 +26,8 @@ prepare() {
     if [ "$(cat "$stamp" 2>/dev/null)" = "$tree" ]; then
         return 0
     fi
-    [ -x .venv/bin/python ] || "$python" -m venv .venv
     rm -f .venv/.idse-*
     echo "installing idse[$extra] into .venv" >&2
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check ".[$extra]"
+    install_packages ".[$extra]"
     echo "$tree" > "$stamp"
 }
