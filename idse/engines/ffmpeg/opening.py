@@ -5,8 +5,11 @@ It needs nothing of idse, so that it runs as a plain file.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -29,8 +32,30 @@ def open_encoder(codec: str, width: int, height: int, pix_fmt: str, options: dic
     context.gop_size = 1
     context.flags |= Flags.global_header.value
     context.options = options
-    context.open()
+    with _same_scheduling():
+        context.open()
     return context
+
+
+@contextlib.contextmanager
+def _same_scheduling() -> Iterator[None]:
+    """Give this thread, and the threads that the block starts, the scheduling policy that this thread has now.
+
+    As root, SVT-AV1 makes its threads and the calling one real-time (SCHED_FIFO, 99). The program, and every program
+    it starts afterwards, would then starve the machine.
+    """
+    if not hasattr(os, "sched_setscheduler") or not os.path.isdir("/proc/self/task"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    before = {int(thread): os.sched_getscheduler(int(thread)) for thread in os.listdir("/proc/self/task")}
+    try:
+        yield
+    finally:
+        for thread in map(int, os.listdir("/proc/self/task")):
+            with contextlib.suppress(OSError):  # it has ended
+                if os.sched_getscheduler(thread) != before.get(thread, policy):
+                    os.sched_setscheduler(thread, policy, parameters)
 
 
 if __name__ == "__main__":

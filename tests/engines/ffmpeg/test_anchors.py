@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -282,3 +285,20 @@ def test_a_stream_cut_short(small_frame, name):
     for missing in (1, 20, 200):
         with pytest.raises(IdseError, match="damaged one"):
             decode_coded(data[:-missing], engine.stream_format)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="scheduling policies are Linux's")
+def test_no_thread_becomes_real_time(small_frame: Frame) -> None:
+    """As root, SVT-AV1 would give its threads, the caller's and so those of all later programs SCHED_FIFO."""
+    code = (
+        "import os\n"
+        "from idse.engines.ffmpeg.opening import open_encoder\n"
+        "context = open_encoder('libsvtav1', 128, 96, 'yuv420p10le', {'preset': '8'})\n"
+        "threads = list(map(int, os.listdir('/proc/self/task')))\n"
+        "print({os.sched_getscheduler(t) for t in threads}, len(threads))\n"
+        "os._exit(0)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    policies, threads = run.stdout.rsplit(" ", 1)
+    assert policies == f"{{{os.SCHED_OTHER}}}"
+    assert int(threads) > 1
