@@ -9,6 +9,7 @@ class Settings:
     target_bytes: int
     preset: int
     threads: int
+    # made by scripts/generate_tools.py:
     ctu_size: int
     dual_tree: bool
     cclm: bool
@@ -16,6 +17,7 @@ class Settings:
     transform_skip: bool
     deblocking: bool
     wpp: bool
+    # end of what is made
     md5_sei: bool
     cb_qp_offset: int
     cr_qp_offset: int

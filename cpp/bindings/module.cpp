@@ -250,19 +250,14 @@ PYBIND11_MODULE(_native, m) {
         }
     });
 
-    py::class_<Settings>(m, "Settings", "Settings of one encode; cpp/vvc/settings.h says what each means.")
+    py::class_<Settings>(m, "Settings", "Settings of one encode; cpp/vvc/settings.h and tools.def say more.")
         .def(py::init<>())
         .def_readwrite("qp", &Settings::qp)
         .def_readwrite("target_bytes", &Settings::target_bytes)
         .def_readwrite("preset", &Settings::preset)
         .def_readwrite("threads", &Settings::threads)
-        .def_readwrite("ctu_size", &Settings::ctu_size)
-        .def_readwrite("dual_tree", &Settings::dual_tree)
-        .def_readwrite("cclm", &Settings::cclm)
-        .def_readwrite("dependent_quant", &Settings::dependent_quant)
-        .def_readwrite("transform_skip", &Settings::transform_skip)
-        .def_readwrite("deblocking", &Settings::deblocking)
-        .def_readwrite("wpp", &Settings::wpp)
+#define TOOL(type, name, ...) .def_readwrite(#name, &Settings::name)
+#include "vvc/tools.def"
         .def_readwrite("md5_sei", &Settings::md5_sei)
         .def_readwrite("cb_qp_offset", &Settings::cb_qp_offset)
         .def_readwrite("cr_qp_offset", &Settings::cr_qp_offset)

@@ -37,16 +37,11 @@ struct Settings {
     std::int64_t target_bytes = 0;  // > 0: one-picture rate control (per frame) instead of a fixed qp
     int preset = 2;                 // 0 fastest .. 4 slowest
     int threads = 1;                // >= 1; bytes never depend on it
-    int ctu_size = 128;             // 64 or 128
-    bool dual_tree = true;          // ignored for 4:0:0
-    bool cclm = true;               // ignored for 4:0:0
-    bool dependent_quant = true;    // else RDOQ
-    bool transform_skip = true;
-    bool deblocking = true;
-    bool wpp = false;      // wavefront entry points (intra prediction cannot use the above-right CTU)
-    bool md5_sei = false;  // decoded picture hash, clause D.5
-    int cb_qp_offset = 0;  // -12..12, pps_cb_qp_offset
-    int cr_qp_offset = 0;  // -12..12, pps_cr_qp_offset
+#define TOOL(type, name, value, ...) type name = value;  // what each is: see the table
+#include "tools.def"
+    bool md5_sei = false;           // decoded picture hash, clause D.5
+    int cb_qp_offset = 0;           // -12..12, pps_cb_qp_offset
+    int cr_qp_offset = 0;           // -12..12, pps_cr_qp_offset
     unsigned weight_scope = kWeightAll;
     WeightShaping shaping;
 };

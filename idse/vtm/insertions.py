@@ -19,7 +19,7 @@ else:
 
 LIST = "insertions.toml"
 _NATIVE = "native:"
-SOURCES = (".cpp", ".h", "CMakeLists.txt")  # `patcher` looks for markers in these files
+SOURCES = (".cpp", ".h", ".def", "CMakeLists.txt")  # `patcher` looks for markers in these files
 
 
 @dataclass(frozen=True)
