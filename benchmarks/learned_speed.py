@@ -19,7 +19,6 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch
 
 from idse.devtools.pictures import CONVERSION, load_photograph, photographs
 from idse.engines import EncodeSettings, Engine, get_engine
-from idse.media.coded import decode_coded
 from idse.media.frame import Frame
 
 
@@ -28,9 +27,8 @@ def measure(engine: Engine, frame: Frame, qp: int) -> tuple[float, float, float]
     began = time.process_time()
     stream = engine.encode([frame], None, EncodeSettings(qp=qp))
     encode = time.process_time() - began if stream.cpu_seconds is None else stream.cpu_seconds
-    own = getattr(engine, "decode", None)
     began = time.process_time()
-    decoded = decode_coded(stream.data, engine.stream_format, frame) if own is None else own(stream.data)
+    decoded = engine.decode(stream.data, frame)
     decode = time.process_time() - began
     if any((a != b).any() for a, b in zip(decoded[0].planes, stream.recon[0].planes, strict=True)):
         raise SystemExit(f"{engine.name}: the decoder gives another picture than the encoder says")

@@ -85,7 +85,7 @@ def encode(engine: Engine, frame: Frame, settings: EncodeSettings, keep: Path | 
         keep.write_bytes(stream.data)
     recon = stream.recon[0]
     psnr = psnr_planes(frame.planes, frame.bit_depth, recon.planes, recon.bit_depth)
-    return Point(settings.qp, len(stream.data), tuple(psnr), user)
+    return Point(settings.target.qp, len(stream.data), tuple(psnr), user)
 
 
 def time_vvenc(program: Path, preset: str, frame: Frame, qp: int, folder: Path) -> float:
@@ -204,7 +204,7 @@ def measure(
             vvenc = []
             for qp in options.qps:
                 for name, preset in zip(names, options.presets, strict=True):
-                    settings = dataclasses.replace(base, qp=qp, preset=preset)
+                    settings = base.changed(qp=qp, preset=preset)
                     keep = options.keep and options.keep / f"{picture}-p{preset}-qp{qp}.266"
                     curves.setdefault((name, picture), []).append(encode(engine, frame, settings, keep))
                 if options.vvenc:
@@ -235,7 +235,7 @@ def main() -> int:
     except (IdseError, FileNotFoundError) as error:
         print(f"bd_rate_peers.py: {error}", file=sys.stderr)
         return 2
-    print(f"settings: {dataclasses.asdict(base) | {'qp': options.qps, 'preset': options.presets}}")
+    print(f"settings: {base.flat() | {'qp': options.qps, 'preset': options.presets}}")
     print(f"pictures: {CONVERSION}; data/yuv as it is\n")
     timed = {key: points for key, points in curves.items() if key[0] == "vvenc here"}
     for key in timed:

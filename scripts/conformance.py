@@ -84,7 +84,7 @@ def random_case(options: argparse.Namespace, job: Job) -> Case:
         case = make_narrow_case(options.seed, job.index, crops(options.crops))
     else:
         case = make_case(options.seed, job.index, crops(options.crops), options.largest, job.size)
-    return dataclasses.replace(case, settings=dataclasses.replace(case.settings, **options.fixed))
+    return dataclasses.replace(case, settings=case.settings.changed(**options.fixed))
 
 
 def photograph_case(options: argparse.Namespace, job: Job) -> Case:
@@ -123,7 +123,7 @@ def check(stream: EncodedStream, case: Case, job: Job, options: argparse.Namespa
     if not problem and job.picture is None and job.index % 4 == 0:
         threads = case.settings.threads % 4 + 1
         again = get_engine("native").encode(
-            case.frames, case.weights, dataclasses.replace(case.settings, threads=threads)
+            case.frames, case.weights, case.settings.changed(threads=threads)
         )
         if again.data != stream.data:
             problem = f"{len(stream.data)} bytes, {len(again.data)} others with {threads} threads"

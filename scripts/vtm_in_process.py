@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 import idse._vtm as _vtm
-from idse.engines.base import EncodeSettings
+from idse.engines import EncodeSettings
 from idse.importance.weight_map import WeightMap
 from idse.media import raw
 from idse.media.frame import Frame

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from idse.cli import options as o
+from idse.cli.engine_options import EngineOptions, engine_options
 from idse.cli.output import print_json
+from idse.engines import engine_class
 from idse.errors import IdseError
+from idse.media.coded import decode_coded
 from idse.media.files import check_writable
 from idse.media.frame import Frame
 from idse.media.io import InputOptions, check_output_suffix, read_frames, write_frames
@@ -24,6 +27,13 @@ def decode(
     bit_depth: Annotated[
         int | None, typer.Option("--bit-depth", help="Of .yuv and .y4m, 8..16 (default: the stream's).")
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine", help="The engine that made the stream, where neither the suffix nor --codec says it."
+        ),
+    ] = None,
+    engine_option: EngineOptions = None,
     codec: Annotated[
         Path | None, typer.Option("--codec", help="Of a learned codec's stream: the codec's file (.idsec).")
     ] = None,
@@ -31,13 +41,18 @@ def decode(
     range_: o.Range = None,
     json: o.Json = False,
 ) -> None:
-    """Decode a stream of any engine: with FFmpeg (PyAV), or with the learned codec that made it."""
+    """Decode a stream of any engine: with FFmpeg (PyAV), or with the engine that made it."""
     options = o.input_options(None, bit_depth, None, frames, matrix, range_)
     check_output_suffix(output)
     if output.exists() and stream.exists() and output.samefile(stream):
         raise IdseError(f"{output}: would overwrite the input; choose another name with -o")
     check_writable(output)
-    decoded = read_frames(stream, options, coded=True) if codec is None else _learned(stream, codec, options)
+    name, chosen = _engine(engine, engine_option, codec)
+    decoded = (
+        read_frames(stream, options, coded=True)
+        if name is None
+        else _decode(stream, name, chosen, options)
+    )
     if bit_depth is not None:
         decoded = [frame.with_bit_depth(bit_depth) for frame in decoded]
     write_frames(output, decoded)
@@ -53,17 +68,34 @@ def decode(
         print(f"{count}  {first.width}x{first.height}  {sampling}  {output}")
 
 
-def _learned(stream: Path, codec: Path, options: InputOptions) -> list[Frame]:
-    from idse.learned.engine import load_codec
+def _engine(
+    name: str | None, options: list[str] | None, codec: Path | None
+) -> tuple[str | None, dict[str, Any]]:
+    """Name and options of the engine that decodes; None: the stream's suffix says which decoder."""
+    if codec is not None:
+        if name not in (None, "learned"):
+            raise IdseError("--codec is for learned codecs: add --engine learned, or leave it out")
+        name = "learned"
+    if name is None:
+        if options:
+            raise IdseError("--engine-option needs --engine")
+        return None, {}
+    return name, ({} if codec is None else {"codec": codec}) | engine_options(name, options)
 
-    trained = load_codec(codec)
+
+def _decode(stream: Path, name: str, chosen: dict[str, Any], options: InputOptions) -> list[Frame]:
+    coder = engine_class(name)
+    engine = coder.from_options(chosen) if coder.has_own_decoder() else None
     try:
         data = stream.read_bytes()
     except OSError as error:
         raise IdseError(f"{stream}: cannot be read ({error.strerror})") from None
-    from idse.learned.coding.coder import decode_stream
-
-    frames = decode_stream(data, trained, str(stream))
+    if engine is not None:
+        frames = engine.decode(data, name=str(stream))
+    else:
+        frames = decode_coded(
+            data, coder.stream_format, name=str(stream), matrix=options.matrix, full_range=options.full_range
+        )
     first, last = options.frames
     wanted = frames[first:last]
     if len(wanted) < (1 if last is None else last - first):

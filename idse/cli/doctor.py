@@ -8,7 +8,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from idse import __version__
-from idse.engines import ENGINES, engine_class, get_engine
+from idse.engines import engine_class, engine_names
 from idse.errors import IdseError
 
 _PACKAGES = ("numpy", "torch", "av", "pillow")
@@ -34,7 +34,7 @@ def doctor() -> None:
             else:
                 print(f"  MISSING  {package}: pip install {package}")
                 missing.append(package)
-    checks: list[tuple[str, Callable[[], str]]] = [
+    checks: list[tuple[str, Callable[[], str | None]]] = [
         ("engine native", _native),
         ("decoder", _decoder),
         ("devices", _devices),
@@ -44,41 +44,32 @@ def doctor() -> None:
     for name, check in checks:
         if not _say(name, check):
             missing.append(name)
-    for engine in ENGINES:
-        if not engine_class(engine).takes_weights and engine != "learned":  # which needs a codec's file
-            _say(f"engine {engine}", partial(_anchor, engine), failure="absent ")
-    for name, check in (("engine vtm", _vtm), ("engine vtm in process", _vtm_in_process)):
-        _say(name, check, failure="absent ")  # the user's own, if any
+    for engine in engine_names():
+        if engine != "native":  # what the main job does not need may be absent
+            _say(f"engine {engine}", partial(_installation, engine), failure="absent ")
+    _say("engine vtm in process", _vtm_in_process, failure="absent ")
     if missing:
         raise IdseError(f"not in order: {', '.join(missing)}")
     print("everything the main job needs works")
 
 
-def _say(name: str, check: Callable[[], str], failure: str = "MISSING") -> bool:
+def _say(name: str, check: Callable[[], str | None], failure: str = "MISSING") -> bool:
     try:
-        print(f"  ok       {name}: {check()}")
+        found = check()
     except (IdseError, ImportError) as error:
         print(f"  {failure}  {name}: {error}")
         return False
+    if found is not None:
+        print(f"  ok       {name}: {found}")
     return True
 
 
-def _native() -> str:
-    return f"version {get_engine('native').version}"
+def _native() -> str | None:
+    return _installation("native")
 
 
-def _anchor(name: str) -> str:
-    return f"version {get_engine(name).version}"
-
-
-def _vtm() -> str:
-    from idse.vtm.engine import VtmEngine, find_root
-
-    if find_root() is None:
-        raise IdseError("set IDSE_VTM_ROOT to the folder of a built VTM, to code with it")
-    engine = VtmEngine()
-    patched = "patched" if engine.patched else "not patched: codes without weights"
-    return f"VTM {engine.version} at {engine.tree.root}, built, {patched}"
+def _installation(name: str) -> str | None:
+    return engine_class(name).installation()
 
 
 def _vtm_in_process() -> str:
@@ -120,11 +111,11 @@ def _embedded() -> str:
 def _round_trip() -> str:
     import numpy as np
 
-    from idse.engines import EncodeSettings
+    from idse.engines import EncodeSettings, get_engine
+    from idse.engines.verify import encode_verified
     from idse.media.frame import Frame
-    from idse.pipeline import code
 
     ramp = np.add.outer(np.arange(64), 2 * np.arange(64)).astype(np.uint8)
     frame = Frame.from_rgb(np.stack([ramp, ramp.T, ramp[::-1]], axis=2))
-    stream = code([frame], None, EncodeSettings(), get_engine("native"), verify=True)
+    stream = encode_verified(get_engine("native"), [frame], None, EncodeSettings())
     return f"64x64 coded in {len(stream.data)} bytes, decoded to the same samples"

@@ -13,18 +13,27 @@ import typer
 
 from idse.cli import engine_options as e
 from idse.cli import options as o
-from idse.cli.output import Bar, last_line, note, print_json
-from idse.engines import ENGINES, EncodeSettings, Engine, WeightScope, engine_class
-from idse.engines.base import PRESETS
+from idse.cli.groups import grouped
+from idse.cli.output import Bar, last_line, note, print_json, summary
+from idse.cli.vtm import VTM
+from idse.engines import (
+    EncodeSettings,
+    Engine,
+    NativeTools,
+    Shaping,
+    Target,
+    WeightScope,
+    engine_class,
+)
+from idse.engines.settings import PRESETS
+from idse.engines.verify import check_verifiable, encode_verified
 from idse.errors import IdseError
 from idse.importance.maker import ImportanceSettings, MapMaker
 from idse.importance.settings import METHODS
 from idse.media import raw
-from idse.media.coded import SUFFIXES
 from idse.media.files import check_writable, replacing
 from idse.media.frame import Frame
 from idse.media.io import InputOptions, list_pictures, read_frames
-from idse.pipeline import check_verifiable, code, summary
 
 if TYPE_CHECKING:
     from idse.importance.weight_map import WeightMap
@@ -32,6 +41,7 @@ if TYPE_CHECKING:
 _STREAM = "Stream"
 
 
+@grouped(tools=e.TOOLS, vtm=VTM)
 def encode(
     context: typer.Context,
     input_: Annotated[
@@ -51,7 +61,7 @@ def encode(
             help="Luma QP, 0..63; x265, x264: 0..51; jpeg: quality 1..100; learned: the codec's point, 0 the finest.",
             rich_help_panel=_STREAM,
         ),
-    ] = EncodeSettings.qp,
+    ] = Target.qp,
     target_bytes: Annotated[
         int | None,
         typer.Option("--target-bytes", help="Bytes wanted for each frame.", rich_help_panel=_STREAM),
@@ -77,18 +87,7 @@ def encode(
             rich_help_panel=_STREAM,
         ),
     ] = 1,
-    ctu: Annotated[
-        int, typer.Option("--ctu", help="64 or 128.", rich_help_panel=_STREAM)
-    ] = EncodeSettings.ctu_size,
-    dual_tree: Annotated[
-        bool,
-        typer.Option(
-            "--dual-tree/--single-tree", help="Chroma has a tree of its own.", rich_help_panel=_STREAM
-        ),
-    ] = True,
-    wpp: Annotated[
-        bool, typer.Option("--wpp", help="Wavefronts: threads within a picture.", rich_help_panel=_STREAM)
-    ] = False,
+    tools: NativeTools = NativeTools(),  # noqa: B008 (it never changes)
     md5: Annotated[
         bool,
         typer.Option("--md5", help="Add each picture's MD5 for decoders to check.", rich_help_panel=_STREAM),
@@ -99,7 +98,8 @@ def encode(
     cr_qp_offset: Annotated[
         int, typer.Option("--cr-qp-offset", help="-12..12.", rich_help_panel=_STREAM)
     ] = 0,
-    engine: e.EngineName = ENGINES[0],
+    engine: e.EngineName = "native",
+    engine_option: e.EngineOptions = None,
     importance: Annotated[
         str | None,
         typer.Option(
@@ -125,9 +125,9 @@ def encode(
     unit: o.Unit = 1 << ImportanceSettings.log2_unit,
     tiles: o.Tiles = False,
     device: o.Device = ImportanceSettings.device,
-    tau: o.Tau = EncodeSettings.tau,
-    exponent: o.Exponent = EncodeSettings.exponent,
-    clip_qp: o.ClipQp = EncodeSettings.clip_qp,
+    tau: o.Tau = Shaping.tau,
+    exponent: o.Exponent = Shaping.exponent,
+    clip_qp: o.ClipQp = Shaping.clip_qp,
     weight_scope: Annotated[
         str,
         typer.Option(
@@ -142,12 +142,7 @@ def encode(
     map_out: Annotated[
         Path | None, typer.Option("--map-out", help="Write the weight map.", rich_help_panel="Importance")
     ] = None,
-    vtm_root: e.VtmRoot = None,
-    vtm_mode: e.VtmMode = None,
-    vtm_tools: e.VtmTools = None,
-    vtm_extra: e.VtmExtra = None,
-    vtm_in_process: e.VtmInProcess = False,
-    vtm_timeout: e.VtmTimeout = None,
+    vtm: dict[str, Any] = {},  # noqa: B006 (of the group)
     codec_depth: e.CodecDepth = None,
     codec_param: e.CodecParams = None,
     codec: e.Codec = None,
@@ -174,9 +169,8 @@ def encode(
     method = importance or (ImportanceSettings.method if coding.takes_weights else "none")
     tau, exponent, clip_qp = o.shaping(context, method, tau, exponent, clip_qp)
     settings = EncodeSettings(
-        qp=qp, target_bytes=target_bytes, target_bpp=target_bpp, preset=_preset(preset, coding.takes_weights),
-        threads=threads, ctu_size=ctu, dual_tree=dual_tree, wpp=wpp, md5_sei=md5,
-        cb_qp_offset=cb_qp_offset, cr_qp_offset=cr_qp_offset,
+        qp=qp, target_bytes=target_bytes, target_bpp=target_bpp, preset=e.settings_preset(coding, preset),
+        threads=threads, tools=tools, md5_sei=md5, cb_qp_offset=cb_qp_offset, cr_qp_offset=cr_qp_offset,
         weight_scope=WeightScope.parse(weight_scope), tau=tau, exponent=exponent, clip_qp=clip_qp,
     )  # fmt: skip
     maker = o.make_maker(
@@ -186,9 +180,7 @@ def encode(
     )  # fmt: skip
     coder = e.make_engine(
         engine, settings, weighted=map_in is not None or method != "none", tiles=tiles and map_in is None,
-        preset=preset, codec_depth=codec_depth, codec_params=codec_param, codec=codec,
-        root=vtm_root, mode=vtm_mode, tools=vtm_tools, extra=vtm_extra, in_process=vtm_in_process,
-        timeout=vtm_timeout,
+        preset=preset, codec_depth=codec_depth, codec_params=codec_param, codec=codec, vtm=vtm, more=engine_option,
     )  # fmt: skip
     if verify:
         check_verifiable(coder)
@@ -210,7 +202,7 @@ def encode(
     else:
         job.run(
             input_,
-            output or input_.with_suffix(SUFFIXES[coder.stream_format][0]),
+            output or input_.with_suffix(coder.stream_suffix()),
             map_in=map_in,
             map_out=map_out,
             recon=recon,
@@ -248,7 +240,10 @@ class _Job:
             with Bar(f"map of {source.name}") as bar:
                 weights = self.maker(frames, bar)
         with Bar(f"encoding {source.name}") as bar:
-            stream = code(frames, weights, self.settings, self.engine, verify=self.verify, progress=bar)
+            if self.verify:
+                stream = encode_verified(self.engine, frames, weights, self.settings, bar)
+            else:
+                stream = self.engine.encode(frames, weights, self.settings, bar)
         with ExitStack() as whole:
             whole.enter_context(replacing(output)).write_bytes(stream.data)
             if recon is not None:
@@ -256,7 +251,9 @@ class _Job:
                     raw.write_frames(target, stream.recon)
             if map_out is not None and weights is not None:
                 weights.save(whole.enter_context(replacing(map_out)))
-        figures = {"input": str(source), "output": str(output)} | summary(stream, self.maker, weights)
+        figures = {"input": str(source), "output": str(output)} | summary(
+            stream, weights, load_seconds=self.maker.load_seconds, map_seconds=self.maker.seconds
+        )
         if self.json:
             print_json(figures)
         else:
@@ -276,7 +273,7 @@ def _load_map(path: Path, frames: Sequence[Frame]) -> WeightMap:
 
 
 def _encode_folder(job: _Job, folder: Path, output: Path | None, overwrite: bool) -> None:
-    suffix = SUFFIXES[job.engine.stream_format][0]
+    suffix = job.engine.stream_suffix()
     target = output or folder.with_name(folder.resolve().name + "-" + suffix[1:])
     pictures = list_pictures(folder)
     streams = _stream_names(pictures, target, suffix)
@@ -309,11 +306,6 @@ def _encode_folder(job: _Job, folder: Path, output: Path | None, overwrite: bool
         raise IdseError(
             f"{len(failed)} of {len(waiting)} pictures could not be coded: {', '.join(failed[:5])}"
         )
-
-
-def _preset(text: str | None, ours: bool) -> int:
-    """Of `EncodeSettings`; an anchor's own goes to the engine."""
-    return EncodeSettings.preset if text is None or not ours else o.parse_preset(text)
 
 
 def _stream_names(pictures: list[Path], target: Path, suffix: str) -> list[Path]:

@@ -9,7 +9,7 @@ import typer
 
 from idse.cli import options as o
 from idse.cli.output import Bar, print_json
-from idse.engines import EncodeSettings
+from idse.engines import Shaping
 from idse.errors import IdseError
 from idse.importance.maker import ImportanceSettings
 from idse.media.files import check_writable, replacing
@@ -46,9 +46,9 @@ def map_(
     unit: o.Unit = 1 << ImportanceSettings.log2_unit,
     tiles: o.Tiles = False,
     device: o.Device = ImportanceSettings.device,
-    tau: o.Tau = EncodeSettings.tau,
-    exponent: o.Exponent = EncodeSettings.exponent,
-    clip_qp: o.ClipQp = EncodeSettings.clip_qp,
+    tau: o.Tau = Shaping.tau,
+    exponent: o.Exponent = Shaping.exponent,
+    clip_qp: o.ClipQp = Shaping.clip_qp,
     size: o.Size = None,
     bit_depth: o.BitDepth = None,
     chroma: o.Chroma = None,

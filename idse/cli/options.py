@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from idse.engines.base import PRESETS
+from idse.engines.settings import PRESETS
 from idse.errors import IdseError
 from idse.importance.maker import ImportanceSettings, MapMaker
 from idse.importance.settings import LEVEL_NORMS, METHODS, SHAPING, SKETCHES

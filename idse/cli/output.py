@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import threading
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import (
@@ -17,6 +18,10 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+
+if TYPE_CHECKING:
+    from idse.engines import EncodedStream
+    from idse.importance.weight_map import WeightMap
 
 
 class Bar:
@@ -69,10 +74,51 @@ def print_json(value: dict[str, Any]) -> None:
     print(json.dumps(value, default=str), flush=True)
 
 
+def summary(
+    stream: EncodedStream,
+    weights: WeightMap | None = None,
+    *,
+    load_seconds: float = 0.0,
+    map_seconds: float = 0.0,
+) -> dict[str, Any]:
+    """The figures of an encode, and the origin of its map, JSON-serialisable.
+
+    Args:
+        stream: What was coded.
+        weights: With this map.
+        load_seconds: Wall time of loading the detector.
+        map_seconds: Wall time of the map.
+    """
+    return {
+        "bytes": len(stream.data),
+        "bpp": stream.bpp,
+        "psnr": _finite(stream.psnr),
+        "frames": [
+            {
+                "bytes": f.bytes,
+                "qp": f.qp,
+                "cb_qp_offset": f.cb_qp_offset,
+                "cr_qp_offset": f.cr_qp_offset,
+                "psnr": [_finite(p) for p in f.psnr],
+            }
+            for f in stream.frames
+        ],
+        "load_seconds": load_seconds,
+        "map_seconds": map_seconds,
+        "encode_seconds": stream.seconds,
+        "provenance": stream.provenance | {"map": weights.meta if weights else None},
+    }
+
+
 def last_line(figures: dict[str, Any]) -> str:
-    """Bytes, bpp, PSNR and times of `pipeline.summary`."""
+    """Bytes, bpp, PSNR and times of `summary`."""
     psnr = "lossless" if figures["psnr"] is None else f"{figures['psnr']:.2f} dB"
     return (
         f"{figures['bytes']} bytes  {figures['bpp']:.4f} bpp  PSNR {psnr}  "
         f"map {figures['map_seconds']:.2f} s  encode {figures['encode_seconds']:.2f} s"
     )
+
+
+def _finite(value: float) -> float | None:
+    """JSON knows no infinity: a lossless plane's PSNR is null."""
+    return value if math.isfinite(value) else None

@@ -1,22 +1,125 @@
-"""`idse vtm patch`, `idse vtm status`, `idse vtm unpatch`."""
+"""`idse vtm patch`, `idse vtm status`, `idse vtm unpatch`, and the options of `idse encode` for VTM."""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from idse.cli import options as o
+from idse.cli.groups import Group, option
 from idse.cli.output import note, print_json
+from idse.errors import IdseError
 from idse.vtm import patcher
+from idse.vtm.options import MODES, TOOLS, parse_tools
 from idse.vtm.patcher import PatchReport
+
+_PANEL = "VTM"
+
+VTM = Group(
+    [
+        option(
+            "vtm_root",
+            Annotated[
+                Path | None,
+                typer.Option(
+                    "--vtm-root", help="A checkout of VTM, built; else IDSE_VTM_ROOT.", rich_help_panel=_PANEL
+                ),
+            ],
+        ),
+        option(
+            "vtm_mode",
+            Annotated[
+                str | None,
+                typer.Option(
+                    "--vtm-mode",
+                    help=f"{', '.join(MODES)}: VTM's configuration (default: intra).",
+                    rich_help_panel=_PANEL,
+                ),
+            ],
+        ),
+        option(
+            "vtm_tools",
+            Annotated[
+                str | None,
+                typer.Option(
+                    "--vtm-tools",
+                    help=f"What weights reach, instead of --weight-scope: all, none, or some of {','.join(TOOLS)}.",
+                    rich_help_panel=_PANEL,
+                ),
+            ],
+        ),
+        option(
+            "vtm_extra",
+            Annotated[
+                str | None,
+                typer.Option(
+                    "--vtm-extra",
+                    help='Further arguments for VTM: "--ALF=0 --SAO=0".',
+                    rich_help_panel=_PANEL,
+                ),
+            ],
+        ),
+        option(
+            "vtm_in_process",
+            Annotated[
+                bool,
+                typer.Option(
+                    "--vtm-in-process",
+                    help="Code with idse._vtm in this process, if built.",
+                    rich_help_panel=_PANEL,
+                ),
+            ],
+            False,
+        ),
+        option(
+            "vtm_timeout",
+            Annotated[
+                float | None,
+                typer.Option(
+                    "--vtm-timeout", help="Seconds after which VTM is given up.", rich_help_panel=_PANEL
+                ),
+            ],
+        ),
+    ],
+    lambda values: {name: value for name, value in values.items() if value is not None and value is not False},
+)
+"""The options `--vtm-...` of `idse encode`: those that were given, by name."""
 
 vtm = typer.Typer(
     help="Put idse's weights into your own checkout of VTM, the VVC reference software, or take them out."
 )
 
 _Root = Annotated[Path, typer.Argument(metavar="DIR", help="Your checkout of VTM: 8.2, 10.0 or 23.x.")]
+
+
+def vtm_options(engine: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of the engine `vtm` from those of the command line.
+
+    Args:
+        engine: That was asked for.
+        given: What `VTM` collects.
+
+    Raises:
+        IdseError: Another engine, or a value that cannot be read.
+    """
+    if given and engine != "vtm":
+        name = next(iter(given)).replace("_", "-")
+        raise IdseError(f"--{name} is for VTM: add --engine vtm, or leave it out")
+    options = {name.removeprefix("vtm_"): value for name, value in given.items()}
+    if "tools" in options:
+        options["tools"] = parse_tools(options["tools"])
+    if "extra" in options:
+        try:
+            options["extra"] = shlex.split(options["extra"])
+        except ValueError as error:
+            raise IdseError(
+                f"--vtm-extra {options['extra']}: {error}; write it as a shell takes it"
+            ) from None
+    return options
 
 
 @vtm.callback(invoke_without_command=True)

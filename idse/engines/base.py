@@ -2,120 +2,29 @@
 
 from __future__ import annotations
 
-import enum
+import functools
+import hashlib
+import inspect
 import math
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from idse.engines.settings import EncodeSettings
 from idse.errors import IdseError
+from idse.media.coded import SUFFIXES, decode_coded
 from idse.media.frame import Frame
+from idse.media.probe import probe_frame
 
 if TYPE_CHECKING:
-    from idse.importance.weight_map import WeightMap
+    from typing_extensions import Self
 
-PRESETS = ("faster", "fast", "medium", "slow", "slower")
-"""Names of the presets 0..4."""
+    from idse.importance.weight_map import WeightMap
 
 Progress = Callable[[float], None]
 """Called now and then with the share done, 0..1; an exception it raises ends the encode and passes through."""
-
-
-class WeightScope(enum.Flag):
-    """Where the weight map acts; anything less than `ALL` is for ablation."""
-
-    NONE = 0
-    RDO = 1
-    """Distortion of every decision."""
-    QUANT = 2
-    """lambda / mean(w) inside the quantiser."""
-    QP = 4
-    """QP - 3 log2(mean w) per 64x64 luma block."""
-    ALL = 7
-
-    @classmethod
-    def parse(cls, text: str) -> WeightScope:
-        """Read "rdo,quant,qp", any part of it, "all" or "none"."""
-        scope = cls.NONE
-        for name in text.split(","):
-            try:
-                scope |= cls[name.strip().upper()]
-            except KeyError:
-                raise IdseError(
-                    f"weight scope '{text}': must be all, none, or some of rdo, quant, qp joined by commas"
-                ) from None
-        return scope
-
-
-@dataclass(frozen=True)
-class EncodeSettings:
-    """Everything but the picture and its weights that decides a stream's bytes (and `threads`, which does not).
-
-    Attributes:
-        qp: Luma QP of the slice, or what the engine has in its place, within its `qp_range` (0..63 of VVC). With a
-            target it is only where the search begins.
-        target_bytes: One-picture rate control: bytes of each frame. Excludes `target_bpp`.
-        target_bpp: The same as bits per luma sample.
-        preset: 0 (fastest) .. 4 (slowest); see `PRESETS`.
-        threads: At least 1.
-        ctu_size: 64 or 128.
-        tau: Share of plain squared error blended into the weights, in units of their mean, >= 0; infinity is plain
-            squared error.
-        exponent: Power the weights are raised to, 0..10 (beyond, only the two ends of the clip are left); 0 is plain
-            squared error.
-        clip_qp: Weights are clipped to what this many steps of QP are worth, 0..12.
-        cb_qp_offset: -12..12; what the map's chroma planes ask for comes on top.
-        cr_qp_offset: The same for Cr.
-        wpp: Wavefront rows (needed for more threads than frames; costs some bytes).
-        md5_sei: Put the MD5 of each reconstructed picture into the stream.
-
-    Raises:
-        IdseError: A value out of its range.
-    """
-
-    qp: int = 32
-    target_bytes: int | None = None
-    target_bpp: float | None = None
-    preset: int = 2
-    threads: int = 1
-    ctu_size: int = 128
-    dual_tree: bool = True
-    cclm: bool = True
-    dependent_quant: bool = True
-    transform_skip: bool = True
-    deblocking: bool = True
-    wpp: bool = False
-    md5_sei: bool = False
-    cb_qp_offset: int = 0
-    cr_qp_offset: int = 0
-    weight_scope: WeightScope = WeightScope.ALL
-    tau: float = 0.2
-    exponent: float = 0.5
-    clip_qp: float = 6.0
-
-    def __post_init__(self) -> None:
-        _need(0 <= self.qp <= 100, f"qp {self.qp}: must be 0..63 (for jpeg: quality 1..100)")
-        if self.target_bytes is not None:
-            _need(self.target_bpp is None, "target bytes and target bpp: give one of them")
-            _need(self.target_bytes >= 1, f"target bytes {self.target_bytes}: must be at least 1")
-        if self.target_bpp is not None:
-            _need(0 < self.target_bpp < math.inf, f"target bpp {self.target_bpp}: must be above 0")
-        _need(0 <= self.preset < len(PRESETS), f"preset {self.preset}: must be 0..{len(PRESETS) - 1}")
-        _need(1 <= self.threads <= 1024, f"threads {self.threads}: must be 1..1024")
-        _need(self.ctu_size in (64, 128), f"ctu size {self.ctu_size}: must be 64 or 128")
-        _need(self.tau >= 0, f"tau {self.tau}: must be 0 or more")  # NaN fails too
-        _need(0 <= self.exponent <= 10, f"exponent {self.exponent}: must be 0..10")
-        _need(0 <= self.clip_qp <= 12, f"clip qp {self.clip_qp}: must be 0..12")
-        for name, offset in (("cb qp offset", self.cb_qp_offset), ("cr qp offset", self.cr_qp_offset)):
-            _need(-12 <= offset <= 12, f"{name} {offset}: must be -12..12")
-
-    def frame_target(self, width: int, height: int) -> int:
-        """Bytes wanted for each frame; 0 where `qp` is fixed."""
-        if self.target_bytes is not None:
-            return self.target_bytes
-        if self.target_bpp is not None:
-            return max(1, round(self.target_bpp * width * height / 8))
-        return 0
 
 
 @dataclass(frozen=True)
@@ -168,28 +77,49 @@ class EncodedStream:
         return -10 * math.log10(mean) if mean > 0 else math.inf
 
 
-@runtime_checkable
-class Engine(Protocol):
-    """Something that codes pictures.
+class Engine(ABC):
+    """Something that codes pictures; docs/engines.md says how to write one.
+
+    A class needs `name`, `stream_format`, `version` and `encode`; everything else has a default. Its options are the
+    parameters of its `__init__`.
 
     Attributes:
         name: As `get_engine` knows it.
         version: Of the encoder.
-        stream_format: "vvc", "hevc", "h264", "av1", "jpeg" or "learned": see `idse.media.coded`.
+        stream_format: "vvc", "hevc", "h264", "av1" or "jpeg", which FFmpeg decodes (`idse.media.coded`), or a name
+            of its own together with a `decode` of its own.
+        qp_range: Least and greatest `Target.qp`; an instance may narrow what its class says.
+        qp_word: What `Target.qp` is called in messages.
+        codes_at: What an engine without rate control keeps to, in messages.
         takes_weights: Whether a weight map does anything; an engine that takes none refuses it.
-        qp_range: Least and greatest `EncodeSettings.qp`.
-
-    An engine whose streams FFmpeg cannot decode has a `decode` of its own, from a stream's bytes to its frames, or a
-    `verify_refusal`: one line that says why. One whose options decide the range of `qp` has a class method `points`,
-    from the options to all of them.
+        takes_target: Whether it reaches a size (`Target.target_bytes`).
+        takes_md5: Whether it can write a checksum of each picture.
+        takes_chroma_offsets: Whether it can offset the QP of chroma.
+        takes_preset: Whether `EncodeSettings.preset` or an option `preset` means anything.
+        path_options: Options that name files or folders: a plan takes them relative to its own folder.
+        list_options: Options whose value is a list: a plan does not read it as several codecs.
+        unhashed_options: Options that do not decide a stream's bytes by themselves. `path_options` belong to them:
+            `identity` tells what lies there.
+        verify_refusal: One line that says why no decoder can confirm the streams; None where one can.
     """
 
-    name: str
+    name: ClassVar[str]
+    stream_format: ClassVar[str]
+    qp_word: ClassVar[str] = "qp"
+    codes_at: ClassVar[str] = "a fixed qp"
+    takes_weights: ClassVar[bool] = False
+    takes_target: ClassVar[bool] = False
+    takes_md5: ClassVar[bool] = False
+    takes_chroma_offsets: ClassVar[bool] = False
+    takes_preset: ClassVar[bool] = True
+    path_options: ClassVar[frozenset[str]] = frozenset()
+    list_options: ClassVar[frozenset[str]] = frozenset()
+    unhashed_options: ClassVar[frozenset[str]] = frozenset()
+    qp_range: tuple[int, int] = (0, 63)
+    verify_refusal: str | None = None
     version: str
-    stream_format: str
-    takes_weights: bool
-    qp_range: tuple[int, int]
 
+    @abstractmethod
     def encode(
         self,
         frames: Sequence[Frame],
@@ -202,15 +132,122 @@ class Engine(Protocol):
         Raises:
             IdseError: The frames, weights or settings cannot be coded.
         """
-        ...
+
+    def decode(self, data: bytes, like: Frame | None = None, *, name: str = "stream") -> list[Frame]:
+        """The frames of a stream that this engine made: by FFmpeg, unless the engine has a decoder of its own.
+
+        Args:
+            data: The whole stream.
+            like: The source, if it is there: the frames get its matrix, range and chroma format where a stream does
+                not say them.
+            name: Of the stream, for messages.
+
+        Raises:
+            IdseError: A damaged stream, or one that this engine did not make.
+        """
+        return decode_coded(data, self.stream_format, like, name=name)
+
+    @functools.cached_property
+    def identity(self) -> Mapping[str, Any]:
+        """What else than name and version decides the bytes, for the keys of results.
+
+        By default the hash of what the engine makes of one small picture, coded once for an instance: it changes with
+        the library behind the engine and with every option, given or not.
+        """
+        settings = EncodeSettings(qp=sum(self.qp_range) // 2)
+        return {"probe": hashlib.sha256(self.encode([probe_frame(96, 64)], None, settings).data).hexdigest()[:12]}
 
     def check(self, settings: EncodeSettings, *, weighted: bool, tiles: bool = False) -> None:
-        """Refuse settings, with or without a map (with tiles), that this engine cannot code with, before any work.
+        """Refuse settings that this engine cannot code with, before any work.
+
+        Args:
+            settings: Of an encode.
+            weighted: Whether there will be a map.
+            tiles: Whether it will have tiles.
 
         Raises:
             IdseError: What does not go, and what to do instead.
         """
-        ...
+        if (weighted or tiles) and not self.takes_weights:
+            raise IdseError(
+                f"the {self.name} engine takes no weights: use --importance none, or the native or vtm engine"
+            )
+        if settings.target.is_size and not self.takes_target:
+            raise IdseError(f"the {self.name} engine codes at {self.codes_at}: give --qp instead of a target")
+        self.check_point(settings.target.qp)
+        if settings.md5_sei and not self.takes_md5:
+            raise IdseError(f"the {self.name} engine writes no MD5 of pictures: leave out --md5")
+        self.check_chroma_offsets(settings)
+
+    def check_point(self, qp: int) -> None:
+        """The part of `check` that looks at the QP."""
+        low, high = self.qp_range
+        if not low <= qp <= high:
+            raise IdseError(f"{self.qp_word} {qp}: must be {low}..{high}")
+
+    def check_chroma_offsets(self, settings: EncodeSettings) -> None:
+        """The part of `check` that looks at chroma QP offsets."""
+        if (settings.cb_qp_offset or settings.cr_qp_offset) and not self.takes_chroma_offsets:
+            raise IdseError(f"the {self.name} engine takes no chroma QP offsets: leave them at 0")
+
+    @classmethod
+    def option_names(cls) -> frozenset[str]:
+        """Names of the options that `from_options` takes."""
+        return frozenset(inspect.signature(cls.__init__).parameters) - {"self"}
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> Self:
+        """The engine with options as a plan or the command line has them: paths as text, lists.
+
+        Raises:
+            IdseError: An option that the engine does not have, or refuses.
+        """
+        return cls(**cls.converted(options))
+
+    @classmethod
+    def converted(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Options with paths and tuples in the place of text and lists.
+
+        Raises:
+            IdseError: An option that the engine does not have.
+        """
+        if unknown := options.keys() - cls.option_names():
+            known = ", ".join(sorted(cls.option_names())) or "none"
+            raise IdseError(f"the {cls.name} engine has no option '{min(unknown)}'; its options: {known}")
+        found = dict(options)
+        for name in cls.path_options & found.keys():
+            found[name] = None if found[name] is None else Path(found[name])
+        for name in cls.list_options & found.keys():
+            found[name] = tuple(found[name]) if isinstance(found[name], list) else found[name]
+        return found
+
+    @classmethod
+    def points(cls, options: Mapping[str, Any]) -> tuple[int, ...] | None:
+        """Every QP there is with these options, for a plan that names none; None: too many to measure them all."""
+        return None
+
+    @classmethod
+    def installation(cls) -> str | None:
+        """One line for `idse doctor` that says what is there; None where an option that must be given decides.
+
+        Raises:
+            IdseError: What is missing, and how to get it.
+        """
+        return f"version {cls.from_options({}).version}"
+
+    @classmethod
+    def has_own_decoder(cls) -> bool:
+        """Whether only the engine decodes its streams, and FFmpeg does not."""
+        return cls.decode is not Engine.decode
+
+    @classmethod
+    def stream_suffix(cls) -> str:
+        """The usual suffix of a stream's file."""
+        return SUFFIXES.get(cls.stream_format, (f".{cls.stream_format}",))[0]
+
+    def provenance(self, settings: EncodeSettings, **more: Any) -> dict[str, Any]:
+        """What every stream's provenance begins with, and more."""
+        return {"engine": self.name, "version": self.version, "settings": settings.record(), **more}
 
 
 def check_frames(frames: Sequence[Frame]) -> None:
@@ -226,14 +263,3 @@ def check_frames(frames: Sequence[Frame]) -> None:
             )
         if (f.bit_depth, f.chroma_format) != (first.bit_depth, first.chroma_format):
             raise IdseError(f"frame {i} has another bit depth or chroma format than frame 0")
-
-
-def check_qp(qp: int, qp_range: tuple[int, int], word: str = "qp") -> None:
-    """Raise an `IdseError` unless `qp`, called `word`, lies in an engine's range."""
-    low, high = qp_range
-    _need(low <= qp <= high, f"{word} {qp}: must be {low}..{high}")
-
-
-def _need(condition: bool, message: str) -> None:
-    if not condition:
-        raise IdseError(message)

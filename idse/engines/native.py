@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import hashlib
 import time
@@ -13,32 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from idse.engines.base import (
-    EncodedStream,
-    EncodeSettings,
-    FrameStats,
-    Progress,
-    WeightScope,
-    check_frames,
-    check_qp,
-)
+from idse.engines.base import EncodedStream, Engine, FrameStats, Progress, check_frames
+from idse.engines.settings import EncodeSettings, WeightScope
 from idse.errors import IdseError
 from idse.media.frame import Frame
 
 if TYPE_CHECKING:
     from idse.importance.weight_map import WeightMap
 
-_PLAIN = (  # settings that the encoder knows by the same name
-    "qp", "preset", "threads", "ctu_size", "dual_tree", "cclm", "dependent_quant", "transform_skip", "deblocking",
-    "wpp", "md5_sei", "cb_qp_offset", "cr_qp_offset", "tau", "exponent", "clip_qp",
-)  # fmt: skip
-
-
-class NativeEngine:
+class NativeEngine(Engine):
     """Our own encoder: all intra, Main 10; 8- and 10-bit input of 4:2:0 or 4:0:0, coded in 10 bit.
-
-    Attributes:
-        identity: Hash of the compiled module: results of another build are not this one's.
 
     Raises:
         IdseError: The compiled module is missing.
@@ -47,12 +30,18 @@ class NativeEngine:
     name = "native"
     stream_format = "vvc"
     takes_weights = True
-    qp_range = (0, 63)
+    takes_target = True
+    takes_md5 = True
+    takes_chroma_offsets = True
 
     def __init__(self) -> None:
         self._native: ModuleType = _load()
         self.version: str = self._native.encoder_version()
-        self.identity = {"build": _build(self._native.__file__)}
+
+    @functools.cached_property
+    def identity(self) -> dict[str, str]:
+        """Hash of the compiled module: results of another build are not this one's."""
+        return {"build": _build(self._native.__file__)}
 
     def encode(
         self,
@@ -71,7 +60,7 @@ class NativeEngine:
         if first.bit_depth > 10:
             raise IdseError(f"bit depth {first.bit_depth}: the native engine takes 8..10; convert the input")
         depth = 8 if first.bit_depth == 8 else 10
-        scope = settings.weight_scope
+        scope = settings.shaping.weight_scope
         native_weights: list[Any] = []
         if weights is not None and scope is not WeightScope.NONE:
             weights.check_fits(first.width, first.height, len(frames))
@@ -84,11 +73,11 @@ class NativeEngine:
                 for i in range(len(frames))
             ]
 
+        given = settings.record() | {"target_bytes": settings.target.frame_bytes(first.width, first.height)}
+        del given["target_bpp"]
         native_settings = self._native.Settings()
-        for field in _PLAIN:
-            setattr(native_settings, field, getattr(settings, field))
-        native_settings.weight_scope = scope.value
-        native_settings.target_bytes = settings.frame_target(first.width, first.height)
+        for name, value in given.items():
+            setattr(native_settings, name, value)
 
         began = time.perf_counter()
         data, recon, stats = self._native.encode(
@@ -110,16 +99,8 @@ class NativeEngine:
             ],
             frames=[FrameStats(**s) for s in stats],
             seconds=seconds,
-            provenance={
-                "engine": self.name,
-                "version": self.version,
-                "settings": dataclasses.asdict(settings) | {"weight_scope": scope.value},
-            },
+            provenance=self.provenance(settings),
         )
-
-    def check(self, settings: EncodeSettings, *, weighted: bool, tiles: bool = False) -> None:
-        """Refuse settings that cannot be coded with; see `Engine.check`."""
-        check_qp(settings.qp, self.qp_range)
 
 
 @functools.cache

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from idse import __version__
-from idse.engines.base import (
-    EncodedStream,
-    EncodeSettings,
-    FrameStats,
-    Progress,
-    WeightScope,
-    check_frames,
-)
-from idse.engines.quality import frame_psnr
+from idse.engines.base import EncodedStream, Engine, FrameStats, Progress, check_frames
+from idse.engines.psnr import frame_psnr
+from idse.engines.settings import EncodeSettings, WeightScope
 from idse.errors import IdseError
 from idse.media.frame import Frame
 
@@ -27,8 +20,8 @@ if TYPE_CHECKING:
     from idse.learned.coding.codec_file import TrainedCodec
 
 
-class LearnedEngine:
-    """A learned codec of one file: `EncodeSettings.qp` is the point of its curve, 0 the one with the most bits.
+class LearnedEngine(Engine):
+    """A learned codec of one file: `Target.qp` is the point of its curve, 0 the one with the most bits.
 
     Coding is on the CPU in one thread, whatever `EncodeSettings.threads` says; what only other encoders have (preset,
     CTU size, tools, shaping of weights) changes nothing. With `md5_sei` the stream carries a CRC-32 of each picture.
@@ -38,7 +31,6 @@ class LearnedEngine:
         codec: The file, made by `idse train`.
 
     Attributes:
-        identity: Digest of the codec's content.
         qp_range: Of an instance: 0 to the codec's last point.
 
     Raises:
@@ -47,18 +39,30 @@ class LearnedEngine:
 
     name = "learned"
     stream_format = "learned"
-    takes_weights = False
-    qp_range: tuple[int, int] = (0, 100)
+    qp_word = "point"
+    codes_at = "a point of its codec"
+    takes_md5 = True
+    path_options: ClassVar[frozenset[str]] = frozenset({"codec"})
+    unhashed_options: ClassVar[frozenset[str]] = path_options
+    qp_range = (0, 100)
 
     def __init__(self, codec: str | Path | None = None) -> None:
         self.codec = load_codec(codec)
         self.qp_range = 0, len(self.codec.points) - 1
         self.version = ", ".join([f"idse {__version__}", *(f"{k} {v}" for k, v in _libraries().items())])
-        self.identity = {"codec": self.codec.digest[:24]}
+
+    @functools.cached_property
+    def identity(self) -> dict[str, str]:
+        """Digest of the codec's content."""
+        return {"codec": self.codec.digest[:24]}
+
+    @classmethod
+    def installation(cls) -> None:
+        """Nothing: the codec's file decides; see `Engine.installation`."""
 
     @classmethod
     def points(cls, options: Mapping[str, Any]) -> tuple[int, ...]:
-        """Every point of the codec that these options name: what a plan measures that names none.
+        """Every point of the codec that these options name; see `Engine.points`.
 
         Raises:
             IdseError: As for the engine itself.
@@ -80,53 +84,43 @@ class LearnedEngine:
         from idse.learned.coding.coder import encode_frames
 
         check_frames(frames)
-        if settings.weight_scope is WeightScope.NONE:
+        if settings.shaping.weight_scope is WeightScope.NONE:
             weights = None
         self.check(settings, weighted=weights is not None)
-        coded = encode_frames(self.codec, settings.qp, frames, checksums=settings.md5_sei, progress=progress)
-        point = self.codec.points[settings.qp]
+        coded = encode_frames(self.codec, settings.target.qp, frames, checksums=settings.md5_sei, progress=progress)
+        point = self.codec.points[settings.target.qp]
         return EncodedStream(
             data=coded.data,
             recon=[f.recon for f in coded.frames],
             frames=[
-                FrameStats(sum(map(len, f.strings)), settings.qp, frame_psnr(source, f.recon))
+                FrameStats(sum(map(len, f.strings)), settings.target.qp, frame_psnr(source, f.recon))
                 for source, f in zip(frames, coded.frames, strict=True)
             ],
             seconds=sum(f.seconds for f in coded.frames),
-            provenance={
-                "engine": self.name,
-                "version": self.version,
-                "settings": dataclasses.asdict(settings) | {"weight_scope": settings.weight_scope.value},
-                "codec": self.codec.name,
-                "digest": self.codec.digest,
-                "network": self.codec.settings.to_dict(),
-                "point": {"label": point.label, "epoch": point.epoch, "figures": dict(point.figures)},
-                "estimated_bits": sum(f.estimated_bits for f in coded.frames),
-            },
+            provenance=self.provenance(
+                settings,
+                codec=self.codec.name,
+                digest=self.codec.digest,
+                network=self.codec.settings.to_dict(),
+                point={"label": point.label, "epoch": point.epoch, "figures": dict(point.figures)},
+                estimated_bits=sum(f.estimated_bits for f in coded.frames),
+            ),
             cpu_seconds=sum(f.cpu_seconds for f in coded.frames),
         )
 
-    def decode(self, data: bytes) -> list[Frame]:
-        """The frames of a stream of this codec, at any of its points.
+    def decode(self, data: bytes, like: Frame | None = None, *, name: str = "stream") -> list[Frame]:
+        """The frames of a stream of this codec, at any of its points; the stream says all that `like` could.
 
         Raises:
             IdseError: No such stream, a damaged one, or another codec's.
         """
         from idse.learned.coding.coder import decode_stream
 
-        return decode_stream(data, self.codec)
+        return decode_stream(data, self.codec, name)
 
-    def check(self, settings: EncodeSettings, *, weighted: bool, tiles: bool = False) -> None:
-        """Refuse settings that this codec cannot code with; see `Engine.check`."""
-        if weighted or tiles:
-            raise IdseError(
-                "the learned engine takes no weights: use --importance none, or the native or vtm engine"
-            )
-        if settings.target_bytes is not None or settings.target_bpp is not None:
-            raise IdseError("the learned engine codes at a point of its codec: give --qp instead of a target")
-        self.codec.check_point(settings.qp)
-        if settings.cb_qp_offset or settings.cr_qp_offset:
-            raise IdseError("the learned engine takes no chroma QP offsets: leave them at 0")
+    def check_point(self, qp: int) -> None:
+        """Refuse a point that the codec does not have."""
+        self.codec.check_point(qp)
 
 
 def load_codec(path: str | Path | None) -> TrainedCodec:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from idse.engines import ENGINES
+from idse.engines import engine_names
 from idse.errors import IdseError
 from idse.study import Measure, Study
 from idse.study.grid import read_grids
@@ -164,10 +164,10 @@ def _codec(wanted: Wanted) -> tuple[str, Sequence[str], Sequence[Mapping[str, An
     file = trained_codec(Path(wanted.target))
     if file is None:
         name, _, engine = wanted.target.partition(":")[0].partition("=")
-        if (engine or name) not in ENGINES:
+        if (engine or name) not in engine_names():
             raise IdseError(
                 f"{wanted.target}: no such file; name a trained codec (.idsec), the folder of a training, or an "
-                f"engine: {', '.join(ENGINES)}"
+                f"engine: {', '.join(engine_names())}"
             )
         return name, (wanted.target,), ()
     name = file.resolve().parent.name if file.name == CODEC_FILE else file.stem

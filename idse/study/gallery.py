@@ -14,11 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from idse.engines import engine_class
-from idse.engines.plain import engine_from_plain
 from idse.errors import IdseError
 from idse.media.coded import decode_coded
 from idse.media.frame import Frame, decoded_rgb
-from idse.pipeline import decode
 from idse.study.grid import Grid
 from idse.sweeps.packing import unpack_detections
 from idse.sweeps.plan import Plan, parse_plan
@@ -124,12 +122,13 @@ class Gallery:
 
     def _decode(self, stream: bytes, codec: str, like: Frame) -> list[Frame]:
         engine = next(d["engine"] for n, d in self._sweep.codecs if n == codec)
-        if not hasattr(engine_class(engine), "decode"):
-            return decode_coded(stream, engine_class(engine).stream_format, like)
+        coder = engine_class(engine)
+        if not coder.has_own_decoder():
+            return decode_coded(stream, coder.stream_format, like)
         wanted = next((c for c in self._plan.codecs if c.name == codec), None)
         if wanted is None:
             raise IdseError(f"the sweep's plan has no codec '{codec}' any more")
-        return decode(stream, engine_from_plain(engine, wanted.options), like)
+        return coder.from_options(wanted.options).decode(stream, like)
 
     def importance(self, cell: Cell) -> npt.NDArray[np.float32] | None:
         """Raw luma weights `[rows, columns]` that the item (at its coded size) was coded with."""

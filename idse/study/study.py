@@ -271,7 +271,7 @@ class Study:
         """Which decoder gave every sample of every stream: "foreign", "its own" (no other plays them), or "none"."""
         if not self._grids[codec].verified:
             return "none"
-        return "its own" if hasattr(engine_class(self.codec(codec).engine), "decode") else "foreign"
+        return "its own" if engine_class(self.codec(codec).engine).has_own_decoder() else "foreign"
 
     def _measures(self) -> list[Measure]:
         measures = [m for m in FIDELITY if self._has(m)]

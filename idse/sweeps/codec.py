@@ -16,9 +16,9 @@ class Codec:
 
     Attributes:
         name: Row of the tables.
-        engine: One of `ENGINES`.
-        options: Of the engine's class.
-        settings: Of `EncodeSettings`, beside the QP.
+        engine: One of `engine_names()`.
+        options: Of the engine, as `Engine.from_options` takes them.
+        settings: Fields of `EncodeSettings` by their flat names, beside the QP.
         importance: How its map is made.
         qps: Points of the curve, in the engine's own scale.
         scales: Sizes that the pictures are coded at, in per cent.

@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from idse.engines import ENGINES, EncodeSettings, WeightScope, engine_class
-from idse.engines.base import PRESETS
-from idse.engines.plain import plain_options
+from idse.engines import EncodeSettings, Engine, WeightScope, engine_class, engine_names
+from idse.engines.settings import PRESETS
 from idse.errors import IdseError
 from idse.importance.settings import SHAPING, ImportanceSettings
 from idse.sweeps.codec import Codec
@@ -19,17 +18,7 @@ from idse.sweeps.task_models import read_task_models
 
 _OWN = ("name", "engine", "qp", "scale", "importance", "task_models")
 _IMPORTANCE = {f.name for f in dataclasses.fields(ImportanceSettings)}
-_SETTINGS = {f.name for f in dataclasses.fields(EncodeSettings)} - {
-    "qp",
-    "target_bytes",
-    "target_bpp",
-    "threads",
-}
-
-
-_LISTS = ("tools", "extra", "params", "nodes")
-"""Lists that are one value: VTM's tools and further arguments, parameters of FFmpeg's encoders, nodes of a detector."""
-_PATHS = {"root", "executable", "codec"}
+_SETTINGS = EncodeSettings().flat().keys() - {"qp", "target_bytes", "target_bpp", "threads"}
 _SHORT = {"proj_dim": "l", "exponent": "e", "weight_scope": "scope"}
 
 
@@ -48,27 +37,28 @@ def read_codecs(
         IdseError: A key or value that is unknown.
     """
     engine = str(table.get("engine", table.get("name", "")))
-    if engine not in ENGINES:
-        raise IdseError(f"plan: codec with engine '{engine}': must be one of {', '.join(ENGINES)}")
+    if engine not in engine_names():
+        raise IdseError(f"plan: codec with engine '{engine}': must be one of {', '.join(engine_names())}")
     name = str(table.get("name", engine))
     try:
-        options, settings = _split(engine, {k: v for k, v in table.items() if k not in _OWN}, folder)
-        qps = _curve(table, defaults, engine, options)
-        low, high = engine_class(engine).qp_range
+        coder = engine_class(engine)
+        options, settings = _split(coder, {k: v for k, v in table.items() if k not in _OWN}, folder)
+        qps = _curve(table, defaults, coder, options)
+        low, high = coder.qp_range
         if wrong := [q for q in qps if not low <= q <= high]:
             raise IdseError(f"qp {wrong[0]}: {engine} takes {low}..{high}")
         scales = _points("scale", table.get("scale", defaults.get("scale", [100])), 5, 100)
-        importance = _importance_table(table.get("importance", {}), engine)
+        importance = _importance_table(table.get("importance", {}), coder)
         task_models = read_task_models(table.get("task_models", {}), folder)
         return [
             _codec(name + label, engine, chosen, folder, seed, qps, scales, task_models)
-            for chosen, label in _expand((options, settings, importance))
+            for chosen, label in _expand((options, settings, importance), coder.list_options | {"nodes"})
         ]
     except (TypeError, ValueError, IdseError) as error:
         raise IdseError(f"plan: codec '{name}': {error}") from None
 
 
-def _importance_table(importance: Any, engine: str) -> Mapping[str, Any]:
+def _importance_table(importance: Any, engine: type[Engine]) -> Mapping[str, Any]:
     if isinstance(importance, str):
         importance = {"method": importance}
     if not isinstance(importance, dict):
@@ -76,20 +66,22 @@ def _importance_table(importance: Any, engine: str) -> Mapping[str, Any]:
     if unknown := set(importance) - _IMPORTANCE:
         raise IdseError(f"importance knows no '{min(unknown)}': {', '.join(sorted(_IMPORTANCE))}")
     wanted = importance and importance.get("method", "jacobian") != "none"
-    if wanted and not engine_class(engine).takes_weights:
-        raise IdseError(f"{engine} takes no weight map; leave out importance")
+    if wanted and not engine.takes_weights:
+        raise IdseError(f"{engine.name} takes no weight map; leave out importance")
     return importance
 
 
-def _split(engine: str, given: Mapping[str, Any], folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def _split(
+    engine: type[Engine], given: Mapping[str, Any], folder: Path
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """What belongs to the engine's class, and what to `EncodeSettings`."""
-    accepted = plain_options(engine)
+    accepted = engine.option_names()
     for key in given:
         if key not in accepted | _SETTINGS:
             known = ", ".join(sorted(accepted | _SETTINGS | set(_OWN)))
-            raise IdseError(f"unknown key '{key}'; {engine} takes {known}")
+            raise IdseError(f"unknown key '{key}'; {engine.name} takes {known}")
     options = {k: v for k, v in given.items() if k in accepted}
-    for key in _PATHS & options.keys():
+    for key in engine.path_options & options.keys():
         options[key] = str(folder / Path(options[key]).expanduser())
     return options, {k: v for k, v in given.items() if k not in accepted}
 
@@ -117,14 +109,14 @@ def _codec(
 
 
 def _expand(
-    tables: tuple[Mapping[str, Any], ...],
+    tables: tuple[Mapping[str, Any], ...], whole: frozenset[str]
 ) -> Iterator[tuple[tuple[dict[str, Any], ...], str]]:
-    """Every choice from the lists, with what tells it apart: " tau=0.1 l=8"."""
+    """Every choice from the lists, but those that are one value (`whole`), with what tells it apart: " tau=0.1 l=8"."""
     many = [
         (part, k)
         for part, table in enumerate(tables)
         for k, v in table.items()
-        if isinstance(v, list) and k not in _LISTS
+        if isinstance(v, list) and k not in whole
     ]
     for values in itertools.product(*[tables[part][k] for part, k in many]):
         chosen = tuple(dict(table) for table in tables)
@@ -134,12 +126,10 @@ def _expand(
 
 
 def _curve(
-    table: Mapping[str, Any], defaults: Mapping[str, Any], engine: str, options: Mapping[str, Any]
+    table: Mapping[str, Any], defaults: Mapping[str, Any], engine: type[Engine], options: Mapping[str, Any]
 ) -> tuple[int, ...]:
     """Points of the curve: the table's, else all that the engine has of its own (a learned codec), else the plan's."""
-    points = getattr(engine_class(engine), "points", None)
-    if "qp" not in table and points is not None:
-        found: tuple[int, ...] = points(options)
+    if "qp" not in table and (found := engine.points(options)) is not None:
         return found
     return _points("qp", table.get("qp", defaults.get("qp")), 0, 100)
 

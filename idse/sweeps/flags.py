@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from idse.engines import engine_class, engine_names
 from idse.errors import IdseError
 from idse.toml_file import toml_text
 
@@ -95,7 +96,7 @@ def _codec(text: str, flags: Flags) -> list[dict[str, Any]]:
             )
         settings[key.strip()] = _value(value)
     row = {"name": name, "engine": engine, **settings, **_task_models(flags)}
-    if engine not in ("native", "vtm"):
+    if engine not in engine_names() or not engine_class(engine).takes_weights:
         return [row]
     tau = {"tau": _one_or_list(flags.taus)} if flags.taus and "tau" not in row else {}
     return [

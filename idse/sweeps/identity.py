@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from idse.datasets import Item
-from idse.engines import EncodeSettings, Engine
+from idse.engines import EncodeSettings, Engine, NativeTools, engine_class
 from idse.errors import IdseError
 from idse.hashing import file_hash, settings_hash
-from idse.media.frame import Frame
 from idse.sweeps.codec import Codec
 from idse.sweeps.scaling import RESAMPLING
 from idse.sweeps.store import Store
@@ -23,31 +20,16 @@ MEASURING = (
 )
 """Changes with whatever in this package changes figures."""
 
-
-def probe_frame(width: int, height: int) -> Frame:
-    """Waves of three colours, 8-bit 4:2:0: the same samples on every machine.
-
-    A hash of what an encoder or an estimator makes of this frame identifies its build.
-    """
-    y, x = np.mgrid[0:height, 0:width]
-    rgb = np.stack([128 + 90 * np.sin(x / (3 + k)) * np.cos(y / 5 + k) for k in range(3)], axis=2)
-    return Frame.from_rgb(rgb.astype(np.uint8))
+_FIRST_TOOLS = ("ctu_size", "dual_tree", "cclm", "dependent_quant", "transform_skip", "deblocking", "wpp")
+"""Tools that every key names, whether they are at their default or not."""
 
 
 def engine_identity(engine: Engine) -> dict[str, Any]:
     """Name, version and what else decides an engine's bytes.
 
-    That is what the engine itself reports (the hash of its build), else the hash of its stream of `probe_frame`, which
-    changes with the library behind the engine and with every option, given or default.
+    See `Engine.identity` for the last.
     """
-    identity: dict[str, Any] = {"engine": engine.name, "version": engine.version}
-    own = getattr(engine, "identity", None)
-    return identity | (own if own is not None else {"probe": _probe(engine)})
-
-
-def _probe(engine: Engine) -> str:
-    settings = EncodeSettings(qp=sum(engine.qp_range) // 2)
-    return hashlib.sha256(engine.encode([probe_frame(96, 64)], None, settings).data).hexdigest()[:12]
+    return {"engine": engine.name, "version": engine.version, **engine.identity}
 
 
 def result_key(
@@ -75,7 +57,7 @@ def result_key(
     options = {
         k: v
         for k, v in described["options"].items()
-        if k not in ("root", "executable", "codec", "in_process", "timeout")
+        if k not in engine_class(codec.engine).unhashed_options
     }
     return settings_hash(
         {
@@ -83,7 +65,7 @@ def result_key(
             "engine": engine,
             "options": options,
             "settings": described["settings"],
-            "defaults": {k: v for k, v in codec.encode_settings(qp).__dict__.items() if k != "threads"},
+            "defaults": _deciding(codec.encode_settings(qp)),
             "map": map_identity,
             "scale": [scale, RESAMPLING if scale != 100 else ""],
             "qp": qp,
@@ -92,6 +74,19 @@ def result_key(
         | ({"task_models": dict(task_models)} if task_models else {}),
         24,
     )
+
+
+def _deciding(settings: EncodeSettings) -> dict[str, Any]:
+    """The settings that keys are made of; of tools that came later only those that are not at their default.
+
+    So results stay valid when the native encoder gets a tool that they do not use.
+    """
+    unused = {
+        tool.name
+        for tool in dataclasses.fields(NativeTools)
+        if tool.name not in _FIRST_TOOLS and getattr(settings.tools, tool.name) == tool.default
+    }
+    return {k: v for k, v in settings.flat().items() if k not in unused | {"threads"}}
 
 
 def item_digests(store: Store, items: list[Item], reading: dict[str, Any]) -> list[str]:

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from idse.datasets import Dataset, open_dataset
 from idse.detectors import Detector, DetectorSettings, Observation, load_by_name, load_detector
-from idse.engines import EncodedStream, Engine
-from idse.engines.plain import engine_from_plain
+from idse.engines import EncodedStream, Engine, engine_class
+from idse.engines.verify import compare
 from idse.errors import IdseError
 from idse.hashing import settings_hash
 from idse.importance.maker import load_features
@@ -32,7 +32,6 @@ from idse.metrics.features import feature_error
 from idse.metrics.matching import match
 from idse.metrics.ms_ssim import ms_ssim_planes
 from idse.metrics.psnr import plane_sse
-from idse.pipeline import compare, decode
 from idse.sweeps.codec import Codec
 from idse.sweeps.identity import engine_identity
 from idse.sweeps.maps import Maps, map_file
@@ -150,7 +149,7 @@ class Worker:
             coded = self._code(job, codec, engine, source)
             decoded = coded.decoded
         else:
-            decoded = decode(job.stream, engine, self._coded(job.item, job.scale)[0])
+            decoded = engine.decode(job.stream, self._coded(job.item, job.scale)[0])
         decoded = [scaled(f, s.width, s.height) for f, s in zip(decoded, source, strict=True)]
         depth = source[0].bit_depth
         rgb = (
@@ -180,8 +179,8 @@ class Worker:
         stream = engine.encode(frames, weights, settings)
         encode_cpu = _cpu() - began if stream.cpu_seconds is None else stream.cpu_seconds
         began = _cpu()
-        refused = getattr(engine, "verify_refusal", None)
-        decoded = stream.recon if refused else decode(stream.data, engine, frames[0])
+        refused = engine.verify_refusal
+        decoded = stream.recon if refused else engine.decode(stream.data, frames[0])
         decode_cpu = None if refused else _cpu() - began
         if not refused:
             compare(decoded, stream.recon)
@@ -256,7 +255,7 @@ class Worker:
 
     def _engine(self, codec: int) -> Engine:
         wanted = self.plan.codecs[codec]
-        return engine_from_plain(wanted.engine, wanted.options)
+        return engine_class(wanted.engine).from_options(wanted.options)
 
     def _detector(self, detector: int) -> Detector:
         return load_detector(self.plan.detectors[detector])

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from idse.engines.base import EncodeSettings
+from idse.engines.settings import EncodeSettings
 from idse.errors import IdseError
 from idse.media.frame import Frame
 from idse.vtm.options import VtmOptions
@@ -113,21 +113,21 @@ def arguments(
         "FramesToBeEncoded": count,
         "TemporalSubsampleRatio": 1,  # the intra configurations take every eighth picture
         "ConformanceWindowMode": 1,  # pads to whole coding units, and cuts that off again
-        "QP": settings.qp,
-        "CTUSize": settings.ctu_size,
-        "DualITree": int(settings.dual_tree and chroma),
-        "LMChroma": int(settings.cclm and chroma),
-        "DepQuant": int(settings.dependent_quant),
-        "SignHideFlag": int(not settings.dependent_quant),
-        "TransformSkip": int(settings.transform_skip),
-        "WaveFrontSynchro": int(settings.wpp),
+        "QP": settings.target.qp,
+        "CTUSize": settings.tools.ctu_size,
+        "DualITree": int(settings.tools.dual_tree and chroma),
+        "LMChroma": int(settings.tools.cclm and chroma),
+        "DepQuant": int(settings.tools.dependent_quant),
+        "SignHideFlag": int(not settings.tools.dependent_quant),
+        "TransformSkip": int(settings.tools.transform_skip),
+        "WaveFrontSynchro": int(settings.tools.wpp),
         "SEIDecodedPictureHash": int(settings.md5_sei),
     }
-    if settings.ctu_size < 128:  # VTM's own 128 would be too large for it
-        given["MaxBTNonISlice"] = settings.ctu_size
-    if not settings.transform_skip:  # both are kinds of it
+    if settings.tools.ctu_size < 128:  # VTM's own 128 would be too large for it
+        given["MaxBTNonISlice"] = settings.tools.ctu_size
+    if not settings.tools.transform_skip:  # both are kinds of it
         given |= {"ChromaTS": 0, "BDPCM": 0}
-    if not settings.deblocking:
+    if not settings.tools.deblocking:
         given[_name(tree, "DeblockingFilterDisable")] = 1
     if chroma:
         given |= _chroma_offsets(settings)
@@ -144,9 +144,9 @@ def arguments(
     if tools is not None:
         given |= {
             "IDSEWeightMap": files.weights,
-            "IDSETau": repr(float(min(settings.tau, _GREATEST_TAU))),
-            "IDSEExponent": repr(float(settings.exponent)),
-            "IDSEClipQP": repr(float(settings.clip_qp)),
+            "IDSETau": repr(float(min(settings.shaping.tau, _GREATEST_TAU))),
+            "IDSEExponent": repr(float(settings.shaping.exponent)),
+            "IDSEClipQP": repr(float(settings.shaping.clip_qp)),
             "IDSETools": ",".join(tools) or "none",
         }
     return [

@@ -8,12 +8,13 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from idse.engines.base import EncodedStream, EncodeSettings, Progress, WeightScope, check_frames, check_qp
+from idse.engines.base import EncodedStream, Engine, Progress, check_frames
+from idse.engines.settings import EncodeSettings, WeightScope
 from idse.errors import IdseError
 from idse.media import raw
 from idse.vtm.command import (
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 ROOT_VARIABLE = "IDSE_VTM_ROOT"
 
 
-class VtmEngine:
+class VtmEngine(Engine):
     """A built VTM 8.2, 10.0 or 23.x: 8- to 10-bit input of 4:2:0 or 4:0:0, coded in 10 bit at a fixed QP.
 
     Without weights any build serves, and codes just what VTM codes; weights need a patched one. VTM works in one
@@ -61,8 +62,13 @@ class VtmEngine:
 
     name = "vtm"
     stream_format = "vvc"
+    codes_at = "a fixed QP"
     takes_weights = True
-    qp_range = (0, 63)
+    takes_md5 = True
+    takes_chroma_offsets = True
+    path_options: ClassVar[frozenset[str]] = frozenset({"root", "executable"})
+    list_options: ClassVar[frozenset[str]] = frozenset({"tools", "extra"})
+    unhashed_options: ClassVar[frozenset[str]] = path_options | {"in_process", "timeout"}
 
     def __init__(self, root: Path | None = None, *, options: VtmOptions | None = None) -> None:
         self.options = options or VtmOptions()
@@ -102,6 +108,27 @@ class VtmEngine:
             else None
         )
 
+    @classmethod
+    def option_names(cls) -> frozenset[str]:
+        """The checkout (`root`) and the fields of `VtmOptions`."""
+        return frozenset({"root", *(field.name for field in dataclasses.fields(VtmOptions))})
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> VtmEngine:
+        """The engine of `root` and the fields of `VtmOptions`, side by side; see `Engine.from_options`."""
+        given = cls.converted(options)
+        root = given.pop("root", None)
+        return cls(root, options=VtmOptions(**given))
+
+    @classmethod
+    def installation(cls) -> str:
+        """The checkout that the environment names; see `Engine.installation`."""
+        if find_root() is None:
+            raise IdseError(f"set {ROOT_VARIABLE} to the folder of a built VTM, to code with it")
+        engine = cls()
+        patched = "patched" if engine.patched else "not patched: codes without weights"
+        return f"VTM {engine.version} at {engine.tree.root}, built, {patched}"
+
     @functools.cached_property
     def identity(self) -> dict[str, Any]:
         """Hashes of the encoder that runs and of its configuration file, and what patched it."""
@@ -126,14 +153,14 @@ class VtmEngine:
         check_frames(frames)
         first = frames[0]
         check_frame(first)
-        if settings.weight_scope is WeightScope.NONE:
+        if settings.shaping.weight_scope is WeightScope.NONE:
             weights = None
         self.check(
             settings, weighted=weights is not None, tiles=weights is not None and weights.tiles is not None
         )
         if weights is not None:
             weights.check_fits(first.width, first.height, len(frames))
-        tools = None if weights is None else self.options.tools_for(settings.weight_scope)
+        tools = None if weights is None else self.options.tools_for(settings.shaping.weight_scope)
 
         log = Log(len(frames), progress)
         with _folder() as files:
@@ -154,25 +181,14 @@ class VtmEngine:
         )
 
     def check(self, settings: EncodeSettings, *, weighted: bool, tiles: bool = False) -> None:
-        """Refuse settings that this VTM cannot code with; `encode` does so too.
-
-        Args:
-            settings: Of an encode.
-            weighted: Whether there will be a map.
-            tiles: Whether it will have tiles.
-
-        Raises:
-            IdseError: What does not go, and what to do instead.
-        """
-        check_qp(settings.qp, self.qp_range)
-        if settings.target_bytes is not None or settings.target_bpp is not None:
-            raise IdseError("the vtm engine codes at a fixed QP: give --qp instead of a target")
+        """Refuse settings that this VTM cannot code with; see `Engine.check`."""
+        super().check(settings, weighted=weighted, tiles=tiles)
         if settings.md5_sei and _old_hashes(self.version):
             raise IdseError(
                 f"VTM {self.version} writes a picture's MD5 in a draft's form, which decoders take for damage: "
                 "leave out --md5"
             )
-        if not weighted or settings.weight_scope is WeightScope.NONE:
+        if not weighted or settings.shaping.weight_scope is WeightScope.NONE:
             return
         if tiles:
             raise IdseError("the vtm engine takes no rank-l tiles: use a map without tiles (no --tiles)")
@@ -188,23 +204,21 @@ class VtmEngine:
         share = None
         if log.weighted is not None:
             share = log.weighted[0] / max(1, log.weighted[1])
-        return {
-            "engine": self.name,
-            "version": self.version,
-            "patched": self.patched,
-            "patched_by": self._patched_by,
-            "in_process": self.options.in_process,
-            "executable_sha256": self._runner.sha256 if isinstance(self._runner, Executable) else None,
-            "command": command,
-            "settings": dataclasses.asdict(settings) | {"weight_scope": settings.weight_scope.value},
-            "mode": self.options.mode,
-            "tools": None if tools is None else list(tools),
-            "uniform_map": log.uniform,
-            "weighted_share": share,
-            "lmcs": log.lmcs,
-            "decoder": f"VTM {self.version} only" if self.verify_refusal else "any VVC decoder",
-            "log": log.figures(),
-        }
+        return self.provenance(
+            settings,
+            patched=self.patched,
+            patched_by=self._patched_by,
+            in_process=self.options.in_process,
+            executable_sha256=self._runner.sha256 if isinstance(self._runner, Executable) else None,
+            command=command,
+            mode=self.options.mode,
+            tools=None if tools is None else list(tools),
+            uniform_map=log.uniform,
+            weighted_share=share,
+            lmcs=log.lmcs,
+            decoder=f"VTM {self.version} only" if self.verify_refusal else "any VVC decoder",
+            log=log.figures(),
+        )
 
 
 def find_root(root: Path | None = None) -> Path | None:

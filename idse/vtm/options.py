@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from idse.engines.base import WeightScope
+from idse.engines.settings import WeightScope
 from idse.errors import IdseError
 
 MODES = ("intra", "lowdelay", "randomaccess")
@@ -28,7 +28,7 @@ class VtmOptions:
 
     Attributes:
         mode: "intra", "lowdelay" (B pictures) or "randomaccess": VTM's configuration file of that name.
-        tools: Which of VTM's decisions the weights reach, of `TOOLS`; None: what `EncodeSettings.weight_scope` says.
+        tools: Which of VTM's decisions the weights reach, of `TOOLS`; None: what `Shaping.weight_scope` says.
         extra: Further arguments for VTM; they come last, so they win.
         chroma_qp_table: "ctc" (as in VTM's configuration) or "native" (the native encoder's, which is that of VTM's
             intra configuration from 10.0 on; 8.2 and the inter configurations have others).

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from idse.engines.base import EncodeSettings, FrameStats
+from idse.engines.base import FrameStats
+from idse.engines.psnr import frame_psnr
+from idse.engines.settings import EncodeSettings
 from idse.errors import IdseError
 from idse.media import raw
 from idse.media.frame import Frame
 from idse.vtm.command import Files
 from idse.vtm.log import Log
 
-_PEAK = 255 << 2
 _SLICES = range(11)  # NAL unit types with slices, the same in every version
 _PARAMETERS = range(13, 17)  # DCI, VPS, SPS, PPS
 _PREFIX_TYPES = (
@@ -64,7 +62,7 @@ def read_result(files: Files, frames: Sequence[Frame], settings: EncodeSettings,
             raise IdseError(f"VTM told of picture {picture.poc} of {len(frames)}: please report it")
         cb, cr = _offsets(settings, log, number)
         stats[picture.poc] = FrameStats(
-            size, picture.qp, psnr(frames[picture.poc], recon[picture.poc]), cb, cr
+            size, picture.qp, frame_psnr(frames[picture.poc], recon[picture.poc]), cb, cr
         )
     return Result(data, recon, [stats[poc] for poc in range(len(frames))])
 
@@ -87,16 +85,6 @@ def picture_bytes(data: bytes) -> list[int]:
         else:
             sizes[-1] += size
     return sizes
-
-
-def psnr(source: Frame, recon: Frame) -> tuple[float, ...]:
-    """PSNR in dB per plane as the native engine counts it: 10 bit, peak 255 << 2, infinite where nothing differs."""
-    values = []
-    for a, b in zip(source.with_bit_depth(10).planes, recon.planes, strict=True):
-        error = a.astype(np.int32) - b.astype(np.int32)
-        mse = float(np.mean(np.square(error, dtype=np.int64)))
-        values.append(10 * math.log10(_PEAK**2 / mse) if mse > 0 else math.inf)
-    return tuple(values)
 
 
 def _nal_units(data: bytes) -> Iterator[tuple[int, int]]:

@@ -25,8 +25,8 @@ def test_the_generator_reaches_everything() -> None:
     assert all(8 <= side <= 256 for f in frames for side in (f.width, f.height))
     assert not any(f.width % 2 or f.height % 2 for f in frames if f.chroma_format == "420")
     assert {len(c.frames) for c in cases} == {1, 2, 3}
-    assert min(c.settings.qp for c in cases) == 0
-    assert max(c.settings.qp for c in cases) == 63
+    assert min(c.settings.target.qp for c in cases) == 0
+    assert max(c.settings.target.qp for c in cases) == 63
     weights = [c.weights for c in cases if c.weights is not None]
     assert {w.log2_unit for w in weights} == set(range(8))
     assert {w.planes.shape[1] for w in weights} == {1, 3}
@@ -39,7 +39,7 @@ def test_the_generator_reaches_everything() -> None:
 
 def test_narrow_pictures() -> None:
     cases = [make_narrow_case(1, index) for index in range(60)]
-    shapes = [(c.frames[0].width, c.frames[0].height, c.settings.ctu_size) for c in cases]
+    shapes = [(c.frames[0].width, c.frames[0].height, c.settings.tools.ctu_size) for c in cases]
     assert all(8 <= w <= ctu < h <= 4 * ctu for w, h, ctu in shapes)
     assert {-(-h // ctu) for _, h, ctu in shapes} == {2, 3, 4}
     assert {w == ctu for w, _, ctu in shapes} == {h % ctu == 0 for _, h, ctu in shapes} == {True, False}

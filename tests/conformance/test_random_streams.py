@@ -1,6 +1,5 @@
 """A fast share of scripts/conformance.py: random streams decode to the encoder's reconstruction."""
 
-import dataclasses
 
 import numpy as np
 import pytest
@@ -8,10 +7,10 @@ import pytest
 from idse.devtools.conformance.decoders import check_ffmpeg, difference
 from idse.devtools.conformance.random_streams import make_case, make_narrow_case
 from idse.engines import EncodeSettings, get_engine
+from idse.engines.verify import compare
 from idse.errors import IdseError
 from idse.media.frame import Frame
 from idse.media.video import decode_vvc
-from idse.pipeline import compare
 
 try:
     get_engine("native")
@@ -25,7 +24,7 @@ def test_random_stream(index: int) -> None:
     stream = get_engine("native").encode(case.frames, case.weights, case.settings)
     assert check_ffmpeg(stream.data, stream.recon) == "", case.words
     if index % 5 == 0:
-        settings = dataclasses.replace(case.settings, threads=case.settings.threads % 4 + 1)
+        settings = case.settings.changed(threads=case.settings.threads % 4 + 1)
         again = get_engine("native").encode(case.frames, case.weights, settings)
         assert again.data == stream.data, case.words
 

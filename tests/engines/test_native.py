@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,13 +9,13 @@ import numpy as np
 import pytest
 
 from idse.engines import EncodeSettings, WeightScope, get_engine
+from idse.engines.verify import compare
 from idse.errors import IdseError
 from idse.importance.shaping import shape_frame
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame
 from idse.media.video import decode_vvc
 from idse.media.vvc_stream import parse_stream
-from idse.pipeline import compare
 
 FAST = EncodeSettings(preset=0, qp=32)
 
@@ -44,7 +43,7 @@ def test_depths_and_formats_decode_to_the_reconstruction(engine, small_frame, de
     deep = small_frame.with_bit_depth(depth)
     frame = Frame(deep.planes[: 1 if chroma == "400" else 3], depth, chroma)
     seen: list[float] = []
-    stream = engine.encode([frame], None, dataclasses.replace(FAST, md5_sei=True), seen.append)
+    stream = engine.encode([frame], None, FAST.changed(md5_sei=True), seen.append)
     assert stream.recon[0].bit_depth == 10
     compare(decode_vvc(stream.data), stream.recon)
     info = parse_stream(stream.data)

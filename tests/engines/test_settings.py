@@ -1,9 +1,21 @@
+import dataclasses
+import json
+import pickle
 import subprocess
 import sys
 
 import pytest
 
-from idse.engines import EncodedStream, EncodeSettings, FrameStats, WeightScope, get_engine
+from idse.engines import (
+    EncodedStream,
+    EncodeSettings,
+    FrameStats,
+    NativeTools,
+    Shaping,
+    Target,
+    WeightScope,
+    get_engine,
+)
 from idse.errors import IdseError
 from idse.media.frame import Frame
 
@@ -17,10 +29,10 @@ def test_scopes():
 
 
 def test_targets():
-    assert EncodeSettings().frame_target(640, 480) == 0
-    assert EncodeSettings(target_bytes=1234).frame_target(640, 480) == 1234
-    assert EncodeSettings(target_bpp=0.5).frame_target(640, 480) == 640 * 480 // 16
-    assert EncodeSettings(target_bpp=1e-9).frame_target(8, 8) == 1
+    assert EncodeSettings().target.frame_bytes(640, 480) == 0
+    assert EncodeSettings(target_bytes=1234).target.frame_bytes(640, 480) == 1234
+    assert EncodeSettings(target_bpp=0.5).target.frame_bytes(640, 480) == 640 * 480 // 16
+    assert EncodeSettings(target_bpp=1e-9).target.frame_bytes(8, 8) == 1
 
 
 @pytest.mark.parametrize(
@@ -34,6 +46,43 @@ def test_ranges(field, value):
         EncodeSettings(**{field: value})
 
 
+FLAT = (
+    "qp", "target_bytes", "target_bpp", "preset", "threads", "ctu_size", "dual_tree", "cclm", "dependent_quant",
+    "transform_skip", "deblocking", "wpp", "md5_sei", "cb_qp_offset", "cr_qp_offset", "weight_scope", "tau", "exponent",
+    "clip_qp",
+)  # fmt: skip
+
+
+def test_parts_and_flat_names():
+    settings = EncodeSettings(qp=37, tau=0.1, wpp=True, preset=4, weight_scope=WeightScope.QP)
+    assert (settings.target, settings.shaping) == (Target(qp=37), Shaping(WeightScope.QP, tau=0.1))
+    assert (settings.tools, settings.preset) == (NativeTools(wpp=True), 4)
+    assert tuple(settings.flat()) == FLAT  # keys of results and provenance have these names, in old stores too
+    assert EncodeSettings(**settings.flat()) == settings
+    assert settings.record() == settings.flat() | {"weight_scope": 4}
+    assert json.loads(json.dumps(settings.record())) == settings.record()
+
+
+def test_changes():
+    settings = EncodeSettings(shaping=Shaping(tau=1), clip_qp=3)
+    assert settings.shaping == Shaping(tau=1, clip_qp=3)
+    changed = settings.changed(tau=2, target=Target(qp=1), threads=3)
+    assert (changed.shaping, changed.target.qp, changed.threads) == (Shaping(tau=2, clip_qp=3), 1, 3)
+    assert dataclasses.replace(settings, tau=2) == settings.changed(tau=2)
+    assert (hash(changed), pickle.loads(pickle.dumps(changed))) == (hash(changed.changed()), changed)
+    with pytest.raises(TypeError, match="EncodeSettings has no 'taus'"):
+        settings.changed(taus=1)
+    with pytest.raises(IdseError, match="target bytes and target bpp"):
+        EncodeSettings(target_bytes=5).changed(target_bpp=1)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings.preset = 1
+
+
+def test_tools_are_on_or_off():
+    with pytest.raises(IdseError, match="wpp off: must be false or true"):
+        NativeTools(wpp="off")
+
+
 def test_stream_figures(small_frame: Frame):
     stats = [FrameStats(100, 32, (40.0, 41.0, 42.0)), FrameStats(100, 32, (float("inf"),) * 3)]
     stream = EncodedStream(bytes(200), [small_frame] * 2, stats, 0.1)
@@ -42,7 +91,7 @@ def test_stream_figures(small_frame: Frame):
 
 
 def test_unknown_engine():
-    with pytest.raises(IdseError, match="this version has native"):
+    with pytest.raises(IdseError, match="engine 'vtm5000' is unknown: this version has native, vtm, x265"):
         get_engine("vtm5000")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import os
 import subprocess
@@ -12,13 +11,12 @@ import numpy as np
 import pytest
 
 from idse.engines import EncodeSettings, WeightScope, engine_class, get_engine
-from idse.engines.plain import engine_from_plain, plain_options
+from idse.engines.verify import compare, encode_verified
 from idse.errors import IdseError
 from idse.importance.weight_map import WeightMap
 from idse.learned.engine import load_codec
 from idse.media.frame import Frame
 from idse.metrics.psnr import psnr_planes
-from idse.pipeline import code, compare, decode
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +30,7 @@ def test_the_class_needs_no_torch():
     """A list of engines is no reason to load it."""
     text = (
         "import sys; from idse.engines import engine_class; engine_class('learned')\n"
-        "from idse.engines.plain import plain_options; assert plain_options('learned') == {'codec'}\n"
+        "assert engine_class('learned').option_names() == {'codec'}\n"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", text], check=False).returncode == 0
@@ -52,8 +50,7 @@ def test_what_is_said_without_compressai(tmp_path, file):
 
 
 def test_is_an_engine_as_any_other(file, small_frame, untrained_codec):
-    engine = engine_from_plain("learned", {"codec": str(file)})
-    assert plain_options("learned") == {"codec"}
+    engine = engine_class("learned").from_options({"codec": str(file)})
     assert (engine.qp_range, engine_class("learned").qp_range) == ((0, 1), (0, 100))
     assert engine_class("learned").points({"codec": str(file)}) == (0, 1)
     assert engine.identity == {"codec": untrained_codec("icm").digest[:24]}
@@ -62,8 +59,8 @@ def test_is_an_engine_as_any_other(file, small_frame, untrained_codec):
     seen: list[float] = []
     sizes = []
     for point in (0, 1):
-        stream = code([small_frame] * 2, None, EncodeSettings(qp=point), engine, verify=True, progress=seen.append)
-        compare(decode(stream.data, engine, small_frame), stream.recon)
+        stream = encode_verified(engine, [small_frame] * 2, None, EncodeSettings(qp=point), seen.append)
+        compare(engine.decode(stream.data, small_frame), stream.recon)
         assert [f.qp for f in stream.frames] == [point] * 2
         assert 15 < len(stream.data) - sum(f.bytes for f in stream.frames) < 30
         assert stream.bpp == 8 * len(stream.data) / (2 * 128 * 96)
@@ -83,11 +80,11 @@ def test_is_an_engine_as_any_other(file, small_frame, untrained_codec):
 def test_settings_that_mean_nothing_here_change_nothing(file, small_frame):
     engine = get_engine("learned", codec=file)
     plain = engine.encode([small_frame], None, EncodeSettings(qp=1)).data
-    others = dataclasses.replace(
-        EncodeSettings(qp=1), preset=0, threads=4, ctu_size=64, wpp=True, tau=3.0, weight_scope=WeightScope.QP
+    others = EncodeSettings(
+        qp=1, preset=0, threads=4, ctu_size=64, wpp=True, tau=3.0, weight_scope=WeightScope.QP
     )
     assert engine.encode([small_frame], None, others).data == plain
-    summed = engine.encode([small_frame], None, dataclasses.replace(others, md5_sei=True)).data
+    summed = engine.encode([small_frame], None, others.changed(md5_sei=True)).data
     assert len(summed) == len(plain) + 4
 
 

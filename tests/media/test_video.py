@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from idse.engines import EncodeSettings, get_engine
+from idse.engines.verify import compare
 from idse.errors import IdseError
 from idse.media.frame import Frame
 from idse.media.io import read_frames
 from idse.media.video import decode_vvc, one_thread, read_video, vvc_decoder
-from idse.pipeline import compare
 
 REPOSITORY = Path(__file__).parents[2]
 

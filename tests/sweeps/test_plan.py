@@ -31,7 +31,7 @@ def test_lists_multiply_but_for_the_points_of_the_curve() -> None:
     ]
     last = plan.codecs[-1]
     assert (last.qps, last.scales) == ((22, 27), (100, 50))
-    assert last.encode_settings(27).tau == 0.2
+    assert last.encode_settings(27).shaping.tau == 0.2
     assert (last.importance.proj_dim, last.importance.seed) == (8, 7)
     assert plan.dataset.images == Path("/plans/p")
 
@@ -48,10 +48,10 @@ def test_baselines_are_ordinary_settings() -> None:
     )
     activity, filters, chroma, boxes = plan.codecs
     assert activity.importance.method == "activity"
-    assert not filters.encode_settings(32).deblocking
+    assert not filters.encode_settings(32).tools.deblocking
     assert chroma.encode_settings(32).cb_qp_offset == -3
-    settings = boxes.encode_settings(32)  # a box's QPs come out as they were asked for
-    assert (settings.tau, settings.exponent, settings.clip_qp) == (0, 1, 12)
+    shaping = boxes.encode_settings(32).shaping  # a box's QPs come out as they were asked for
+    assert (shaping.tau, shaping.exponent, shaping.clip_qp) == (0, 1, 12)
 
 
 @pytest.mark.parametrize(
@@ -179,4 +179,4 @@ def test_flags_that_toml_has_a_form_for_but_a_plan_refuses(tmp_path: Path) -> No
 
 def test_the_tau_of_a_codec_stands_before_that_of_the_flags(tmp_path: Path) -> None:
     flags = Flags(images=tmp_path, codecs=["native:tau=2"], taus=[0.5], importance=["activity"])
-    assert [c.encode_settings(32).tau for c in parse_plan(plan_text(flags), Path()).codecs] == [2, 2]
+    assert [c.encode_settings(32).shaping.tau for c in parse_plan(plan_text(flags), Path()).codecs] == [2, 2]

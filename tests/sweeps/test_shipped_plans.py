@@ -44,7 +44,7 @@ def test_every_plan(path: Path, trained: Path) -> None:
     for codec in found.codecs:
         assert set(codec.importance.detectors) <= {"yolox_nano", "nanodet_m", "embedded"}
         settings = [codec.encode_settings(qp) for qp in codec.qps]
-        assert [s.qp for s in settings] == list(codec.qps)
+        assert [s.target.qp for s in settings] == list(codec.qps)
     learned = [codec for codec in found.codecs if codec.engine == "learned"]
     assert all(codec.qps == (0, 1) for codec in learned)  # all points of `untrained_codec`
     if path.stem == "learned":
@@ -71,7 +71,7 @@ def test_idse() -> None:
         assert importance.tiles == name.endswith("tiles")
         assert importance.chroma_planes == ("luma" not in name)
         assert importance.proj_dim == {"yolox-l2": 2, "yolox-l8": 8}.get(name, 4)
-    scopes = [codecs[n].encode_settings(32).weight_scope for n in ("yolox-rdo", "yolox-qp", "yolox")]
+    scopes = [codecs[n].encode_settings(32).shaping.weight_scope for n in ("yolox-rdo", "yolox-qp", "yolox")]
     assert scopes[0] | scopes[1] == scopes[2] == WeightScope.ALL
     assert not scopes[0] & scopes[1]
 
@@ -114,7 +114,7 @@ def test_baselines() -> None:
     codecs = {c.name: c for c in plan("baselines").codecs}
     assert {"native", "x265", "svtav1", "x264", "jpeg"} == {c.engine for c in codecs.values()}
     assert codecs["activity"].importance.method == "activity"
-    assert not codecs["no loop filter"].encode_settings(32).deblocking
+    assert not codecs["no loop filter"].encode_settings(32).tools.deblocking
     assert codecs["chroma -3"].importance.method == "none"
     assert codecs["chroma -3"].encode_settings(32).cr_qp_offset == -3
     boxes = codecs["boxes 6 QP finer"]
@@ -126,7 +126,7 @@ def test_tau() -> None:
     codecs = plan("tau").codecs
     for method in ("jacobian", "activity"):
         family = [c for c in codecs if c.importance.method == method]
-        taus = [c.encode_settings(32).tau for c in family]
+        taus = [c.encode_settings(32).shaping.tau for c in family]
         assert taus == sorted(set(taus))
         assert min(taus) <= 0.05
         assert max(taus) >= 2

@@ -187,8 +187,8 @@ def test_random_maps_and_settings_cover():
     assert all(m.planes.shape[:2] == (2, 3) for m in maps)
     assert not np.array_equal(maps[0].planes[0], maps[0].planes[1])
     chosen = [vtm_conformance.random_settings(0, s) for s in made]
-    assert {s.ctu_size for s, _ in chosen} == {64, 128}
-    assert {s.qp for s, _ in chosen} == {27}
+    assert {s.tools.ctu_size for s, _ in chosen} == {64, 128}
+    assert {s.target.qp for s, _ in chosen} == {27}
     assert {t for _, tools in chosen for t in tools} == set(TOOLS)
     assert chosen[5] == vtm_conformance.random_settings(0, made[5])
 

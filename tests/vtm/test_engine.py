@@ -18,11 +18,12 @@ import numpy as np
 import pytest
 
 from idse.cli.main import main
+from idse.cli.output import summary
 from idse.engines import EncodeSettings, Engine, WeightScope, get_engine
+from idse.engines.verify import encode_verified
 from idse.errors import IdseError
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame
-from idse.pipeline import code, summary
 from idse.vtm.engine import VtmEngine
 from idse.vtm.options import TOOLS, VtmOptions, parse_tools
 
@@ -310,7 +311,7 @@ def test_streams_of_8_2_are_not_verified(checkout):
     engine = VtmEngine(checkout("8.2"))
     assert engine.encode([GREY], None, EncodeSettings()).provenance["decoder"] == "VTM 8.2 only"
     with pytest.raises(IdseError, match=r"VTM 8\.2 predates the final text"):
-        code([GREY], None, EncodeSettings(), engine, verify=True)
+        encode_verified(engine, [GREY], None, EncodeSettings())
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 
 from idse.engines import EncodeSettings
+from idse.engines.verify import compare
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame
 from idse.media.video import decode_vvc
-from idse.pipeline import compare
 from idse.vtm.engine import VtmEngine, find_root
 from idse.vtm.options import VtmOptions
 
@@ -65,7 +63,7 @@ def test_a_picture(engine, plain):
     ],
 )
 def test_settings(engine, small_frame, plain, change):
-    stream = engine.encode([small_frame], None, dataclasses.replace(SETTINGS, **change))
+    stream = engine.encode([small_frame], None, SETTINGS.changed(**change))
     confirm(engine, stream)
     assert stream.data != plain.data
 
@@ -90,8 +88,8 @@ def test_modes(engine, photograph, mode):
 def test_a_uniform_map_gives_the_unweighted_bytes(weighting, small_frame, plain):
     for weights, settings in (
         (ramp(0), SETTINGS),
-        (ramp(), dataclasses.replace(SETTINGS, tau=float("inf"))),
-        (ramp(), dataclasses.replace(SETTINGS, exponent=0.0)),
+        (ramp(), SETTINGS.changed(tau=float("inf"))),
+        (ramp(), SETTINGS.changed(exponent=0.0)),
     ):
         luma = WeightMap(128, 96, 3, weights.planes[:, :1])
         stream = weighting.encode([small_frame], luma, settings)
@@ -101,7 +99,7 @@ def test_a_uniform_map_gives_the_unweighted_bytes(weighting, small_frame, plain)
 
 def test_bits_follow_the_weights(weighting, small_frame, plain):
     seen: list[float] = []
-    stream = weighting.encode([small_frame], ramp(), dataclasses.replace(SETTINGS, exponent=1.0), seen.append)
+    stream = weighting.encode([small_frame], ramp(), SETTINGS.changed(exponent=1.0), seen.append)
     confirm(weighting, stream)
     assert 0.5 < stream.provenance["weighted_share"] <= 1
     assert stream.provenance["lmcs"] is False

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from idse.engines.base import EncodeSettings, WeightScope
+from idse.engines import EncodeSettings, NativeTools, WeightScope
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import ChromaFormat, Frame
 
@@ -206,8 +206,14 @@ def _settings(rng: Generator) -> EncodeSettings:
         clip_qp=float(rng.choice([0.0, 3.0, 6.0, 6.0, 12.0])),
     )
     if flag(0.03):
-        settings = dataclasses.replace(settings, target_bytes=int(rng.integers(60, 4000)))
-    return settings
+        settings = settings.changed(target_bytes=int(rng.integers(60, 4000)))
+    drawn = {"ctu_size", "dual_tree", "cclm", "dependent_quant", "transform_skip", "deblocking", "wpp"}
+    later = [tool for tool in dataclasses.fields(NativeTools) if tool.name not in drawn]
+    return settings.changed(**{tool.name: _one_of(rng, tool.metadata["choices"]) for tool in later})
+
+
+def _one_of(rng: Generator, choices: Sequence[int | bool]) -> int | bool:
+    return choices[int(rng.integers(len(choices)))]
 
 
 def _side(rng: Generator, largest: int, even: bool) -> int:
@@ -268,5 +274,5 @@ def make_narrow_case(seed: int, index: int, photographs: list[Frame] | None = No
         rows * ctu if rng.random() < 0.5 else ((rows - 1) * ctu // 2 + int(rng.integers(1, ctu // 2))) * 2
     )
     case = make_case(seed, index, photographs, size=(width, height))
-    settings = dataclasses.replace(case.settings, ctu_size=ctu)
+    settings = case.settings.changed(ctu_size=ctu)
     return dataclasses.replace(case, settings=settings, words=f"{case.words}; in CTUs of {ctu}")

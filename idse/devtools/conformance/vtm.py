@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from idse.devtools.conformance.decoders import check_program, difference
-from idse.engines.base import EncodedStream, EncodeSettings
+from idse.engines import EncodedStream, EncodeSettings
 from idse.errors import IdseError
 from idse.importance.estimate import activity_map
 from idse.importance.weight_map import WeightMap

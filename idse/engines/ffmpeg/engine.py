@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from idse.engines.base import (
-    EncodedStream,
-    EncodeSettings,
-    FrameStats,
-    Progress,
-    WeightScope,
-    check_frames,
-    check_qp,
-)
-from idse.engines.quality import frame_psnr
+from idse.engines.base import EncodedStream, Engine, FrameStats, Progress, check_frames
+from idse.engines.psnr import frame_psnr
+from idse.engines.settings import EncodeSettings, WeightScope
 from idse.errors import IdseError
 from idse.media.coded import decode_coded
 from idse.media.frame import Frame
@@ -29,7 +21,7 @@ Parameters = Mapping[str, object] | Iterable[str]
 """A library's own parameters: a mapping, or "key=value" each ("key" alone means 1)."""
 
 
-class AnchorEngine(ABC):
+class AnchorEngine(Engine):
     """An encoder of FFmpeg's world: all intra at a constant QP, one thread, no weights.
 
     `EncodeSettings.threads` and what only other encoders have (preset, CTU size, tools, shaping of weights) change
@@ -40,15 +32,9 @@ class AnchorEngine(ABC):
         params: The library's own parameters from the user, over the engine's.
     """
 
-    name: ClassVar[str]
-    stream_format: ClassVar[str]
-    takes_weights: ClassVar[bool] = False
-    qp_range: ClassVar[tuple[int, int]]
-    qp_word: ClassVar[str] = "qp"
-    takes_md5: ClassVar[bool] = False
+    list_options: ClassVar[frozenset[str]] = frozenset({"params"})
     depths: ClassVar[tuple[int, ...]]
     least_side: ClassVar[int] = 1
-    version: str
 
     def __init__(self, *, bit_depth: int, params: Parameters) -> None:
         if bit_depth not in self.depths:
@@ -74,7 +60,7 @@ class AnchorEngine(ABC):
             IdseError: What the encoder cannot do, or its own complaint in one line.
         """
         check_frames(frames)
-        if settings.weight_scope is WeightScope.NONE:
+        if settings.shaping.weight_scope is WeightScope.NONE:
             weights = None
         self.check(settings, weighted=weights is not None)
         first = frames[0]
@@ -107,49 +93,19 @@ class AnchorEngine(ABC):
             data=data,
             recon=recon,
             frames=[
-                FrameStats(len(packet), settings.qp, frame_psnr(frame, decoded), *self._chroma_offsets(settings))
+                FrameStats(len(packet), settings.target.qp, frame_psnr(frame, decoded), *self._chroma_offsets(settings))
                 for packet, frame, decoded in zip(packets, frames, recon, strict=True)
             ],
             seconds=seconds,
-            provenance={
-                "engine": self.name,
-                "version": self.version,
-                "settings": dataclasses.asdict(settings) | {"weight_scope": settings.weight_scope.value},
-                "bit_depth": self.bit_depth,
-                "params": self.params,
-                "options": options,
-                "libraries": self._libraries(),
-            },
+            provenance=self.provenance(
+                settings,
+                bit_depth=self.bit_depth,
+                params=self.params,
+                options=options,
+                libraries=self._libraries(),
+            ),
             cpu_seconds=cpu_seconds,
         )
-
-    def check(self, settings: EncodeSettings, *, weighted: bool, tiles: bool = False) -> None:
-        """Refuse settings that this encoder cannot code with; `encode` does so too.
-
-        Args:
-            settings: Of an encode.
-            weighted: Whether there will be a map.
-            tiles: Whether it will have tiles.
-
-        Raises:
-            IdseError: What does not go, and what to do instead.
-        """
-        if weighted or tiles:
-            raise IdseError(
-                f"the {self.name} engine takes no weights: use --importance none, or the native or vtm engine"
-            )
-        if settings.target_bytes is not None or settings.target_bpp is not None:
-            raise IdseError(
-                f"the {self.name} engine codes at a fixed {self.qp_word}: give --qp instead of a target"
-            )
-        check_qp(settings.qp, self.qp_range, self.qp_word)
-        if settings.md5_sei and not self.takes_md5:
-            raise IdseError(f"the {self.name} engine writes no MD5 of pictures: leave out --md5")
-        self._check_chroma_offsets(settings)
-
-    def _check_chroma_offsets(self, settings: EncodeSettings) -> None:
-        if settings.cb_qp_offset or settings.cr_qp_offset:
-            raise IdseError(f"the {self.name} engine takes no chroma QP offsets: leave them at 0")
 
     def _chroma_offsets(self, settings: EncodeSettings) -> tuple[int, int]:
         return settings.cb_qp_offset, settings.cr_qp_offset

@@ -10,9 +10,10 @@ import numpy as np
 import PIL
 from PIL import Image, features
 
-from idse.engines.base import EncodeSettings, Progress
+from idse.engines.base import Progress
 from idse.engines.ffmpeg.engine import AnchorEngine, Parameters
 from idse.engines.ffmpeg.video import ffmpeg_versions
+from idse.engines.settings import EncodeSettings
 from idse.errors import IdseError
 from idse.media.frame import Frame
 
@@ -20,7 +21,7 @@ _PARAMETERS = ("optimize", "progressive")
 
 
 class JpegEngine(AnchorEngine):
-    """Baseline JPEG with optimal Huffman tables, 8 bit, 4:2:0 or grey; `EncodeSettings.qp` is the quality 1..100.
+    """Baseline JPEG with optimal Huffman tables, 8 bit, 4:2:0 or grey; `Target.qp` is the quality 1..100.
 
     The quality grows where a QP falls. Chroma is coded as it is given. Several frames are files one after another
     (Motion JPEG). JPEG decoders may differ by a grey level: `recon` is FFmpeg's.
@@ -36,6 +37,8 @@ class JpegEngine(AnchorEngine):
     stream_format = "jpeg"
     qp_range = (1, 100)
     qp_word = "quality"
+    codes_at = "a fixed quality"
+    takes_preset = False
     depths: ClassVar[tuple[int, ...]] = (8,)
 
     def __init__(self, *, bit_depth: int = 8, params: Parameters = ()) -> None:
@@ -57,7 +60,7 @@ class JpegEngine(AnchorEngine):
     def _code(
         self, frames: Sequence[Frame], settings: EncodeSettings, progress: Progress | None
     ) -> tuple[bytes, list[bytes], dict[str, Any]]:
-        options = {"quality": settings.qp, "optimize": True, "progressive": False}
+        options = {"quality": settings.target.qp, "optimize": True, "progressive": False}
         options |= {key: value == "1" for key, value in self.params.items()}
         packets = []
         for number, frame in enumerate(frames, 1):

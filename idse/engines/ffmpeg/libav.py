@@ -19,7 +19,7 @@ import numpy as np
 from av.error import FFmpegError
 
 from idse.engines.base import Progress
-from idse.engines.ffmpeg import opening
+from idse.engines.ffmpeg import open_encoder
 from idse.errors import IdseError
 from idse.media.frame import Frame
 
@@ -34,7 +34,7 @@ _RAW = re.compile(r"^(?:x26[45] \[error\]|Svt\[error\]): *(.*?)\s*$", re.MULTILI
 
 
 def open_quietly(codec: str, width: int, height: int, pix_fmt: str, options: dict[str, str]) -> Any:
-    """An opened encoder; the arguments are those of `opening.open_encoder`.
+    """An opened encoder; the arguments are those of `open_encoder.open_encoder`.
 
     Raises:
         IdseError: There is no such encoder here, or it refuses; also where FFmpeg would only warn of an option.
@@ -47,7 +47,7 @@ def open_quietly(codec: str, width: int, height: int, pix_fmt: str, options: dic
         av.logging.set_level(av.logging.WARNING)
         try:
             with av.logging.Capture(True) as heard:
-                context = opening.open_encoder(codec, width, height, pix_fmt, options)
+                context = open_encoder.open_encoder(codec, width, height, pix_fmt, options)
         except (FFmpegError, ValueError) as error:
             failure = error
         finally:
@@ -113,7 +113,7 @@ def spoken(
     """What an encoder writes to stderr on opening: in a process of its own, since the libraries write there past us.
 
     Args:
-        codec: This and the others are those of `opening.open_encoder`.
+        codec: This and the others are those of `open_encoder.open_encoder`.
         width: Of the picture.
         height: Of the picture.
         pix_fmt: FFmpeg's name of the sample format.
@@ -123,7 +123,7 @@ def spoken(
     job = {"codec": codec, "width": width, "height": height, "pix_fmt": pix_fmt, "options": options}
     try:
         done = subprocess.run(
-            [sys.executable, str(Path(opening.__file__))],
+            [sys.executable, str(Path(open_encoder.__file__))],
             input=json.dumps(job), env=os.environ | {"SVT_LOG": str(svt_log)},
             capture_output=True, text=True, errors="replace", timeout=30, check=False,
         )  # fmt: skip

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from idse.engines.base import EncodeSettings, Progress
+from idse.engines.base import Progress
 from idse.engines.ffmpeg.libav import code_frames, join_parameters, open_quietly, spoken
 from idse.engines.ffmpeg.video import VideoEngine
+from idse.engines.settings import EncodeSettings
 from idse.errors import IdseError
 from idse.media.frame import Frame
 
@@ -38,7 +39,8 @@ class SvtAv1Engine(VideoEngine):
     def _find_version(self) -> tuple[str, str]:
         return _version()
 
-    def _check_chroma_offsets(self, settings: EncodeSettings) -> None:
+    def check_chroma_offsets(self, settings: EncodeSettings) -> None:
+        """Refuse them, and name what SVT-AV1 has instead."""
         if settings.cb_qp_offset or settings.cr_qp_offset:
             raise IdseError(
                 "the svtav1 engine takes no chroma QP offsets: SVT-AV1 has parameters such as "
@@ -47,7 +49,7 @@ class SvtAv1Engine(VideoEngine):
 
     def _options(self, settings: EncodeSettings) -> tuple[dict[str, str], dict[str, str]]:
         return {"preset": self.preset}, {
-            "rc": "0", "qp": str(settings.qp), "aq-mode": "0", "tune": "1", "lp": "1",
+            "rc": "0", "qp": str(settings.target.qp), "aq-mode": "0", "tune": "1", "lp": "1",
         } | ({"avif": "1"} if self._codes_stills else {})  # fmt: skip
 
     @property

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 
 import av
 
-from idse.engines.base import EncodeSettings, Progress
+from idse.engines.base import Progress
 from idse.engines.ffmpeg.engine import AnchorEngine, Parameters
 from idse.engines.ffmpeg.libav import code_frames, join_parameters, open_quietly
+from idse.engines.settings import EncodeSettings
 from idse.errors import IdseError
 from idse.media.frame import Frame
 

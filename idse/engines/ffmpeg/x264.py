@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from idse.engines.base import EncodeSettings
 from idse.engines.ffmpeg.libav import code_frames, drop_units, open_quietly
 from idse.engines.ffmpeg.video import VideoEngine
+from idse.engines.settings import EncodeSettings
 from idse.errors import IdseError
 from idse.media.frame import Frame
 
@@ -34,12 +34,13 @@ class X264Engine(VideoEngine):
     def _find_version(self) -> tuple[str, str]:
         return _version()
 
-    def _check_chroma_offsets(self, settings: EncodeSettings) -> None:
+    def check_chroma_offsets(self, settings: EncodeSettings) -> None:
+        """Refuse two different ones."""
         if settings.cb_qp_offset != settings.cr_qp_offset:
             raise IdseError("the x264 engine has one chroma QP offset: give Cb and Cr the same")
 
     def _options(self, settings: EncodeSettings) -> tuple[dict[str, str], dict[str, str]]:
-        qp = settings.qp + (_DEPTH_OFFSET if self.bit_depth == 10 else 0)
+        qp = settings.target.qp + (_DEPTH_OFFSET if self.bit_depth == 10 else 0)
         return {"preset": self.preset, "tune": "psnr"}, {
             "qp": str(qp), "keyint": "1", "ipratio": "1.0", "aq-mode": "0", "psy": "0",
             "chroma-qp-offset": str(settings.cb_qp_offset), "threads": "1",

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from idse.engines.base import EncodeSettings
 from idse.engines.ffmpeg.libav import code_frames, drop_units, open_quietly
 from idse.engines.ffmpeg.video import VideoEngine
+from idse.engines.settings import EncodeSettings
 from idse.media.frame import Frame
 
 _PARAMETER_SETS = (32, 33, 34)  # VPS, SPS, PPS
@@ -27,6 +27,7 @@ class X265Engine(VideoEngine):
     stream_format = "hevc"
     qp_range = (0, 51)
     takes_md5 = True
+    takes_chroma_offsets = True
     depths: ClassVar[tuple[int, ...]] = (10, 8)
     least_side = 16
     codec = "libx265"
@@ -35,12 +36,10 @@ class X265Engine(VideoEngine):
     def _find_version(self) -> tuple[str, str]:
         return _version()
 
-    def _check_chroma_offsets(self, settings: EncodeSettings) -> None:
-        pass  # -12..12, as x265
-
     def _options(self, settings: EncodeSettings) -> tuple[dict[str, str], dict[str, str]]:
         return {"preset": self.preset, "tune": "psnr"}, {
-            "qp": str(settings.qp), "keyint": "1", "ipratio": "1.0", "aq-mode": "0", "psy-rd": "0", "psy-rdoq": "0",
+            "qp": str(settings.target.qp), "keyint": "1", "ipratio": "1.0", "aq-mode": "0",
+            "psy-rd": "0", "psy-rdoq": "0",
             "cbqpoffs": str(settings.cb_qp_offset), "crqpoffs": str(settings.cr_qp_offset),
             "hash": str(int(settings.md5_sei)), "info": "0", "vui-timing-info": "0",
             "pools": "none", "frame-threads": "1", "log-level": "none",

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from idse.engines import EncodeSettings, WeightScope, engine_class, get_engine
+from idse.engines.verify import compare, encode_verified
 from idse.errors import IdseError
 from idse.importance.weight_map import WeightMap
 from idse.media.coded import SUFFIXES, decode_coded
 from idse.media.frame import Frame
 from idse.media.io import read_frames
 from idse.media.video import read_video
-from idse.pipeline import code, compare
 
 FAST = {"x265": {"preset": "fast"}, "svtav1": {"preset": 8}, "x264": {"preset": "fast"}, "jpeg": {}}
 AT = EncodeSettings(qp=30)
@@ -169,7 +169,7 @@ def test_chroma_offsets(small_frame):
 
 def test_silence(small_frame, capfd):
     for name in FAST:
-        code([small_frame], None, AT, make(name), verify=True)
+        encode_verified(make(name), [small_frame], None, AT)
     assert capfd.readouterr() == ("", "")
 
 
@@ -257,7 +257,7 @@ def test_a_missing_encoder(monkeypatch):
     from idse.engines.ffmpeg.svtav1 import SvtAv1Engine
     from idse.engines.ffmpeg.x265 import _version
 
-    monkeypatch.setattr("idse.engines.ffmpeg.opening.av", SimpleNamespace(CodecContext=_Codecless))
+    monkeypatch.setattr("idse.engines.ffmpeg.open_encoder.av", SimpleNamespace(CodecContext=_Codecless))
     _version.cache_clear()
     with pytest.raises(IdseError, match="has no encoder libx265"):
         get_engine("x265")
@@ -292,7 +292,7 @@ def test_no_thread_becomes_real_time(small_frame: Frame) -> None:
     """As root, SVT-AV1 would give its threads, the caller's and so those of all later programs SCHED_FIFO."""
     code = (
         "import os\n"
-        "from idse.engines.ffmpeg.opening import open_encoder\n"
+        "from idse.engines.ffmpeg.open_encoder import open_encoder\n"
         "context = open_encoder('libsvtav1', 128, 96, 'yuv420p10le', {'preset': '8'})\n"
         "threads = list(map(int, os.listdir('/proc/self/task')))\n"
         "print({os.sched_getscheduler(t) for t in threads}, len(threads))\n"

@@ -254,9 +254,9 @@ def test_a_masked_codec_brings_its_detector(tmp_path):
     sys.path.insert(0, str(Path(__file__).parents[2] / "features"))
     import onnx_models
 
+    from idse.engines.verify import compare
     from idse.learned.coding.coder import decode_stream, encode_frames
     from idse.media.frame import Frame
-    from idse.pipeline import compare
 
     file = onnx_models.pyramid(tmp_path / "toy.onnx")
     salience = load_salience(MaskSettings(str(file)), "cpu")

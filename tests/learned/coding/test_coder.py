@@ -16,12 +16,12 @@ pytest.importorskip("compressai", reason="learned codecs need compressai")
 
 import torch
 
+from idse.engines.verify import compare
 from idse.errors import IdseError
 from idse.learned.coding.coder import decode_stream, encode_frames, samples_crc
 from idse.learned.coding.exact import exact
 from idse.learned.coding.stream import pack, unpack
 from idse.media.frame import Frame
-from idse.pipeline import compare
 
 SYSTEMS = ("scale-hyperprior", "icm", "joint-autoregressive")
 

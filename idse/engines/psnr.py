@@ -1,4 +1,4 @@
-"""What engines that have no encoder of ours say of a frame's fidelity."""
+"""PSNR of frames, for engines whose encoder does not say it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import numpy as np
 
 from idse.media.frame import Frame
 
+_PEAK = 255 << 2
+
 
 def frame_psnr(source: Frame, decoded: Frame) -> tuple[float, ...]:
-    """`FrameStats.psnr` (as `idse.metrics.psnr`, which is not imported: its room needs numba)."""
+    """`FrameStats.psnr`; the same as `idse.metrics.psnr`, whose package needs numba and is therefore not imported."""
     figures = []
     for a, b in zip(source.with_bit_depth(10).planes, decoded.with_bit_depth(10).planes, strict=True):
         error = (a.astype(np.int64) - b.astype(np.int64)).ravel()
         sse = int(np.dot(error, error))
-        figures.append(math.inf if sse == 0 else 10 * math.log10((255 << 2) ** 2 * error.size / sse))
+        figures.append(math.inf if sse == 0 else 10 * math.log10(_PEAK**2 * error.size / sse))
     return tuple(figures)
