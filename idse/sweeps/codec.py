@@ -11,8 +11,8 @@ from idse.importance.settings import ImportanceSettings
 
 
 @dataclass(frozen=True)
-class Codec:
-    """A codec of a plan.
+class PlanCodec:
+    """One codec of a plan, a row of its tables: what is asked for, where `idse.study.Codec` is what was measured.
 
     Attributes:
         name: Row of the tables.

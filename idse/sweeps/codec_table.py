@@ -13,7 +13,7 @@ from idse.engines import EncodeSettings, Engine, WeightScope, engine_class, engi
 from idse.engines.settings import PRESETS
 from idse.errors import IdseError
 from idse.importance.settings import SHAPING, ImportanceSettings
-from idse.sweeps.codec import Codec
+from idse.sweeps.codec import PlanCodec
 from idse.sweeps.task_models import read_task_models
 
 _OWN = ("name", "engine", "qp", "scale", "importance", "task_models")
@@ -24,7 +24,7 @@ _SHORT = {"proj_dim": "l", "exponent": "e", "weight_scope": "scope"}
 
 def read_codecs(
     table: Mapping[str, Any], defaults: Mapping[str, Any], folder: Path, seed: int
-) -> list[Codec]:
+) -> list[PlanCodec]:
     """The codecs that one `[[codecs]]` table means: lists, but of QPs and scales, multiply.
 
     Args:
@@ -95,7 +95,7 @@ def _codec(
     qps: tuple[int, ...],
     scales: tuple[int, ...],
     task_models: Mapping[str, str],
-) -> Codec:
+) -> PlanCodec:
     options, given, table = chosen
     settings = {k: _setting(k, v) for k, v in given.items()}
     asked: dict[str, Any] = ({"method": "jacobian", "seed": seed} | table) if table else {"method": "none"}
@@ -103,7 +103,7 @@ def _codec(
         asked["weights"] = str(folder / asked["weights"])
     importance = ImportanceSettings(**asked)
     settings = {**SHAPING.get(importance.method, {}), **settings}
-    codec = Codec(name, engine, options, settings, importance, qps, scales, task_models)
+    codec = PlanCodec(name, engine, options, settings, importance, qps, scales, task_models)
     codec.encode_settings(qps[0])
     return codec
 

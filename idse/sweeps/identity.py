@@ -10,7 +10,7 @@ from idse.datasets import Item
 from idse.engines import EncodeSettings, Engine, NativeTools, engine_class
 from idse.errors import IdseError
 from idse.hashing import file_hash, settings_hash
-from idse.sweeps.codec import Codec
+from idse.sweeps.codec import PlanCodec
 from idse.sweeps.scaling import RESAMPLING
 from idse.sweeps.store import Store
 
@@ -34,7 +34,7 @@ def engine_identity(engine: Engine) -> dict[str, Any]:
 
 def result_key(
     digest: str,
-    codec: Codec,
+    codec: PlanCodec,
     engine: dict[str, Any],
     map_identity: str,
     scale: int,

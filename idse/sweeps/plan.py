@@ -35,7 +35,7 @@ from idse.datasets import DatasetSettings
 from idse.datasets.table import read_dataset_table
 from idse.detectors import DetectorSettings
 from idse.errors import IdseError
-from idse.sweeps.codec import Codec
+from idse.sweeps.codec import PlanCodec
 from idse.sweeps.codec_table import read_codecs
 from idse.sweeps.task_models import check_task_models
 from idse.toml_file import only_known, read_toml_file, toml_table, whole_seed
@@ -62,7 +62,7 @@ class Plan:
     name: str
     dataset: DatasetSettings
     detectors: tuple[DetectorSettings, ...]
-    codecs: tuple[Codec, ...]
+    codecs: tuple[PlanCodec, ...]
     seed: int = 0
     pseudo_score: float = 0.3
     keep_streams: bool = True
@@ -97,7 +97,7 @@ def parse_plan(text: str, folder: Path, name: str = "sweep") -> Plan:
     score = table.get("pseudo_score", 0.3)
     if not isinstance(score, (int, float)) or not 0 <= score < 1:
         raise IdseError(f"pseudo_score {score}: must be 0 or more, below 1")
-    codecs: list[Codec] = []
+    codecs: list[PlanCodec] = []
     for entry in _tables(table, "codecs"):
         codecs += read_codecs(entry, table, folder, seed)
     if not codecs:

@@ -16,7 +16,7 @@ from idse.datasets import Item
 from idse.engines import Engine
 from idse.errors import IdseError
 from idse.hashing import settings_hash
-from idse.sweeps.codec import Codec
+from idse.sweeps.codec import PlanCodec
 from idse.sweeps.identity import MEASURING, engine_identity, item_digests, result_key
 from idse.sweeps.plan import Plan
 from idse.sweeps.store import Store
@@ -107,7 +107,7 @@ def prepare(plan: Plan, store: Store) -> Prepared:
     return Prepared(plan, len(keys), jobs, kept, tuple(dataset.notes), len(items), _samples(items))
 
 
-def _check(codec: Codec, engine: Engine) -> None:
+def _check(codec: PlanCodec, engine: Engine) -> None:
     """Refuse what the engine cannot code, before hours are spent on other codecs."""
     weighted = codec.importance.method != "none"
     tiles = weighted and codec.importance.tiles

@@ -20,7 +20,7 @@ from typing import Any
 from idse.detectors import DetectorSettings
 from idse.errors import IdseError
 from idse.hashing import file_hash
-from idse.sweeps.codec import Codec
+from idse.sweeps.codec import PlanCodec
 
 
 def read_task_models(value: Any, folder: Path) -> dict[str, str]:
@@ -34,7 +34,7 @@ def read_task_models(value: Any, folder: Path) -> dict[str, str]:
     return {name: str(folder / Path(file).expanduser()) for name, file in value.items()}
 
 
-def check_task_models(codec: Codec, detectors: tuple[DetectorSettings, ...]) -> None:
+def check_task_models(codec: PlanCodec, detectors: tuple[DetectorSettings, ...]) -> None:
     """Raise an `IdseError` for task models of detectors that are none of the plan's, or of another kind of file."""
     known = {d.name: d for d in detectors}
     for name, file in codec.task_models.items():
@@ -46,7 +46,7 @@ def check_task_models(codec: Codec, detectors: tuple[DetectorSettings, ...]) -> 
             raise IdseError(f"codec '{codec.name}': task_models: {name} needs {kind}, not {file}")
 
 
-def task_settings(codec: Codec, detector: DetectorSettings, qp: int) -> DetectorSettings | None:
+def task_settings(codec: PlanCodec, detector: DetectorSettings, qp: int) -> DetectorSettings | None:
     """What looks at a codec's pictures in a detector's place; None: the detector itself."""
     file = _file(codec, detector.name, qp)
     if file is None:
@@ -56,7 +56,7 @@ def task_settings(codec: Codec, detector: DetectorSettings, qp: int) -> Detector
     return dataclasses.replace(detector, weights=file)
 
 
-def task_digests(codec: Codec, qp: int) -> Mapping[str, str]:
+def task_digests(codec: PlanCodec, qp: int) -> Mapping[str, str]:
     """SHA-256 of the task models' files at a point, by the detector that they replace.
 
     Raises:
@@ -76,7 +76,7 @@ def task_digests(codec: Codec, qp: int) -> Mapping[str, str]:
     return found
 
 
-def _file(codec: Codec, detector: str, qp: int) -> Path | None:
+def _file(codec: PlanCodec, detector: str, qp: int) -> Path | None:
     template = codec.task_models.get(detector)
     return None if template is None else Path(template.replace("{qp}", str(qp)))
 

@@ -32,7 +32,7 @@ from idse.metrics.features import feature_error
 from idse.metrics.matching import match
 from idse.metrics.ms_ssim import ms_ssim_planes
 from idse.metrics.psnr import plane_sse
-from idse.sweeps.codec import Codec
+from idse.sweeps.codec import PlanCodec
 from idse.sweeps.identity import engine_identity
 from idse.sweeps.maps import Maps, map_file
 from idse.sweeps.packing import join_matches, pack_detections
@@ -166,7 +166,7 @@ class Worker:
             time.perf_counter() - began,
         )
 
-    def _code(self, job: Job, codec: Codec, engine: Engine, source: Sequence[Frame]) -> _Coded:
+    def _code(self, job: Job, codec: PlanCodec, engine: Engine, source: Sequence[Frame]) -> _Coded:
         frames = self._coded(job.item, job.scale)
         where = f"{job.digest}-{job.scale}"
         kept = self.maps.is_kept(where, codec.importance)
