@@ -35,6 +35,7 @@ def trained(picture: Any) -> Callable[[str], Any]:
 
     made: dict[str, Any] = {}
 
+    @torch.enable_grad()  # the test that asks first may have gradients off
     def make(system: str) -> Any:
         if system not in made:
             state = torch.random.get_rng_state()
