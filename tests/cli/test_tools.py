@@ -31,7 +31,7 @@ def encoded(capsys, picture, *options):
 @pytest.mark.parametrize("tool", dataclasses.fields(NativeTools), ids=lambda tool: tool.name)
 def test_every_tool_has_an_option(capsys, picture, tool):
     assert encoded(capsys, picture)[tool.name] == tool.default
-    (other,) = (choice for choice in tool.metadata["choices"] if choice != tool.default)
+    other = next(choice for choice in tool.metadata["choices"] if choice != tool.default)
     names = tool.metadata["option"].split("/")
     given = [names[0 if other is True else -1]] if isinstance(other, bool) else [names[0], str(other)]
     assert encoded(capsys, picture, *given)[tool.name] == other

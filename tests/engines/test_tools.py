@@ -55,7 +55,7 @@ def test_a_new_tool(script, grown, capsys):
     assert capsys.readouterr().out.count("is not what the table says") == 3
     assert script.main([], grown) == 0
     assert script.main(["--check"], grown) == 0
-    assert "    wpp: bool\n    isp: int\n    # end" in (grown / "idse/_native.pyi").read_text()
+    assert "    isp: int\n    # end" in (grown / "idse/_native.pyi").read_text()
     assert "| `isp` | `--isp` | 2 or 1 or 0 | 0 | Sub-partitions, a, b. | x, 1 |" in (
         grown / "docs/encoder.md"
     ).read_text()

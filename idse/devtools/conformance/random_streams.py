@@ -209,7 +209,8 @@ def _settings(rng: Generator) -> EncodeSettings:
         settings = settings.changed(target_bytes=int(rng.integers(60, 4000)))
     drawn = {"ctu_size", "dual_tree", "cclm", "dependent_quant", "transform_skip", "deblocking", "wpp"}
     later = [tool for tool in dataclasses.fields(NativeTools) if tool.name not in drawn]
-    return settings.changed(**{tool.name: _one_of(rng, tool.metadata["choices"]) for tool in later})
+    apart = rng.spawn(1)[0]  # so that everything else of a case stays as it was
+    return settings.changed(**{tool.name: _one_of(apart, tool.metadata["choices"]) for tool in later})
 
 
 def _one_of(rng: Generator, choices: Sequence[int | bool]) -> int | bool:

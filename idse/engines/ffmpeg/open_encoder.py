@@ -48,14 +48,23 @@ def _same_scheduling() -> Iterator[None]:
         yield
         return
     policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
-    before = {int(thread): os.sched_getscheduler(int(thread)) for thread in os.listdir("/proc/self/task")}
+    before = _policies()
     try:
         yield
     finally:
-        for thread in map(int, os.listdir("/proc/self/task")):
-            with contextlib.suppress(OSError):  # it has ended
-                if os.sched_getscheduler(thread) != before.get(thread, policy):
+        for thread, now in _policies().items():
+            if now != before.get(thread, policy):
+                with contextlib.suppress(OSError):  # it has ended
                     os.sched_setscheduler(thread, policy, parameters)
+
+
+def _policies() -> dict[int, int]:
+    """The scheduling policy of every thread of this process; a thread that ends meanwhile is left out."""
+    found = {}
+    for thread in map(int, os.listdir("/proc/self/task")):
+        with contextlib.suppress(OSError):
+            found[thread] = os.sched_getscheduler(thread)
+    return found
 
 
 if __name__ == "__main__":

@@ -288,6 +288,18 @@ def test_a_stream_cut_short(small_frame, name):
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="scheduling policies are Linux's")
+def test_threads_that_end_while_an_encoder_opens(monkeypatch, small_frame: Frame) -> None:
+    """Other encoders' threads come and go: one that was listed may be gone when it is asked for its policy."""
+    listed = os.listdir
+
+    def with_one_that_ended(folder):
+        return [*listed(folder), str(2**22 + 1)] if folder == "/proc/self/task" else listed(folder)
+
+    monkeypatch.setattr(os, "listdir", with_one_that_ended)
+    assert make("x265").encode([small_frame], None, AT).data
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="scheduling policies are Linux's")
 def test_no_thread_becomes_real_time(small_frame: Frame) -> None:
     """As root, SVT-AV1 would give its threads, the caller's and so those of all later programs SCHED_FIFO."""
     code = (
