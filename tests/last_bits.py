@@ -41,6 +41,6 @@ def _moved(value: Any) -> Any:
 
 
 def _factors(shape: tuple[int, ...]) -> np.ndarray:
-    """Between 1 - AMOUNT and 1, decided by the place within one picture, so that batches do not matter."""
+    """Between 1 - AMOUNT and 1 + AMOUNT, decided by the place within one picture, so that batches do not matter."""
     rng = np.random.default_rng(0)
-    return np.broadcast_to(1 - AMOUNT * rng.random(shape[1:]), shape).copy()
+    return np.broadcast_to(1 + AMOUNT * rng.uniform(-1, 1, shape[1:]), shape).copy()
