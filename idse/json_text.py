@@ -1,4 +1,4 @@
-"""JSON that somebody else wrote: whatever is wrong with it is a `ValueError`."""
+"""JSON from files that may be damaged or hostile: every fault in it is a `ValueError`."""
 
 from __future__ import annotations
 

@@ -22,11 +22,11 @@ def read_toml_file(path: Path, what: str, parse: Callable[[str, Path, str], _T])
 
     Args:
         path: The file.
-        what: It is, in words, should it be missing.
+        what: What the file is, for the message when it is missing.
         parse: Raises an `IdseError` for what is wrong.
 
     Raises:
-        IdseError: It cannot be read, or `parse` says so; the line begins with the path.
+        IdseError: The file cannot be read, or `parse` refuses it; the line begins with the path.
     """
     try:
         text = path.read_text(encoding="utf-8")

@@ -25,7 +25,7 @@ class Capture {
     void flush();
     // From here on lines are dropped.
     void mute() { muted_ = true; }
-    // The last line that speaks of an error; else empty.
+    // The last line that reports an error; empty without one.
     const std::string& complaint() const { return complaint_; }
 
     void take(const char* text, std::size_t size);

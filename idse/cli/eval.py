@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from idse.report.tables import Table
 
 _WIDE = 240
-"""Columns where nobody looks: a file or a pipe gets every figure on one line."""
+"""Width of the table in a file or a pipe: every figure stays on one line."""
 
 
 def eval_(

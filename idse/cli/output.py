@@ -1,4 +1,4 @@
-"""What commands say: progress and notes on standard error, results on standard output."""
+"""Output of commands: progress and notes on standard error, results on standard output."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Bar:
     """A progress bar that appears on a terminal when something takes more than two seconds.
 
-    An instance is called with the share done, 0..1; it shows that work goes on even where nobody calls it.
+    Call an instance with the share done, 0..1. Between calls it still shows that work continues.
     """
 
     def __init__(self, words: str, console: Console | None = None, patience: float = 2.0) -> None:

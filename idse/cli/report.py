@@ -38,7 +38,7 @@ def report(
     title: Annotated[str, typer.Option("--title", help="Headline; else the sweep's name.")] = "",
     check_map: Annotated[
         bool,
-        typer.Option("--check-map", help="Compute every mAP once more with faster-coco-eval, and compare."),
+        typer.Option("--check-map", help="Compute every mAP again with faster-coco-eval, and compare."),
     ] = False,
 ) -> None:
     """Write a page (HTML) or files of what a sweep measured."""

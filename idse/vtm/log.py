@@ -50,7 +50,7 @@ class Log:
         idse: The overlay's own lines, but the progress.
         uniform: The overlay found the map uniform, and did not use it.
         seconds: As VTM measured it.
-        lmcs: Whether luma mapping was on; None where nobody said.
+        lmcs: Whether luma mapping was on; None where the log does not tell.
     """
 
     frames: int
@@ -96,7 +96,7 @@ class Log:
         self._tell((len(self.pictures) + min(1.0, done / max(1, total))) / self.frames)
 
     def standing(self) -> str:
-        """How far it has come, in words."""
+        """The progress as text."""
         return f"{100 * self._share:.0f} % done"
 
     def complaint(self) -> str:
@@ -104,7 +104,7 @@ class Log:
         lines = [line.strip() for line in self._lines]
         for number in reversed(range(len(lines))):
             text = lines[number]
-            if text.startswith("what():"):  # an exception nobody caught: its text may begin on the next line
+            if text.startswith("what():"):  # an uncaught exception: its text may begin on the next line
                 rest = [text.removeprefix("what():").strip(), *lines[number + 1 :]]
                 if said := next(filter(None, rest), ""):
                     return said

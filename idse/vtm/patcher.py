@@ -35,9 +35,9 @@ class PatchStatus:
         tree: The checkout.
         state: Where it stands; `CURRENT` and `EDITED` have all of idse's lines.
         details: One line for each file that is not as the patch left it, or for what stands in the way.
-        patched_by: The version of idse that patched it, if any says so.
+        patched_by: The version of idse that patched it, where it is recorded.
         executable_current: Whether there is an executable no older than the patched files.
-        next_step: What to do next, in words.
+        next_step: What the user should do next, as text.
     """
 
     tree: VtmTree

@@ -8,7 +8,7 @@
 namespace idse {
 namespace vtm {
 
-// sum (a - b)^2 over w x h samples of at most 15 bits: the kernel that is there once more for AVX2.
+// sum (a - b)^2 over w x h samples of at most 15 bits: the kernel that also exists for AVX2.
 using SseKernel = std::int64_t (*)(const std::int16_t* a, std::ptrdiff_t a_stride, const std::int16_t* b,
                                    std::ptrdiff_t b_stride, int w, int h);
 std::int64_t sse_scalar(const std::int16_t* a, std::ptrdiff_t a_stride, const std::int16_t* b,

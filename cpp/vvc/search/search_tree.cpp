@@ -99,7 +99,7 @@ std::int64_t TreeSearch::search_node(const TreeNode& node, SearchState& s, std::
         // A ternary split is tried only where the binary one of its direction is the best so far.
         if (split == Split::kTtHor && best_split != Split::kBtHor) continue;
         if (split == Split::kTtVer && best_split != Split::kBtVer) continue;
-        // Where even the first quarter of the quad split is dearer than the whole leaf, other splits hardly
+        // Where even the first quarter of the quad split costs more than the whole leaf, other splits hardly
         // pay.
         if (split != Split::kQt && allowed.qt && leaf_is_best && qt_parts <= 1) continue;
         if (split_in_place) {
@@ -123,7 +123,7 @@ std::int64_t TreeSearch::search_node(const TreeNode& node, SearchState& s, std::
             log_->cut(mark);
         }
     }
-    if (!found) return kNoLimit;  // dearer than the limit: the caller gives this trial up
+    if (!found) return kNoLimit;  // above the limit: the caller gives this trial up
 
     if (leaf_is_best) {
         log_->cut(mark);

@@ -1,4 +1,4 @@
-"""FFmpeg's encoders through PyAV: opened quietly, refusals told in one line, frames in, packets out."""
+"""FFmpeg's encoders through PyAV: opened without output on stderr, refusals as one line, frames in, packets out."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from idse.media.frame import Frame
 
 # SVT-AV1 writes to stderr by itself; only what ends it is left. Who set the variable wants to read the rest.
 os.environ.setdefault("SVT_LOG", "0")
-# Else Python writes FFmpeg's warnings to stderr while `_ears` are open, unless the program has handlers of its own.
+# Without this handler Python writes FFmpeg's warnings to stderr while they are captured.
 logging.getLogger("libav").addHandler(logging.NullHandler())
 
-_ears = threading.Lock()
+_log_lock = threading.Lock()
 _UNKNOWN = re.compile(r"Unknown option|Invalid value|Error parsing option")
 _RAW = re.compile(r"^(?:x26[45] \[error\]|Svt\[error\]): *(.*?)\s*$", re.MULTILINE)
 
 
-def open_quietly(codec: str, width: int, height: int, pix_fmt: str, options: dict[str, str]) -> Any:
+def open_silently(codec: str, width: int, height: int, pix_fmt: str, options: dict[str, str]) -> Any:
     """An opened encoder; the arguments are those of `open_encoder.open_encoder`.
 
     Raises:
@@ -41,7 +41,7 @@ def open_quietly(codec: str, width: int, height: int, pix_fmt: str, options: dic
     """
     failure: Exception | None = None
     context: Any = None
-    with _ears:
+    with _log_lock:
         level, skip = av.logging.get_level(), av.logging.get_skip_repeated()
         av.logging.set_skip_repeated(False)
         av.logging.set_level(av.logging.WARNING)
@@ -62,7 +62,7 @@ def open_quietly(codec: str, width: int, height: int, pix_fmt: str, options: dic
         loud = dict(options)
         if "x265-params" in loud:
             loud["x265-params"] += ":log-level=error"
-        raw = _RAW.findall(spoken(codec, width, height, pix_fmt, loud))
+        raw = _RAW.findall(stderr_of_opening(codec, width, height, pix_fmt, loud))
         reason = [*raw, *words[-1:], failure.strerror][0]
         raise IdseError(
             f"{codec} refuses to code {width}x{height} with these settings ({reason}): "
@@ -107,7 +107,7 @@ def code_frames(
     return packets
 
 
-def spoken(
+def stderr_of_opening(
     codec: str, width: int, height: int, pix_fmt: str, options: dict[str, str], svt_log: int = 1
 ) -> str:
     """What an encoder writes to stderr on opening: in a process of its own, since the libraries write there past us.

@@ -1,4 +1,4 @@
-"""Opens an encoder of FFmpeg. Run as a program it does that aloud: see `libav.spoken`.
+"""Opens an encoder of FFmpeg. Run as a program, the library's output goes to stderr: see `libav.stderr_of_opening`.
 
 It needs nothing of idse, so that it runs as a plain file.
 """

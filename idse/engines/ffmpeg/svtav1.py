@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from idse.engines.base import Progress
-from idse.engines.ffmpeg.libav import code_frames, join_parameters, open_quietly, spoken
+from idse.engines.ffmpeg.libav import code_frames, join_parameters, open_silently, stderr_of_opening
 from idse.engines.ffmpeg.video import VideoEngine
 from idse.engines.settings import EncodeSettings
 from idse.errors import IdseError
@@ -69,7 +69,7 @@ class SvtAv1Engine(VideoEngine):
         given = options | {self.key: join_parameters(parameters)}
         packets: list[bytes] = []
         for frame in frames:
-            context = open_quietly(self.codec, first.width, first.height, pix_fmt, given)
+            context = open_silently(self.codec, first.width, first.height, pix_fmt, given)
             packets += code_frames(context, [_with_chroma(frame)], pix_fmt)
             if progress is not None:
                 progress(len(packets) / len(frames))
@@ -94,8 +94,8 @@ def _with_chroma(frame: Frame) -> Frame:
 @functools.cache
 def _version() -> tuple[str, str]:
     """From the lines SVT-AV1 writes when it starts: nothing else that FFmpeg passes on tells it."""
-    open_quietly("libsvtav1", 64, 64, "yuv420p", {"preset": "13", "svtav1-params": "lp=1"})
-    banner = spoken("libsvtav1", 64, 64, "yuv420p", {"preset": "13", "svtav1-params": "lp=1"}, svt_log=3)
+    open_silently("libsvtav1", 64, 64, "yuv420p", {"preset": "13", "svtav1-params": "lp=1"})
+    banner = stderr_of_opening("libsvtav1", 64, 64, "yuv420p", {"preset": "13", "svtav1-params": "lp=1"}, svt_log=3)
     said = re.search(r"SVT \[version\]:\s*(.*\S)", banner)
     words = said[1] if said else "unknown"
     number = re.search(r"v(\d\S*)", words)

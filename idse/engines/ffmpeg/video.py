@@ -10,7 +10,7 @@ import av
 
 from idse.engines.base import Progress
 from idse.engines.ffmpeg.engine import AnchorEngine, Parameters
-from idse.engines.ffmpeg.libav import code_frames, join_parameters, open_quietly
+from idse.engines.ffmpeg.libav import code_frames, join_parameters, open_silently
 from idse.engines.settings import EncodeSettings
 from idse.errors import IdseError
 from idse.media.frame import Frame
@@ -77,7 +77,7 @@ class VideoEngine(AnchorEngine):
         options, parameters = self._chosen(settings)
         pix_fmt = self._pix_fmt(frames[0])
         given = options | {self.key: join_parameters(parameters)}
-        context = open_quietly(self.codec, frames[0].width, frames[0].height, pix_fmt, given)
+        context = open_silently(self.codec, frames[0].width, frames[0].height, pix_fmt, given)
         packets = code_frames(context, frames, pix_fmt, progress)
         header = self._header(bytes(context.extradata or b""))
         return header, [self._trim(p) for p in packets], options | {"pix_fmt": pix_fmt, self.key: parameters}

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from idse.engines.ffmpeg.libav import code_frames, drop_units, open_quietly
+from idse.engines.ffmpeg.libav import code_frames, drop_units, open_silently
 from idse.engines.ffmpeg.video import VideoEngine
 from idse.engines.settings import EncodeSettings
 from idse.errors import IdseError
@@ -57,7 +57,7 @@ class X264Engine(VideoEngine):
 def _version() -> tuple[str, str]:
     """From the SEI that x264 signs its streams with."""
     grey = Frame((np.full((64, 64), 128, np.uint8),), 8, "400")
-    context = open_quietly("libx264", 64, 64, "gray", {"preset": "ultrafast"})
+    context = open_silently("libx264", 64, 64, "gray", {"preset": "ultrafast"})
     stream = bytes(context.extradata or b"") + b"".join(code_frames(context, [grey], "gray"))
     said = re.search(rb"x264 - (core [^\0]*?) - H\.264", stream)
     words = said[1].decode("latin-1") if said else "unknown"

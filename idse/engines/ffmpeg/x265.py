@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from idse.engines.ffmpeg.libav import code_frames, drop_units, open_quietly
+from idse.engines.ffmpeg.libav import code_frames, drop_units, open_silently
 from idse.engines.ffmpeg.video import VideoEngine
 from idse.engines.settings import EncodeSettings
 from idse.media.frame import Frame
@@ -53,7 +53,7 @@ class X265Engine(VideoEngine):
 def _version() -> tuple[str, str]:
     """From the SEI that x265 signs its streams with."""
     grey = Frame((np.full((64, 64), 128, np.uint8),), 8, "400")
-    context = open_quietly("libx265", 64, 64, "gray", {"preset": "ultrafast", "x265-params": _LOUD})
+    context = open_silently("libx265", 64, 64, "gray", {"preset": "ultrafast", "x265-params": _LOUD})
     stream = bytes(context.extradata or b"") + b"".join(code_frames(context, [grey], "gray"))
     said = re.search(rb"x265 \(build \d+\) - [^\0]*? - H\.265", stream)
     words = said[0].decode("latin-1").removesuffix(" - H.265") if said else "unknown"
