@@ -39,4 +39,7 @@ mypy
 finished sanitize
 step pytest
 pytest --strict-skips --numprocesses 2 --dist worksteal "$@"
+step "pytest: networks as other processors compute them"
+ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 PYTHONPATH=$PWD/tests${PYTHONPATH:+:$PYTHONPATH} \
+    pytest -p last_bits --numprocesses 2 --dist worksteal tests/detectors tests/features tests/importance tests/study
 step "all passed"
