@@ -140,7 +140,7 @@ CASES = [
     ("a text for info", "info text.266", "text.266: no VVC stream (it has no sequence parameter set)"),
     ("a learned codec's stream cut short for info", "info short.idsl", "short.idsl: the stream is cut short: …"),
     ("nothing for info", "info absent.266", "absent.266: cannot be read (No such file or directory)"),
-    ("an unknown option", "encode good.png --speed 3", "No such option: --speed…"),
+    ("an unknown option", "encode good.png --speed 3", "No such option…--speed…"),
     ("an unknown command", "transcode good.png", "No such command 'transcode'.…"),
     ("no input", "encode", "Missing argument 'INPUT'."),
     ("no plan", "sweep", "give a plan (idse sweep plan.toml), or --images with the other options"),

@@ -148,7 +148,7 @@ except Enough:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of Linux")
-def test_an_encode_needs_no_further_thread():
+def test_an_encode_needs_no_further_thread(tmp_path):
     import resource
 
     def limit() -> None:
@@ -163,6 +163,7 @@ def test_an_encode_needs_no_further_thread():
             capture_output=True,
             text=True,
             preexec_fn=prepare,
+            cwd=tmp_path,  # not the checkout, where nothing is built
             env={"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": ":".join(filter(None, sys.path))},
             check=False,
         )

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 
 import av
@@ -300,7 +301,7 @@ def test_threads_that_end_while_an_encoder_opens(monkeypatch, small_frame: Frame
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="scheduling policies are Linux's")
-def test_no_thread_becomes_real_time(small_frame: Frame) -> None:
+def test_no_thread_becomes_real_time(tmp_path: Path) -> None:
     """As root, SVT-AV1 would give its threads, the caller's and so those of all later programs SCHED_FIFO."""
     code = (
         "import os\n"
@@ -310,7 +311,7 @@ def test_no_thread_becomes_real_time(small_frame: Frame) -> None:
         "print({os.sched_getscheduler(t) for t in threads}, len(threads))\n"
         "os._exit(0)\n"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     policies, threads = run.stdout.rsplit(" ", 1)
     assert policies == f"{{{os.SCHED_OTHER}}}"
     assert int(threads) > 1
