@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from idse.errors import IdseError
 from idse.media.frame import ChromaFormat, Frame, Matrix
 from idse.media.io import InputOptions, read_frames
 from idse.metrics.detection import Truth
+from idse.schema import Range
 
 Kind = Literal["coco", "cityscapes", "folder", "sequence"]
 
@@ -57,12 +58,12 @@ class DatasetSettings:
     annotations: Path | None = None
     name: str = ""
     split: str = "val"
-    limit: int | None = None
+    limit: Annotated[int | None, Range(least=1)] = None
     only: tuple[str, ...] = ()
-    size: tuple[int, int] | None = None
-    bit_depth: int | None = None
+    size: tuple[Annotated[int, Range(least=1)], Annotated[int, Range(least=1)]] | None = None
+    bit_depth: Annotated[int | None, Range(least=8, most=16)] = None
     chroma: ChromaFormat | None = None
-    frames: tuple[int, int | None] = (0, None)
+    frames: tuple[Annotated[int, Range(least=0)], Annotated[int | None, Range(least=1)]] = (0, None)
     matrix: Matrix | None = None
     full_range: bool | None = None
 

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from idse.engines import EncodeSettings, Engine, WeightScope, engine_class, engine_names
-from idse.engines.settings import PRESETS
+from idse.engines.settings import PRESETS, NativeTools, Shaping
 from idse.errors import IdseError
 from idse.importance.settings import SHAPING, ImportanceSettings
+from idse.schema import check_table
 from idse.sweeps.codec import PlanCodec
 from idse.sweeps.task_models import read_task_models
 
 _OWN = ("name", "engine", "qp", "scale", "importance", "task_models")
-_IMPORTANCE = {f.name for f in dataclasses.fields(ImportanceSettings)}
 _SETTINGS = EncodeSettings().flat().keys() - {"qp", "target_bytes", "target_bpp", "threads"}
+_HINTS: dict[str, Any] = {
+    name: hint
+    for part in (EncodeSettings, Shaping, NativeTools)
+    for name, hint in get_type_hints(part).items()
+    if name in _SETTINGS
+}
+_SettingsTable = dataclasses.make_dataclass(
+    "_SettingsTable", [(name, hint, dataclasses.field(default=None)) for name, hint in sorted(_HINTS.items())]
+)
+"""The keys of `EncodeSettings` in a codec's table, for `check_table`."""
 _SHORT = {"proj_dim": "l", "exponent": "e", "weight_scope": "scope"}
 
 
@@ -63,8 +72,6 @@ def _importance_table(importance: Any, engine: type[Engine]) -> Mapping[str, Any
         importance = {"method": importance}
     if not isinstance(importance, dict):
         raise IdseError("importance must be a method's name or a table")
-    if unknown := set(importance) - _IMPORTANCE:
-        raise IdseError(f"importance knows no '{min(unknown)}': {', '.join(sorted(_IMPORTANCE))}")
     wanted = importance and importance.get("method", "jacobian") != "none"
     if wanted and not engine.takes_weights:
         raise IdseError(f"{engine.name} takes no weight map; leave out importance")
@@ -98,10 +105,11 @@ def _codec(
 ) -> PlanCodec:
     options, given, table = chosen
     settings = {k: _setting(k, v) for k, v in given.items()}
+    check_table(settings, _SettingsTable, "")
     asked: dict[str, Any] = ({"method": "jacobian", "seed": seed} | table) if table else {"method": "none"}
     if isinstance(asked.get("weights"), str):
         asked["weights"] = str(folder / asked["weights"])
-    importance = ImportanceSettings(**asked)
+    importance = check_table(asked, ImportanceSettings, "importance")
     settings = {**SHAPING.get(importance.method, {}), **settings}
     codec = PlanCodec(name, engine, options, settings, importance, qps, scales, task_models)
     codec.encode_settings(qps[0])
@@ -151,6 +159,4 @@ def _setting(key: str, value: Any) -> Any:
         if value not in PRESETS:
             raise IdseError(f"preset '{value}': must be one of {', '.join(PRESETS)}")
         return PRESETS.index(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        raise IdseError(f"{key} {value}: must be finite")
     return value

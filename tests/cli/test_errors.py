@@ -173,7 +173,7 @@ CASES = [
     ("nothing to train", "train", "give a configuration (idse train CONFIG.toml), or a run to go on with (--resume RUN)"),
     ("no configuration", "train absent.toml", "absent.toml: no such configuration"),
     ("a text called configuration", "train notes.txt", "notes.txt: no TOML: …"),
-    ("an unknown setting of a training", "train typo.toml", "typo.toml: codec knows no 'chanels': it takes blocks, channels,…"),
+    ("an unknown setting of a training", "train typo.toml", "typo.toml: unknown key 'chanels' in codec: it takes blocks, channels,…"),
     ("a training without pictures", "train lost.toml", "…absent: no such folder"),
     ("no picture left to train with", "train few.toml", "pictures has 1 pictures, and validation takes 1: none is left"),
     ("no weights to begin with", "train bare.toml", "…absent.idsec: no such codec file: 'idse train' makes one"),
