@@ -10,9 +10,9 @@ from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
 from idse.errors import IdseError
+from idse.sweeps.job import Job, Outcome, run_job
 from idse.sweeps.plan import Plan
 from idse.sweeps.running import Executor
-from idse.sweeps.worker import Job, Outcome, run_job
 
 if TYPE_CHECKING:
     from distributed import Client

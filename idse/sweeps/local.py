@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 
+from idse.sweeps.job import Job, Outcome, run_job
 from idse.sweeps.plan import Plan
 from idse.sweeps.pool import finished
 from idse.sweeps.running import Executor
-from idse.sweeps.worker import Job, Outcome, run_job
 
 _ATTEMPTS = 3
 

@@ -18,10 +18,11 @@ from idse.errors import IdseError
 from idse.hashing import settings_hash
 from idse.sweeps.codec import PlanCodec
 from idse.sweeps.identity import MEASURING, engine_identity, item_digests, result_key
+from idse.sweeps.job import Job
 from idse.sweeps.plan import Plan
+from idse.sweeps.resources import Resources, detector_hash
 from idse.sweeps.store import Store
 from idse.sweeps.task_models import task_digests
-from idse.sweeps.worker import Job, Worker, detector_hash
 
 _PACKAGES = (
     "numpy", "torch", "torchvision", "av", "pillow", "onnxruntime", "faster-coco-eval", "bjontegaard", "pytorch-msssim",
@@ -58,15 +59,15 @@ def prepare(plan: Plan, store: Store) -> Prepared:
     Raises:
         IdseError: Something that the plan names is missing or wrong, or an engine cannot code what it asks for.
     """
-    worker = Worker(plan)
-    dataset = worker.dataset
+    resources = Resources(plan)
+    dataset = resources.dataset
     items = list(dataset.items)
     digests = item_digests(store, items, dataset.identity)
     for i, codec in enumerate(plan.codecs):
-        _check(codec, worker.engine(i))
-    engines = [engine_identity(worker.engine(i)) for i in range(len(plan.codecs))]
-    maps = [worker.maps.identity(codec.importance) for codec in plan.codecs]
-    detectors = [worker.detector(i) for i in range(len(plan.detectors))]
+        _check(codec, resources.engine(i))
+    engines = [engine_identity(resources.engine(i)) for i in range(len(plan.codecs))]
+    maps = [resources.maps.identity(codec.importance) for codec in plan.codecs]
+    detectors = [resources.detector(i) for i in range(len(plan.detectors))]
     hashes = [detector_hash(d) for d in detectors]
     truths = [
         settings_hash({"data set": dataset.identity, "item": item.name, "pseudo": plan.pseudo_score}, 16)
@@ -82,7 +83,7 @@ def prepare(plan: Plan, store: Store) -> Prepared:
     store.put_sweep(
         plan.name,
         plan.text,
-        _about(plan, worker),
+        _about(plan, resources),
         [
             (
                 codec.name,
@@ -174,14 +175,14 @@ def source_key(digest: str) -> str:
     return f"source-{digest}"
 
 
-def _about(plan: Plan, worker: Worker) -> dict[str, Any]:
+def _about(plan: Plan, resources: Resources) -> dict[str, Any]:
     versions = {}
     for name in _PACKAGES:
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    dataset = worker.dataset
+    dataset = resources.dataset
     return {
         "idse": idse.__version__,
         "python": platform.python_version(),

@@ -13,9 +13,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from idse.errors import IdseError
+from idse.sweeps.job import Job, Outcome
 from idse.sweeps.preparation import Prepared
 from idse.sweeps.store import Store
-from idse.sweeps.worker import Job, Outcome
 
 Executor = Callable[[Iterable[Job]], Generator[tuple[Job, Outcome | str], None, None]]
 """Takes jobs one by one as it can use them and yields them with what came out: an outcome, or what went wrong."""

@@ -14,12 +14,12 @@ import pytest
 from idse.cli.main import main
 from idse.errors import IdseError
 from idse.sweeps.cluster import cluster_executor, connect
+from idse.sweeps.job import Job
 from idse.sweeps.local import local_executor
 from idse.sweeps.plan import read_plan
 from idse.sweeps.preparation import prepare
 from idse.sweeps.running import run
 from idse.sweeps.store import Store
-from idse.sweeps.worker import Job
 
 distributed = pytest.importorskip("distributed", reason="Dask is not installed: pip install 'idse[cluster]'")
 

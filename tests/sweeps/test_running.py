@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from idse.errors import IdseError
+from idse.sweeps.job import Job, Outcome
 from idse.sweeps.local import local_executor
 from idse.sweeps.plan import Plan, read_plan
 from idse.sweeps.preparation import Prepared, prepare
 from idse.sweeps.running import run
 from idse.sweeps.store import Store
-from idse.sweeps.worker import Job, Outcome
 
 Rows = Callable[[Path], dict[tuple[Any, ...], Any]]
 

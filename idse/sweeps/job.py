@@ -1,0 +1,278 @@
+"""One job of a sweep: code, decode, look at the result with the detectors, and match what they find."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import platform
+import resource
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from idse.detectors import Observation
+from idse.engines import EncodedStream, Engine
+from idse.engines.verify import compare
+from idse.errors import IdseError
+from idse.media.frame import Frame, decoded_rgb
+from idse.metrics.detection import align, pseudo_truth
+from idse.metrics.features import feature_error
+from idse.metrics.matching import match
+from idse.metrics.ms_ssim import ms_ssim_planes
+from idse.metrics.psnr import plane_sse
+from idse.sweeps.codec import PlanCodec
+from idse.sweeps.identity import engine_identity
+from idse.sweeps.maps import map_file
+from idse.sweeps.packing import join_matches, pack_detections
+from idse.sweeps.plan import parse_plan
+from idse.sweeps.resources import Resources, detector_hash
+from idse.sweeps.scaling import scaled
+from idse.sweeps.store import StoredObservation
+
+
+@dataclass(frozen=True)
+class Job:
+    """A cell that is missing, or an item's uncompressed form that was not looked at.
+
+    Attributes:
+        key: Content hash of its result.
+        codec: By position in the plan; None: the item as it is.
+        item: By position in the data set.
+        digest: Of the item's samples.
+        scale: Per cent of the size.
+        qp: Point of the curve.
+        engine: The engine's identity that the key was made with.
+        observers: Positions of the detectors that are wanted.
+        hashes: Theirs.
+        truth: Hash of what detections are matched with.
+        stored: Whether the result is there with its stream, and only observations are missing.
+        stream: The stream then; it is put in when the job is handed out, not before.
+    """
+
+    key: str
+    codec: int | None
+    item: int
+    digest: str
+    scale: int
+    qp: int
+    engine: dict[str, Any]
+    observers: tuple[int, ...]
+    hashes: tuple[str, ...]
+    truth: str
+    stored: bool = False
+    stream: bytes | None = field(default=None, repr=False)
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Tells the jobs of a sweep apart: identical pictures share a key, but each has its own truth."""
+        return self.key, self.truth
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job gives, ready for `Store.put`."""
+
+    figures: dict[str, Any] | None
+    provenance: dict[str, Any] | None
+    stream: bytes | None = field(repr=False)
+    weight_map: tuple[str, bytes] | None = field(repr=False)
+    observations: list[StoredObservation] = field(repr=False)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Coded:
+    decoded: list[Frame]
+    figures: dict[str, Any]
+    provenance: dict[str, Any]
+    stream: bytes
+    weight_map: tuple[str, bytes] | None
+
+
+def do_job(job: Job, resources: Resources) -> Outcome:
+    """Do a job.
+
+    Raises:
+        IdseError: The codec cannot code it, or the foreign decoder gives other samples.
+    """
+    began = time.perf_counter()
+    if job.codec is None:
+        seen = [
+            _observed(resources, job, i, resources.source_observations(job.item, i)) for i in job.observers
+        ]
+        return Outcome(None, None, None, None, seen, time.perf_counter() - began)
+    codec = resources.plan.codecs[job.codec]
+    engine = resources.engine(job.codec)
+    if engine_identity(engine) != job.engine:
+        raise IdseError(
+            f"the worker on {platform.node()} has another build of {engine.name} "
+            f"({engine_identity(engine)}, wanted {job.engine}): install the same one everywhere"
+        )
+    source = resources.frames(job.item)
+    coded = None
+    if job.stream is None:
+        coded = _code(resources, job, codec, engine, source)
+        decoded = coded.decoded
+    else:
+        decoded = engine.decode(job.stream, resources.coded_frames(job.item, job.scale)[0])
+    decoded = [scaled(f, s.width, s.height) for f, s in zip(decoded, source, strict=True)]
+    depth = source[0].bit_depth
+    rgb = (
+        [resources.visible(job.item, decoded_rgb(f, depth, as_float=True)) for f in decoded]
+        if job.observers
+        else []
+    )
+    return Outcome(
+        None if coded is None else coded.figures | _fidelity(source, decoded),
+        None if coded is None else coded.provenance,
+        coded.stream if coded is not None and resources.plan.keep_streams else None,
+        None if coded is None else coded.weight_map,
+        [
+            _observed(resources, job, i, resources.observer(job.codec, i, job.qp).observe(rgb))
+            for i in job.observers
+        ],
+        time.perf_counter() - began,
+    )
+
+
+def _code(
+    resources: Resources, job: Job, codec: PlanCodec, engine: Engine, source: Sequence[Frame]
+) -> _Coded:
+    frames = resources.coded_frames(job.item, job.scale)
+    where = f"{job.digest}-{job.scale}"
+    kept = resources.maps.is_kept(where, codec.importance)
+    resources.maps.load(codec.importance)
+    began = _cpu()
+    weights = resources.maps.make(where, frames, codec.importance)
+    map_cpu = None if kept else _cpu() - began
+    settings = codec.encode_settings(job.qp)
+    began = _cpu()
+    stream = engine.encode(frames, weights, settings)
+    encode_cpu = _cpu() - began if stream.cpu_seconds is None else stream.cpu_seconds
+    began = _cpu()
+    refused = engine.verify_refusal
+    decoded = stream.recon if refused else engine.decode(stream.data, frames[0])
+    decode_cpu = None if refused else _cpu() - began
+    if not refused:
+        compare(decoded, stream.recon)
+    figures = {
+        "bytes": len(stream.data),
+        "luma_samples": sum(f.width * f.height for f in source),
+        "coded_samples": sum(f.width * f.height for f in frames),
+        "frames": len(frames),
+        "encode_cpu": encode_cpu,
+        "decode_cpu": decode_cpu,
+        "map_cpu": map_cpu if codec.importance.method != "none" else 0.0,
+        "verified": not refused,
+        "chroma_qp": _mean_offsets(stream),
+        "weighted_share": stream.provenance.get("weighted_share"),
+    }
+    provenance = stream.provenance | {
+        "map": None if weights is None else weights.meta,
+        "host": platform.node(),
+        "time": time.time(),
+    }
+    packed = None
+    if weights is not None:
+        packed = f"{where}-{resources.maps.identity(codec.importance)}", map_file(weights)
+    return _Coded(decoded, figures, provenance, stream.data, packed)
+
+
+def _observed(
+    resources: Resources, job: Job, detector: int, seen: Sequence[Observation]
+) -> StoredObservation:
+    of = resources.detector(detector)
+    reference = resources.source_observations(job.item, detector)
+    errors = [feature_error(a.features, b.features) for a, b in zip(reference, seen, strict=True)]
+    found = [o.detections for o in seen]
+    pseudo = [
+        match(d, pseudo_truth(s.detections, resources.plan.pseudo_score), len(of.classes), "boxes")
+        for d, s in zip(found, reference, strict=True)
+    ]
+    truth = resources.dataset.items[job.item].truth
+    boxes = masks = None
+    if truth is not None:
+        classes = resources.dataset.classes
+        aligned = [align(d, of.classes, classes) for d in found]
+        boxes = join_matches([match(d, truth, len(classes), "boxes") for d in aligned]).pack()
+        if of.has_masks and truth.masks is not None:
+            masks = join_matches([match(d, truth, len(classes), "masks") for d in aligned]).pack()
+    return StoredObservation(
+        detector=detector_hash(of),
+        truth=job.truth,
+        feature_sse=sum(e.sse for e in errors),
+        feature_elements=sum(e.elements for e in errors),
+        detections=pack_detections(found),
+        pseudo=join_matches(pseudo).pack(),
+        boxes=boxes,
+        masks=masks,
+    )
+
+
+_LOCK = threading.Lock()
+"""One job at a time in a process: an encode's CPU seconds are the process's."""
+
+
+@functools.lru_cache(maxsize=2)
+def _resources(text: str, folder: str, name: str) -> Resources:
+    return Resources(parse_plan(text, Path(folder), name))
+
+
+def run_job(text: str, folder: str, name: str, job: Job) -> Outcome | str:
+    """Do a job of a plan in this process; its failure in words."""
+    with _LOCK:
+        _one_thread()
+        try:
+            return do_job(job, _resources(text, folder, name))
+        except IdseError as error:
+            return str(error)
+        except Exception as error:  # a fault of idse's own: the other jobs go on, and it says where it was
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(place.filename).name}:{place.lineno}"
+            return f"{type(error).__name__} at {where}: {error}: please report it"
+
+
+def _one_thread() -> None:
+    """PyTorch's sums differ with the number of threads, and with them maps and bytes."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # for when it is loaded
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+def _fidelity(source: Sequence[Frame], decoded: Sequence[Frame]) -> dict[str, Any]:
+    sse = np.sum(
+        [
+            [plane_sse(a, s.bit_depth, b, d.bit_depth) for a, b in zip(s.planes, d.planes, strict=True)]
+            for s, d in zip(source, decoded, strict=True)
+        ],
+        axis=0,
+    )
+    similar = [
+        ms_ssim_planes(s.planes[0], s.bit_depth, d.planes[0], d.bit_depth)
+        for s, d in zip(source, decoded, strict=True)
+    ]
+    known = [v for v in similar if v is not None and math.isfinite(v)]
+    return {
+        "sse": [int(v) for v in sse],
+        "samples": [sum(f.planes[i].size for f in source) for i in range(len(sse))],
+        "ms_ssim": float(np.mean(known)) if len(known) == len(similar) else None,
+    }
+
+
+def _mean_offsets(stream: EncodedStream) -> list[float]:
+    n = max(len(stream.frames), 1)
+    return [sum(f.cb_qp_offset for f in stream.frames) / n, sum(f.cr_qp_offset for f in stream.frames) / n]
+
+
+def _cpu() -> float:
+    """CPU seconds so far of this process and of the encoders it ran."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
