@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 import os
@@ -90,7 +91,6 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Coded:
-    decoded: list[Frame]
     figures: dict[str, Any]
     provenance: dict[str, Any]
     stream: bytes
@@ -119,19 +119,19 @@ def do_job(job: Job, resources: Resources) -> Outcome:
     source = resources.frames(job.item)
     coded = None
     if job.stream is None:
-        coded = _code(resources, job, codec, engine, source)
-        decoded = coded.decoded
+        coded, decoded = _code(resources, job, codec, engine, source)
     else:
         decoded = engine.decode(job.stream, resources.coded_frames(job.item, job.scale)[0])
     decoded = [scaled(f, s.width, s.height) for f, s in zip(decoded, source, strict=True)]
+    figures = None if coded is None else coded.figures | _fidelity(source, decoded)
     depth = source[0].bit_depth
-    rgb = (
-        [resources.visible(job.item, decoded_rgb(f, depth, as_float=True)) for f in decoded]
-        if job.observers
-        else []
-    )
+    rgb = []
+    while (
+        decoded and job.observers
+    ):  # each frame is freed once it is RGB: this takes several times its memory
+        rgb.append(resources.visible(job.item, decoded_rgb(decoded.pop(0), depth, as_float=True)))
     return Outcome(
-        None if coded is None else coded.figures | _fidelity(source, decoded),
+        figures,
         None if coded is None else coded.provenance,
         coded.stream if coded is not None and resources.plan.keep_streams else None,
         None if coded is None else coded.weight_map,
@@ -145,7 +145,8 @@ def do_job(job: Job, resources: Resources) -> Outcome:
 
 def _code(
     resources: Resources, job: Job, codec: PlanCodec, engine: Engine, source: Sequence[Frame]
-) -> _Coded:
+) -> tuple[_Coded, list[Frame]]:
+    """Code an item. The decoded frames come apart from what is kept of the stream, so that they can be freed."""
     frames = resources.coded_frames(job.item, job.scale)
     where = f"{job.digest}-{job.scale}"
     kept = resources.maps.is_kept(where, codec.importance)
@@ -163,6 +164,7 @@ def _code(
     decode_cpu = None if refused else _cpu() - began
     if not refused:
         compare(decoded, stream.recon)
+        stream = dataclasses.replace(stream, recon=[])  # frees a second copy of `decoded`
     figures = {
         "bytes": len(stream.data),
         "luma_samples": sum(f.width * f.height for f in source),
@@ -183,7 +185,7 @@ def _code(
     packed = None
     if weights is not None:
         packed = f"{where}-{resources.maps.identity(codec.importance)}", map_file(weights)
-    return _Coded(decoded, figures, provenance, stream.data, packed)
+    return _Coded(figures, provenance, stream.data, packed), decoded
 
 
 def _observed(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,47 @@ if TYPE_CHECKING:
     from idse.features.base import FeatureExtractor
 
 
+_KEPT_BYTES = 256 << 20
+
+_T = TypeVar("_T")
+
+
+class Recent(Generic[_T]):
+    """A function that keeps its last results: some of them, as long as they are small, and always the last one.
+
+    Args:
+        make: The function.
+        size: Bytes of a result.
+        most: How many results are kept.
+        limit: How many bytes all kept results together may have, if there are several.
+    """
+
+    def __init__(
+        self, make: Callable[..., _T], size: Callable[[_T], int], most: int, limit: int = _KEPT_BYTES
+    ) -> None:
+        self._make, self._size, self._most, self._limit = make, size, most, limit
+        self._kept: OrderedDict[tuple[Any, ...], _T] = OrderedDict()
+
+    def __call__(self, *arguments: Any) -> _T:
+        """The function's result, made now or kept from before."""
+        if arguments not in self._kept:
+            self._kept[arguments] = self._make(*arguments)
+        self._kept.move_to_end(arguments)
+        while len(self._kept) > 1 and (
+            len(self._kept) > self._most or sum(map(self._size, self._kept.values())) > self._limit
+        ):
+            self._kept.popitem(last=False)
+        return self._kept[arguments]
+
+
+def _frame_bytes(frames: list[Frame]) -> int:
+    return sum(plane.nbytes for frame in frames for plane in frame.planes)
+
+
+def _observation_bytes(observations: list[Observation]) -> int:
+    return sum(level.nbytes for observation in observations for level in observation.features)
+
+
 class Resources:
     """Loads what a plan names when it is first needed, and keeps it; of pictures only the last few are kept.
 
@@ -41,9 +84,9 @@ class Resources:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.maps = Maps(self._load_extractor, self._load_map_detector)
-        self._frames = functools.lru_cache(maxsize=4)(self._read)
-        self._source = functools.lru_cache(maxsize=4)(self._observe_source)
-        self._coded = functools.lru_cache(maxsize=8)(self._scale)
+        self._frames = Recent(self._read, _frame_bytes, 4)
+        self._source = Recent(self._observe_source, _observation_bytes, 4)
+        self._coded = Recent(self._scale, _frame_bytes, 8)
         self._engines = functools.cache(self._load_engine)
         self._detectors = functools.cache(self._load_detector)
         self._task_model = functools.lru_cache(maxsize=8)(self._load_task_model)
