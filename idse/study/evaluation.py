@@ -206,7 +206,7 @@ def read_evaluation(store: Store, name: str) -> Evaluation:
     curves = {m.key: [p.quality for p in study.points(codec.name, m.key)] for m in measures}
     megapixels = float(grid.samples.sum()) / 1e6
     points, errors = list[EvaluatedPoint](), list[float]()
-    for i, (_, qp) in enumerate(grid.points):
+    for i, (_, qp) in enumerate(grid.settings):
         provenance = [store.provenance(key) for key in grid.keys[i]]
         estimates = [p.get("estimated_bits") for p in provenance]
         known = [float(e) for e in estimates if e is not None]

@@ -81,7 +81,7 @@ class Gallery:
         for name, grid in self._grids.items():
             rates = 8 * grid.bytes[:, at] / grid.samples[at]
             p = int(np.argmin(np.abs(np.log(rates / bpp))))
-            scale, qp = grid.points[p]
+            scale, qp = grid.settings[p]
             figures = {
                 k: float(grid.psnr[i, p, at])
                 for i, k in enumerate(("psnr_y", "psnr_u", "psnr_v")[: len(grid.psnr)])

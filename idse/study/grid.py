@@ -23,19 +23,19 @@ class Grid:
     """One codec's results.
 
     Attributes:
-        points: Scale and QP of every row.
-        keys: `[points][items]` of the results.
-        bytes: `[points, items]`.
+        settings: Scale and QP of every row.
+        keys: `[settings][items]` of the results.
+        bytes: `[settings, items]`.
         samples: `[items]` luma samples of the original, all frames.
-        psnr: `[planes, points, items]` dB; infinite for what is lossless, NaN for planes that an item lacks.
-        ms_ssim: `[points, items]` in dB; NaN where a picture is too small.
-        encode_cpu: `[points, items]` seconds; so are the others, NaN where nobody knows.
+        psnr: `[planes, settings, items]` dB; infinite for what is lossless, NaN for planes that an item lacks.
+        ms_ssim: `[settings, items]` in dB; NaN where a picture is too small.
+        encode_cpu: `[settings, items]` seconds; so are the others, NaN where nobody knows.
         decode_cpu: Of the foreign decoder.
         map_cpu: Of making the map; NaN where it was made for another point before.
         verified: Whether all streams were confirmed by the foreign decoder.
     """
 
-    points: list[tuple[int, int]]
+    settings: list[tuple[int, int]]
     keys: list[list[str]]
     bytes: Array
     samples: Array
@@ -87,8 +87,8 @@ def _unseen(store: Store, sweep: Sweep, cells: Sequence[tuple[str, str]]) -> set
 
 
 def _grid(cells: dict[tuple[int, int], dict[int, tuple[str, dict[str, Any]]]], items: Sequence[int]) -> Grid:
-    points = sorted(cells, key=lambda p: (-p[0], p[1]))
-    rows = [[cells[p][i] for i in items] for p in points]
+    settings = sorted(cells, key=lambda p: (-p[0], p[1]))
+    rows = [[cells[p][i] for i in items] for p in settings]
     figures = [[f for _, f in row] for row in rows]
 
     def of(name: str) -> Array:
@@ -102,7 +102,7 @@ def _grid(cells: dict[tuple[int, int], dict[int, tuple[str, dict[str, Any]]]], i
         similar_db = -10 * np.log10(1 - similar)
     planes = max(len(f["sse"]) for row in figures for f in row)
     return Grid(
-        points=points,
+        settings=settings,
         keys=[[k for k, _ in row] for row in rows],
         bytes=of("bytes"),
         samples=of("luma_samples")[0],

@@ -151,7 +151,7 @@ class Study:
         bpp = 8 * grid.bytes[:, finite].sum(axis=1) / grid.samples[finite].sum()
         return [
             Point(qp, scale, float(b), float(q))
-            for (scale, qp), b, q in zip(grid.points, bpp, self._values(codec, measure), strict=True)
+            for (scale, qp), b, q in zip(grid.settings, bpp, self._values(codec, measure), strict=True)
         ]
 
     def curve(self, codec: str, measure: str) -> list[Point]:
@@ -164,7 +164,7 @@ class Study:
 
     def scales(self, codec: str) -> int:
         """At how many sizes it codes."""
-        return len({scale for scale, _ in self._grids[codec].points})
+        return len({scale for scale, _ in self._grids[codec].settings})
 
     def keys(self, codec: str) -> list[list[str]]:
         """Keys of the store for every point (in the order of `points`) and item."""
@@ -241,7 +241,7 @@ class Study:
             float(grid.encode_cpu.sum()),
             float(grid.decode_cpu.sum()),
             per_map * grid.encode_cpu.size,
-            float(grid.samples.sum()) * len(grid.points) / 1e6,
+            float(grid.samples.sum()) * len(grid.settings) / 1e6,
         )
 
     def time_percent(self, anchor: str, test: str) -> tuple[float, float]:
@@ -256,12 +256,12 @@ class Study:
         def alike(point: tuple[int, int]) -> tuple[int, ...]:
             return point if same_scale else point[:1]
 
-        both = {alike(p) for p in a.points} & {alike(p) for p in t.points}
+        both = {alike(p) for p in a.settings} & {alike(p) for p in t.settings}
         if not both:
             return float("nan"), float("nan")
         spent = []
         for grid in (a, t):
-            rows = [i for i, p in enumerate(grid.points) if alike(p) in both]
+            rows = [i for i, p in enumerate(grid.settings) if alike(p) in both]
             spent.append((grid.encode_cpu[rows].mean(axis=0).sum(), grid.decode_cpu[rows].mean(axis=0).sum()))
         with np.errstate(all="ignore"):
             enc, dec = (float(100 * np.float64(n) / d) for n, d in zip(spent[1], spent[0], strict=True))

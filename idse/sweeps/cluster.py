@@ -17,7 +17,7 @@ from idse.sweeps.running import Executor
 if TYPE_CHECKING:
     from distributed import Client
 
-_AHEAD = 2
+_PREFETCH = 2
 """Jobs handed out per thread of the cluster: the next is there when one ends."""
 _ATTEMPTS = 3
 """How often a job is submitted before it counts as failed."""
@@ -74,7 +74,7 @@ def cluster_executor(plan: Plan, client: Client) -> Executor:
 
         try:
             while True:
-                while len(running) < _AHEAD * max(1, sum(client.nthreads().values())):
+                while len(running) < _PREFETCH * max(1, sum(client.nthreads().values())):
                     job = next(todo, None)
                     if job is None:
                         break

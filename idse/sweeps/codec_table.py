@@ -56,7 +56,7 @@ def read_codecs(
         low, high = coder.qp_range
         if wrong := [q for q in qps if not low <= q <= high]:
             raise IdseError(f"qp {wrong[0]}: {engine} takes {low}..{high}")
-        scales = _points("scale", table.get("scale", defaults.get("scale", [100])), 5, 100)
+        scales = _whole_numbers("scale", table.get("scale", defaults.get("scale", [100])), 5, 100)
         importance = _importance_table(table.get("importance", {}), coder)
         task_models = read_task_models(table.get("task_models", {}), folder)
         return [
@@ -139,10 +139,10 @@ def _curve(
     """Points of the curve: the table's, else all that the engine has of its own (a learned codec), else the plan's."""
     if "qp" not in table and (found := engine.points(options)) is not None:
         return found
-    return _points("qp", table.get("qp", defaults.get("qp")), 0, 100)
+    return _whole_numbers("qp", table.get("qp", defaults.get("qp")), 0, 100)
 
 
-def _points(key: str, value: Any, low: int, high: int) -> tuple[int, ...]:
+def _whole_numbers(key: str, value: Any, low: int, high: int) -> tuple[int, ...]:
     values = value if isinstance(value, list) else [value]
     if value is None or not values:
         raise IdseError(f"give {key}, here or for the whole plan")

@@ -24,7 +24,7 @@ from idse.sweeps.resources import Resources, detector_hash
 from idse.sweeps.store import Store
 from idse.sweeps.task_models import task_digests
 
-_PACKAGES = (
+_RECORDED_VERSIONS = (
     "numpy", "torch", "torchvision", "av", "pillow", "onnxruntime", "faster-coco-eval", "bjontegaard", "pytorch-msssim",
     "numba", "dask", "compressai",
 )  # fmt: skip
@@ -177,7 +177,7 @@ def source_key(digest: str) -> str:
 
 def _about(plan: Plan, resources: Resources) -> dict[str, Any]:
     versions = {}
-    for name in _PACKAGES:
+    for name in _RECORDED_VERSIONS:
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
