@@ -1,4 +1,4 @@
-"""Jobs on an existing Dask cluster: the same work, elsewhere."""
+"""Runs jobs on an existing Dask cluster."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 _PREFETCH = 2
-"""Jobs handed out per thread of the cluster: the next is there when one ends."""
+"""Jobs that are submitted for each thread of the cluster, so that a thread never waits for its next job."""
 _ATTEMPTS = 3
 """How often a job is submitted before it counts as failed."""
 
@@ -28,10 +28,10 @@ def connect(address: str, seconds: float = 20) -> Client:
 
     Args:
         address: "tcp://host:8786", or a scheduler file (`--scheduler-file` of Dask's own commands).
-        seconds: To wait for an answer.
+        seconds: How long to wait for an answer.
 
     Raises:
-        IdseError: Dask is not installed, or nobody answers.
+        IdseError: Dask is not installed, or no scheduler answers.
     """
     try:
         from distributed import Client
@@ -46,7 +46,7 @@ def connect(address: str, seconds: float = 20) -> Client:
 
 
 def cluster_executor(plan: Plan, client: Client) -> Executor:
-    """An executor on a cluster. Its workers need idse and the plan's files under the same paths.
+    """An executor that runs jobs on a cluster. Its workers need idse, and the plan's files under the same paths.
 
     If a worker dies, the scheduler gives its job to another one. A job whose result was on that worker is submitted
     again, at most three times in all.
@@ -105,7 +105,7 @@ class _LostError(Exception):
 
 
 def _outcome(future: Any) -> Outcome | str:
-    """What a job gave, or its failure in words.
+    """The outcome of a job, or a message that says why it failed.
 
     Raises:
         _LostError: The job was lost.
@@ -121,5 +121,5 @@ def _outcome(future: Any) -> Outcome | str:
         raise _LostError("cancelled") from error
     except KilledWorker as error:
         raise _LostError("its worker was killed") from error
-    except Exception as error:  # of the job
+    except Exception as error:  # raised by the job itself
         return f"{type(error).__name__}: {error}"

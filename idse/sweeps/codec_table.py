@@ -1,4 +1,4 @@
-"""A `[[codecs]]` table of a plan as the codecs that it means."""
+"""Reads a `[[codecs]]` table of a plan, which may describe several codecs."""
 
 from __future__ import annotations
 
@@ -34,16 +34,18 @@ _SHORT = {"proj_dim": "l", "exponent": "e", "weight_scope": "scope"}
 def read_codecs(
     table: Mapping[str, Any], defaults: Mapping[str, Any], folder: Path, seed: int
 ) -> list[PlanCodec]:
-    """The codecs that one `[[codecs]]` table means: lists, but of QPs and scales, multiply.
+    """The codecs that one `[[codecs]]` table describes.
+
+    Every list of values except those of QPs and scales multiplies the number of codecs.
 
     Args:
-        table: Of the plan.
+        table: The `[[codecs]]` table.
         defaults: The plan's `qp` and `scale`.
-        folder: What paths are relative to.
-        seed: Of the maps.
+        folder: The folder that paths are relative to.
+        seed: The seed of weight maps.
 
     Raises:
-        IdseError: A key or value that is unknown.
+        IdseError: A key is unknown, or a value is wrong.
     """
     engine = str(table.get("engine", table.get("name", "")))
     if engine not in engine_names():
@@ -71,22 +73,22 @@ def _importance_table(importance: Any, engine: type[Engine]) -> Mapping[str, Any
     if isinstance(importance, str):
         importance = {"method": importance}
     if not isinstance(importance, dict):
-        raise IdseError("importance must be a method's name or a table")
+        raise IdseError("importance must be the name of a method or a table")
     wanted = importance and importance.get("method", "jacobian") != "none"
     if wanted and not engine.takes_weights:
-        raise IdseError(f"{engine.name} takes no weight map; leave out importance")
+        raise IdseError(f"{engine.name} takes no weight map: leave out importance")
     return importance
 
 
 def _split(
     engine: type[Engine], given: Mapping[str, Any], folder: Path
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What belongs to the engine's class, and what to `EncodeSettings`."""
+    """The options of the engine's class, and the fields of `EncodeSettings`."""
     accepted = engine.option_names()
     for key in given:
         if key not in accepted | _SETTINGS:
             known = ", ".join(sorted(accepted | _SETTINGS | set(_OWN)))
-            raise IdseError(f"unknown key '{key}'; {engine.name} takes {known}")
+            raise IdseError(f"unknown key '{key}': {engine.name} takes {known}")
     options = {k: v for k, v in given.items() if k in accepted}
     for key in engine.path_options & options.keys():
         options[key] = str(folder / Path(options[key]).expanduser())
@@ -119,7 +121,10 @@ def _codec(
 def _expand(
     tables: tuple[Mapping[str, Any], ...], whole: frozenset[str]
 ) -> Iterator[tuple[tuple[dict[str, Any], ...], str]]:
-    """Every choice from the lists, but those that are one value (`whole`), with what tells it apart: " tau=0.1 l=8"."""
+    """Every combination of the lists' values, with a label such as " tau=0.1 l=8".
+
+    Lists of the keys `whole` are single values.
+    """
     many = [
         (part, k)
         for part, table in enumerate(tables)
@@ -136,7 +141,11 @@ def _expand(
 def _curve(
     table: Mapping[str, Any], defaults: Mapping[str, Any], engine: type[Engine], options: Mapping[str, Any]
 ) -> tuple[int, ...]:
-    """Points of the curve: the table's, else all that the engine has of its own (a learned codec), else the plan's."""
+    """The QPs of a codec.
+
+    They come from its table, otherwise from the engine if it has QPs of its own (a learned codec), otherwise from the
+    plan.
+    """
     if "qp" not in table and (found := engine.points(options)) is not None:
         return found
     return _whole_numbers("qp", table.get("qp", defaults.get("qp")), 0, 100)
@@ -145,7 +154,7 @@ def _curve(
 def _whole_numbers(key: str, value: Any, low: int, high: int) -> tuple[int, ...]:
     values = value if isinstance(value, list) else [value]
     if value is None or not values:
-        raise IdseError(f"give {key}, here or for the whole plan")
+        raise IdseError(f"{key} is missing: give it for this codec or for the whole plan")
     for v in values:
         if isinstance(v, bool) or not isinstance(v, int) or not low <= v <= high:
             raise IdseError(f"{key} {v}: must be whole numbers {low}..{high}")

@@ -1,4 +1,4 @@
-"""One job of a sweep: code, decode, look at the result with the detectors, and match what they find."""
+"""One job of a sweep: codes an item, decodes it, runs the detectors on the result and matches their detections."""
 
 from __future__ import annotations
 
@@ -41,21 +41,21 @@ from idse.sweeps.store import StoredObservation
 
 @dataclass(frozen=True)
 class Job:
-    """A cell that is missing, or an item's uncompressed form that was not looked at.
+    """A piece of work: a missing cell, or an uncompressed item that the detectors have not seen yet.
 
     Attributes:
-        key: Content hash of its result.
-        codec: By position in the plan; None: the item as it is.
-        item: By position in the data set.
-        digest: Of the item's samples.
-        scale: Per cent of the size.
-        qp: Point of the curve.
+        key: The content hash of its result.
+        codec: The codec's position in the plan; None: the uncompressed item.
+        item: The item's position in the data set.
+        digest: The hash of the item's samples.
+        scale: The coded size in per cent.
+        qp: The QP.
         engine: The engine's identity that the key was made with.
-        observers: Positions of the detectors that are wanted.
-        hashes: Theirs.
-        truth: Hash of what detections are matched with.
-        stored: Whether the result is there with its stream, and only observations are missing.
-        stream: The stream then; it is put in when the job is handed out, not before.
+        observers: Positions of the detectors that have to be run.
+        hashes: The hashes of these detectors.
+        truth: The hash of the ground truth that detections are matched with.
+        stored: Whether the store has the result with its stream, so that only observations are missing.
+        stream: That stream; it is read from the store only when the job starts.
     """
 
     key: str
@@ -73,13 +73,13 @@ class Job:
 
     @property
     def identity(self) -> tuple[str, str]:
-        """Tells the jobs of a sweep apart: identical pictures share a key, but each has its own truth."""
+        """Unique among the jobs of a sweep: identical pictures share a key, but each has its own truth."""
         return self.key, self.truth
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a job gives, ready for `Store.put`."""
+    """The results of a job, as `Store.put` takes them."""
 
     figures: dict[str, Any] | None
     provenance: dict[str, Any] | None
@@ -101,7 +101,7 @@ def do_job(job: Job, resources: Resources) -> Outcome:
     """Do a job.
 
     Raises:
-        IdseError: The codec cannot code it, or the foreign decoder gives other samples.
+        IdseError: The codec cannot code the item, or an independent decoder gives other samples.
     """
     began = time.perf_counter()
     if job.codec is None:
@@ -146,7 +146,7 @@ def do_job(job: Job, resources: Resources) -> Outcome:
 def _code(
     resources: Resources, job: Job, codec: PlanCodec, engine: Engine, source: Sequence[Frame]
 ) -> tuple[_Coded, list[Frame]]:
-    """Code an item. The decoded frames come apart from what is kept of the stream, so that they can be freed."""
+    """Code an item. The decoded frames are returned separately, so that the caller can free them."""
     frames = resources.coded_frames(job.item, job.scale)
     where = f"{job.digest}-{job.scale}"
     kept = resources.maps.is_kept(where, codec.importance)
@@ -220,7 +220,7 @@ def _observed(
 
 
 _LOCK = threading.Lock()
-"""One job at a time in a process: an encode's CPU seconds are the process's."""
+"""A process does one job at a time, because the CPU seconds of an encode are measured for the whole process."""
 
 
 @functools.lru_cache(maxsize=2)
@@ -229,22 +229,22 @@ def _resources(text: str, folder: str, name: str) -> Resources:
 
 
 def run_job(text: str, folder: str, name: str, job: Job) -> Outcome | str:
-    """Do a job of a plan in this process; its failure in words."""
+    """Do a job of a plan in this process. If it fails, the result is a message."""
     with _LOCK:
         _one_thread()
         try:
             return do_job(job, _resources(text, folder, name))
         except IdseError as error:
             return str(error)
-        except Exception as error:  # a fault of idse's own: the other jobs go on, and it says where it was
+        except Exception as error:  # an error in idse itself: the other jobs go on
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(place.filename).name}:{place.lineno}"
             return f"{type(error).__name__} at {where}: {error}: please report it"
 
 
 def _one_thread() -> None:
-    """PyTorch's sums differ with the number of threads, and with them maps and bytes."""
-    os.environ["OMP_NUM_THREADS"] = "1"  # for when it is loaded
+    """Let PyTorch use one thread: its sums, and with them maps and bytes, depend on the number of threads."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # if PyTorch is loaded later
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
 
@@ -275,6 +275,6 @@ def _mean_offsets(stream: EncodedStream) -> list[float]:
 
 
 def _cpu() -> float:
-    """CPU seconds so far of this process and of the encoders it ran."""
+    """CPU seconds that this process and the encoders that it started have used so far."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime

@@ -1,9 +1,9 @@
-"""A sweep's plan: a TOML file, read and checked.
+"""Reads and checks the plan of a sweep, which is a TOML file.
 
 name = "coco"
 seed = 0
-qp = [27, 32, 37, 42, 47]        # of every codec that names none
-scale = [100]                    # per cent of the size; several: a Pareto front
+qp = [27, 32, 37, 42, 47]        # for every codec that names none
+scale = [100]                    # coded size in per cent; several give a Pareto front
 
 [dataset]
 kind = "coco"
@@ -19,7 +19,7 @@ name = "native"
 [[codecs]]
 name = "idse"
 engine = "native"
-tau = [0.1, 0.2]                 # lists multiply: four rows
+tau = [0.1, 0.2]                 # lists multiply: this gives four codecs
 importance = { method = "jacobian", detector = "yolox_nano", proj_dim = [2, 8] }
 """
 
@@ -70,15 +70,16 @@ class Plan:
     """What a sweep measures.
 
     Attributes:
-        name: Of the sweep in the store.
-        dataset: Pictures or sequences.
-        detectors: What looks at them.
-        codecs: Rows of the tables.
-        seed: Of the maps.
-        pseudo_score: Detections on the uncompressed picture above this are its pseudo ground truth.
-        keep_streams: Keep streams in the store: the gallery shows them, and another detector needs no new encode.
-        text: The plan's own words.
-        folder: What its paths are relative to.
+        name: The sweep's name in the store.
+        dataset: The pictures or sequences.
+        detectors: The detectors that are run on them.
+        codecs: The codecs, which are the rows of the tables.
+        seed: The seed of weight maps.
+        pseudo_score: Detections on the uncompressed picture with a higher score are its pseudo ground truth.
+        keep_streams: Whether streams are kept in the store. The report's gallery shows them, and another detector can
+            be run without coding again.
+        text: The text of the plan's file.
+        folder: The folder that its paths are relative to.
     """
 
     name: str
@@ -100,16 +101,16 @@ def read_plan(path: Path) -> Plan:
     """Read a plan's file.
 
     Raises:
-        IdseError: It cannot be read, is no TOML, or says something unknown.
+        IdseError: The file cannot be read, is not TOML, or has a wrong key or value.
     """
     return read_toml_file(path, "plan", parse_plan)
 
 
 def parse_plan(text: str, folder: Path, name: str = "sweep") -> Plan:
-    """A plan from its words; paths are relative to `folder`.
+    """A plan from the text of its file; paths are relative to `folder`.
 
     Raises:
-        IdseError: No TOML, or something unknown or missing in it.
+        IdseError: The text is not TOML, or a key or value is wrong or missing.
     """
     table = toml_table(text)
     top = check_table(table, _PlanTable, "", what="the plan")
@@ -124,7 +125,7 @@ def parse_plan(text: str, folder: Path, name: str = "sweep") -> Plan:
     detectors = tuple(_detector(entry, folder, f"detectors[{i}]") for i, entry in enumerate(top.detectors))
     for what, names in (("codecs", [c.name for c in codecs]), ("detectors", [d.name for d in detectors])):
         if twice := {n for n in names if names.count(n) > 1}:
-            raise IdseError(f"two {what} are called '{min(twice)}': give each a name of its own")
+            raise IdseError(f"two {what} are called '{min(twice)}': give each a different name")
     for codec in codecs:
         check_task_models(codec, detectors)
     return Plan(

@@ -1,4 +1,4 @@
-"""From a plan to what is missing: the cells of a sweep, their content hashes, and jobs for those the store lacks."""
+"""Prepares a sweep: the cells of its plan, their content hashes, and jobs for the cells that the store lacks."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Prepared:
     """A sweep that is ready to run.
 
     Attributes:
-        plan: What was asked for.
-        total: Cells of the plan.
-        jobs: What is missing, item by item: after any part of them whole pictures can be compared.
-        kept: Cells that are there already, under this sweep or another.
-        notes: What was noticed on loading the data set.
-        items: How many items the data set has.
-        samples: Luma samples of one, all frames; of the middle one, for estimates.
+        plan: The plan.
+        total: The number of its cells.
+        jobs: The missing work, item by item, so that whole pictures can be compared after any part of it.
+        kept: The number of cells that the store already has, from this sweep or another.
+        notes: Remarks on the data set.
+        items: The number of items.
+        samples: Luma samples in all frames of the middle item, for estimates.
     """
 
     plan: Plan
@@ -54,7 +54,7 @@ class Prepared:
 
 
 def prepare(plan: Plan, store: Store) -> Prepared:
-    """Load what the plan names, write the sweep's cells to the store, and list what is missing.
+    """Load what the plan names, write the sweep's cells to the store, and list the missing work.
 
     Raises:
         IdseError: Something that the plan names is missing or wrong, or an engine cannot code what it asks for.
@@ -109,7 +109,7 @@ def prepare(plan: Plan, store: Store) -> Prepared:
 
 
 def _check(codec: PlanCodec, engine: Engine) -> None:
-    """Refuse what the engine cannot code, before hours are spent on other codecs."""
+    """Raise an `IdseError` for what the engine cannot code, before other codecs are run for hours."""
     weighted = codec.importance.method != "none"
     tiles = weighted and codec.importance.tiles
     try:
@@ -158,7 +158,7 @@ def _missing(
                     continue
                 taken.add((key, truth))
                 stored = key in known and store.has_stream(key)
-                if key in known and not stored:  # it was not kept: once more, for all detectors
+                if key in known and not stored:  # the stream was not kept: code again, and run all detectors
                     lacking = tuple(range(len(hashes)))
                 jobs.append(
                     Job(key, c, i, digest, scale, qp, engines[c], lacking, of(lacking), truth, stored)
@@ -171,7 +171,7 @@ def _samples(items: Sequence[Item]) -> int:
 
 
 def source_key(digest: str) -> str:
-    """What observations of the uncompressed item are kept under."""
+    """The key of observations of the uncompressed item."""
     return f"source-{digest}"
 
 

@@ -74,7 +74,7 @@ class Resources:
     Codecs, items and detectors are given by their positions in the plan and the data set.
 
     Args:
-        plan: What the jobs belong to.
+        plan: The plan of the jobs.
 
     Attributes:
         plan: As given.
@@ -171,7 +171,7 @@ class Resources:
         return load_by_name(model, file, device)
 
     def _model(self, name: str, weights: Path | None) -> tuple[str, Path | None]:
-        """Model and weights of a name that is one of the plan's detectors, a file beside it, or known to idse."""
+        """Model and weights for a name: a detector of the plan, a file beside the plan, or a model that idse knows."""
         settings = self.plan.detector(name)
         if settings is not None:
             return settings.model, settings.weights
@@ -179,5 +179,5 @@ class Resources:
 
 
 def detector_hash(detector: Detector) -> str:
-    """What observations of a detector are kept under."""
+    """The hash that identifies a detector in the store."""
     return settings_hash(detector.identity, 16)

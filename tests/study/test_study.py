@@ -291,7 +291,7 @@ def test_only_whole_items_count(folder: Path, tmp_path: Path) -> None:
         target.execute("DELETE FROM results")
     with pytest.raises(IdseError, match="no whole picture yet"):
         Study.load(partly)
-    with pytest.raises(IdseError, match="no sweep 'other'; it has study"):
+    with pytest.raises(IdseError, match="no sweep 'other': it has study"):
         Study.load(partly, "other")
     with Store(tmp_path / "empty.sqlite"):
         pass

@@ -63,7 +63,7 @@ def test_baselines_are_ordinary_settings() -> None:
         (HEAD, r"at least one \[\[codecs\]\]"),
         ('[dataset]\nkind = "folder"\n' + CODEC, "dataset.images is missing: it must be the name of"),
         (HEAD + '[[codecs]]\nname = "h265"\nqp = [1]\n', "engine 'h265': must be one of native"),
-        (HEAD + '[[codecs]]\nname = "native"\n', "give qp"),
+        (HEAD + '[[codecs]]\nname = "native"\n', "qp is missing: give it for this codec or for the whole plan"),
         (HEAD + '[[codecs]]\nname = "native"\nqp = [64]\n', "qp 64: native takes 0..63"),
         (HEAD + '[[codecs]]\nname = "native"\nqp = [32.5]\n', "whole numbers"),
         (HEAD + CODEC + "scale = [0]\n", "scale 0: must be whole numbers 5..100"),
