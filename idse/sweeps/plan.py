@@ -58,11 +58,10 @@ class _PlanTable:
 
 @dataclass(frozen=True)
 class _CodecTable:
-    """The keys of `[[codecs]]` that are not lists of choices and that every engine has, for `check_table`."""
+    """The keys of `[[codecs]]` that are not checked elsewhere, for `check_table`."""
 
     name: str = ""
     engine: str = ""
-    task_models: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
