@@ -29,7 +29,7 @@ def read_dataset_table(
     values = dict(entry)
     if isinstance(values.get("size"), str):
         values["size"] = list(parse_size(values["size"]))
-    if isinstance(values.get("frames"), str):  # "2:" has no form as a list
+    if isinstance(values.get("frames"), str):  # "2:" cannot be written as a list
         values["frames"] = list(parse_frames(values["frames"]))
     for name in ("images", "annotations"):
         if isinstance(values.get(name), str):
