@@ -79,21 +79,3 @@ def _is_utf8(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def only_known(table: Mapping[str, Any], known: tuple[str, ...], what: str) -> None:
-    """Raise an `IdseError` that names the first key of `table`, which is `what`, that is not `known`."""
-    if unknown := [k for k in table if k not in known]:
-        raise IdseError(f"{what} knows no '{unknown[0]}': it takes {', '.join(known)}")
-
-
-def whole_seed(table: Mapping[str, Any]) -> int:
-    """The table's `seed`, 0 by default.
-
-    Raises:
-        IdseError: It is no whole number, or below 0.
-    """
-    seed = table.get("seed", 0)
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise IdseError(f"seed {seed}: must be a whole number, 0 or more")
-    return seed

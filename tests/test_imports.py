@@ -24,7 +24,7 @@ LEVELS = (
     ("importance", "metrics"),
     ("features",),
     ("media",),
-    ("hashing", "json_text", "progress", "toml_file"),
+    ("hashing", "json_text", "progress", "schema", "toml_file"),
     ("errors",),
     ("_native", "_vtm"),
 )

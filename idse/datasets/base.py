@@ -1,4 +1,4 @@
-"""What every data set gives: items with their pictures and, where it is annotated, their truth."""
+"""Data sets and their items: pictures with, if they are annotated, their ground truth."""
 
 from __future__ import annotations
 
@@ -9,47 +9,48 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from idse.errors import IdseError
 from idse.media.frame import ChromaFormat, Frame, Matrix
 from idse.media.io import InputOptions, read_frames
 from idse.metrics.detection import Truth
+from idse.schema import Range
 
 Kind = Literal["coco", "cityscapes", "folder", "sequence"]
 
 STILL = InputOptions(chroma="420")
-"""How pictures of a data set are read: grey ones become 4:2:0 too."""
+"""How pictures of a data set are read: grey pictures become 4:2:0 too."""
 
 STILL_CONVERSION = (
     "RGB -> BT.601 full range 8-bit 4:2:0, chroma 2x2 mean, half up; "
     "not cropped, the last samples of an odd side repeated"
 )
-"""The same in words, as identities say it."""
+"""A description of `STILL` for the identities of data sets."""
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class DatasetSettings:
-    """Which data set, and how much of it.
+    """Which data set is used, and which part of it.
 
     Attributes:
         kind: "coco" (any data set with an annotation file in COCO's format), "cityscapes" (the fine annotations),
             "folder" (pictures without annotations) or "sequence" (YUV, Y4M, video).
-        images: Folder of the pictures; of "cityscapes" the one that holds leftImg8bit and gtFine; of "sequence" a
-            file or a folder of them.
-        annotations: COCO's JSON file; of "cityscapes" the folder gtFine, where it lies elsewhere.
-        name: In tables; "": the name of the folder or file.
-        split: Of "cityscapes": train or val.
-        limit: Only the first so many items (by name).
-        only: Only the items of these names.
-        size: Width and height of raw files that do not say it in their name ("sequence", as all that follow).
-        bit_depth: Of raw files.
-        chroma: Of raw files.
-        frames: First frame, and the one after the last (None: to the end).
-        matrix: Instead of what the file says.
-        full_range: Instead of what the file says.
+        images: The folder of the pictures. For "cityscapes" the folder that has leftImg8bit and gtFine; for "sequence"
+            a file, or a folder of files.
+        annotations: COCO's JSON file; for "cityscapes" the folder gtFine, if it is elsewhere.
+        name: Its name in tables; "": the name of the folder or file.
+        split: For "cityscapes": train or val.
+        limit: Use only this many items, the first ones by name.
+        only: Use only the items with these names.
+        size: Width and height of raw files whose name does not say it. This and all that follow are for "sequence".
+        bit_depth: Bit depth of raw files.
+        chroma: Chroma format of raw files.
+        frames: The first frame, and the one after the last (None: to the end).
+        matrix: The matrix, if the file's own is wrong.
+        full_range: The range, if the file's own is wrong.
     """
 
     kind: Kind
@@ -57,18 +58,18 @@ class DatasetSettings:
     annotations: Path | None = None
     name: str = ""
     split: str = "val"
-    limit: int | None = None
+    limit: Annotated[int | None, Range(least=1)] = None
     only: tuple[str, ...] = ()
-    size: tuple[int, int] | None = None
-    bit_depth: int | None = None
+    size: tuple[Annotated[int, Range(least=1)], Annotated[int, Range(least=1)]] | None = None
+    bit_depth: Annotated[int | None, Range(least=8, most=16)] = None
     chroma: ChromaFormat | None = None
-    frames: tuple[int, int | None] = (0, None)
+    frames: tuple[Annotated[int, Range(least=0)], Annotated[int | None, Range(least=1)]] = (0, None)
     matrix: Matrix | None = None
     full_range: bool | None = None
 
     @property
     def title(self) -> str:
-        """`name`, or that of the folder or file."""
+        """`name`, or the name of the folder or file."""
         return self.name or self.images.resolve().name
 
     @property
@@ -79,14 +80,14 @@ class DatasetSettings:
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """One picture or sequence. Small until it is read, and can be pickled.
+    """One picture or sequence. It takes little memory until it is read, and can be pickled.
 
     Attributes:
         name: Unique in its data set.
         path: The file.
         frame_count: How many frames `read` gives.
         options: How the file is read.
-        load_truth: Makes `truth`; None: nobody annotated the item, and pseudo ground truth takes its place.
+        load_truth: Makes `truth`; None: the item is not annotated, and pseudo ground truth is used instead.
     """
 
     name: str
@@ -97,7 +98,7 @@ class Item:
 
     @cached_property
     def truth(self) -> Truth | None:
-        """What is in the picture, in its own samples, or None; made when first asked for.
+        """The objects in the picture, in samples of the picture, or None. Made when first needed.
 
         Raises:
             IdseError: An annotation's mask is damaged.
@@ -105,10 +106,10 @@ class Item:
         return self.load_truth() if self.load_truth else None
 
     def read(self) -> list[Frame]:
-        """The frames, as they are coded.
+        """The frames that are coded.
 
         Raises:
-            IdseError: The file is gone or damaged, or holds another number of frames than it promised.
+            IdseError: The file is missing or damaged, or has another number of frames than `frame_count`.
         """
         frames = read_frames(self.path, self.options)
         if len(frames) != self.frame_count:
@@ -124,14 +125,14 @@ class Dataset:
     """A checked data set.
 
     Attributes:
-        name: In tables.
-        kind: As in the settings.
-        classes: What the labels of truths index; () without annotations.
-        items: By name.
+        name: Its name in tables.
+        kind: The kind in its settings.
+        classes: The names of the classes; labels of truths are indices into it. Empty without annotations.
+        items: The items, sorted by name.
         has_masks: Whether truths have masks.
-        identity: JSON-able: all that decides samples and truths, besides the pictures themselves. Knows neither paths
-            nor which items were chosen.
-        notes: What was noticed on loading; sentences.
+        identity: Everything that decides samples and truths except the pictures themselves; JSON-serialisable. It
+            depends neither on paths nor on the choice of items.
+        notes: Remarks for the user, whole sentences.
     """
 
     name: str
@@ -146,10 +147,10 @@ class Dataset:
 def choose(
     settings: DatasetSettings, entries: Sequence[_T], name_of: Callable[[_T], str]
 ) -> list[tuple[str, _T]]:
-    """Entries with their item names, sorted by name; those that `only` and `limit` leave.
+    """The entries that `only` and `limit` choose, with their item names, sorted by name.
 
     Raises:
-        IdseError: `only` names an item that is not there, or two have one name.
+        IdseError: `only` names an item that does not exist, or two items have the same name.
     """
     named = sorted(((name_of(e), e) for e in entries), key=lambda pair: pair[0])
     counts = Counter(name for name, _ in named)
@@ -167,7 +168,7 @@ def choose(
 
 
 def item_names(paths: Sequence[str]) -> dict[str, str]:
-    """Names of files given by their relative paths: without suffix, unless that makes two equal."""
+    """Item names for the relative paths of files: without suffix, unless two names would be equal."""
     stems = {path: re.sub(r"\.[^./\\]+$", "", path) for path in paths}
     counts = Counter(stems.values())
     return {path: path if counts[stem] > 1 else stem for path, stem in stems.items()}
@@ -176,12 +177,12 @@ def item_names(paths: Sequence[str]) -> dict[str, str]:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except (OSError, ValueError):  # no name that a file can have
+    except (OSError, ValueError):  # no file can have such a name
         return False
 
 
 def check_missing(paths: Sequence[Path], total: int, what: str, remedy: str) -> None:
-    """Raise an `IdseError` that names the first of the `paths` that is no file; `remedy`: what to do."""
+    """Raise an `IdseError` that names the first of the `paths` that is not a file. `remedy` says what to do."""
     missing = [path for path in paths if not _is_file(path)]
     if missing:
         raise IdseError(f"{missing[0]}: no such file, {len(missing)} of {total} {what} are missing: {remedy}")

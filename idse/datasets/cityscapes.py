@@ -3,7 +3,7 @@
 Facts of the data set, as its own scripts (github.com/mcordts/cityscapesScripts) state them: pictures lie at
 `leftImg8bit/SPLIT/CITY/CITY_SEQUENCE_FRAME_leftImg8bit.png`, and for each there is a
 `gtFine/SPLIT/CITY/CITY_SEQUENCE_FRAME_gtFine_instanceIds.png` of 16 bit, whose samples are `label * 1000 + n` for the
-n-th object of a label, and `label` alone for a group whose members could not be told apart. Annotations of the split
+n-th object of a label, and `label` alone for a group whose members could not be separated. Annotations of the split
 "test" are not public.
 """
 
@@ -39,15 +39,15 @@ CLASS_LABELS = {
     "motorcycle": 32,
     "bicycle": 33,
 }
-"""Cityscapes' label of each class; its rider (25) has no like in COCO."""
+"""Cityscapes' label of each class. COCO has no class for its rider (25)."""
 
 _PICTURE_END = "_leftImg8bit.png"
 _TRUTH_END = "_gtFine_instanceIds.png"
-_IDS_MODES = ("I;16", "I;16B", "I")  # what Pillow's versions make of a 16-bit grey PNG
+_IDS_MODES = ("I;16", "I;16B", "I")  # Pillow's modes for a 16-bit grey PNG; they differ by version
 
 
 def open_cityscapes(settings: DatasetSettings) -> Dataset:
-    """Open one split. Boxes are the smallest around the masks; groups are crowds.
+    """Open one split. Boxes are the smallest ones around the masks; groups become crowds.
 
     Raises:
         IdseError: See `open_dataset`.
@@ -79,7 +79,7 @@ def open_cityscapes(settings: DatasetSettings) -> Dataset:
     for _, path, truth in pairs:
         _check_pair(path, truth)
     items = tuple(Item(name, path, load_truth=partial(_truth, truth)) for name, path, truth in pairs)
-    # Nearly always the first item settles it.
+    # Nearly always the first item is enough.
     if not any(len(item.truth or ()) for item in items):
         raise IdseError(
             f"{annotations / settings.split}: not one object of {', '.join(CLASS_LABELS)} in the {len(items)} "
@@ -88,7 +88,7 @@ def open_cityscapes(settings: DatasetSettings) -> Dataset:
     notes = []
     without_picture = len({_truth_name(p) for p in truths} - {_item_name(p) for p in found})
     if without_picture:
-        notes.append(f"{without_picture} annotations are of pictures that are not there.")
+        notes.append(f"{without_picture} annotations belong to missing pictures.")
     return Dataset(
         name=settings.name or f"cityscapes-{settings.split}",
         kind="cityscapes",
@@ -107,14 +107,14 @@ def open_cityscapes(settings: DatasetSettings) -> Dataset:
 
 
 def _folders(settings: DatasetSettings) -> tuple[Path, Path]:
-    """leftImg8bit and gtFine."""
+    """The folders leftImg8bit and gtFine."""
     root = settings.images
     pictures = root if root.name == "leftImg8bit" else root / "leftImg8bit"
     annotations = settings.annotations or pictures.parent / "gtFine"
     for folder in (pictures, annotations):
         if not folder.is_dir():
             raise IdseError(
-                f"{folder}: no such folder; Cityscapes lies as ROOT/leftImg8bit and ROOT/gtFine: give ROOT as images"
+                f"{folder}: no such folder: Cityscapes is ROOT/leftImg8bit and ROOT/gtFine: give ROOT as images"
             )
     return pictures, annotations
 
@@ -132,7 +132,7 @@ def _check_pair(path: Path, truth: Path) -> None:
     truth_width, truth_height, mode, _ = picture_header(truth)
     if mode not in _IDS_MODES:
         raise IdseError(
-            f"{truth}: is no 16-bit grey PNG (Pillow's mode {mode}), as instance ids are: unpack gtFine again"
+            f"{truth}: is not a 16-bit grey PNG of instance ids (its mode in Pillow is {mode}): unpack gtFine again"
         )
     if (width, height) != (truth_width, truth_height):
         raise IdseError(
@@ -142,7 +142,7 @@ def _check_pair(path: Path, truth: Path) -> None:
 
 
 def _digest(truths: Sequence[Path]) -> str:
-    """SHA-256 over names and contents of the split's annotations."""
+    """SHA-256 of the names and contents of the split's annotations."""
     total = hashlib.sha256()
     for path in truths:
         total.update(f"{_truth_name(path)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())

@@ -31,11 +31,11 @@ Record = dict[str, Any]
 
 
 def open_coco(settings: DatasetSettings) -> Dataset:
-    """Open the pictures that the annotation file lists; others in the folder are left alone.
+    """Open the pictures that the annotation file lists; other files in the folder are ignored.
 
-    Classes are the file's categories by their ids. The whole annotation file is checked, and of the pictures those
-    that are chosen. Boxes and areas are the file's own; polygons and run lengths become masks when `Item.truth` is
-    asked for. The data set has masks where every annotation has one.
+    Classes are the file's categories by their ids. The whole annotation file is checked, but only the chosen
+    pictures. Boxes and areas are those of the file; polygons and run lengths become masks when `Item.truth` is needed.
+    The data set has masks if every annotation has one.
 
     Raises:
         IdseError: See `open_dataset`.
@@ -115,9 +115,9 @@ def _load(path: Path) -> tuple[Record, str]:
     try:
         data = parse_json(content)
     except ValueError as error:
-        raise IdseError(f"{path}: is no JSON file, or a damaged one ({error}): download it again") from None
+        raise IdseError(f"{path}: is not a JSON file, or is damaged ({error}): download it again") from None
     if isinstance(data, list):
-        raise IdseError(f"{path}: is a list, as detections are: give COCO's instances file")
+        raise IdseError(f"{path}: is a list, as files of detections are: give COCO's instances file")
     for part, keys in (
         ("images", ("id", "file_name", "width", "height")),
         ("categories", ("id", "name")),
@@ -131,11 +131,11 @@ def _load(path: Path) -> tuple[Record, str]:
         for number, row in enumerate(rows):
             lacking = [k for k in keys if not isinstance(row, dict) or k not in row]
             if lacking:
-                raise IdseError(f"{path}: {part}[{number}] has no {lacking[0]}: no file in COCO's format")
+                raise IdseError(f"{path}: {part}[{number}] has no {lacking[0]}: this is not COCO's format")
     for part in ("images", "annotations", "categories"):
         for row in data[part]:
             if wrong := [k for k in ("id", "image_id", "category_id") if not _is_id(row.get(k, 0))]:
-                raise IdseError(f"{path}: {part}: {wrong[0]} {row[wrong[0]]}: must be a number or a word")
+                raise IdseError(f"{path}: {part}: {wrong[0]} {row[wrong[0]]}: must be a number or a text")
     for image in data["images"]:
         if not isinstance(image["file_name"], str) or not _is_size(image["width"], image["height"]):
             raise IdseError(
@@ -148,7 +148,7 @@ def _load(path: Path) -> tuple[Record, str]:
 def _check_unique(path: Path, what: str, values: list[Any]) -> None:
     twice = [value for value, count in Counter(values).items() if count > 1]
     if twice:
-        raise IdseError(f"{path}: the {what} {twice[0]} is there twice: repair the annotation file")
+        raise IdseError(f"{path}: the {what} {twice[0]} appears twice: repair the annotation file")
 
 
 def _check_annotations(
@@ -158,8 +158,8 @@ def _check_annotations(
         unknown = [a for a in annotations if a[key] not in known]
         if unknown:
             raise IdseError(
-                f"{path}: annotation {unknown[0]['id']} is of {what} {unknown[0][key]}, which the file does not list "
-                f"({len(unknown)} of {len(annotations)} annotations are like that): repair or filter the file"
+                f"{path}: annotation {unknown[0]['id']} is for {what} {unknown[0][key]}, which the file does not list "
+                f"({len(unknown)} of {len(annotations)} annotations have this fault): repair or filter the file"
             )
     faulty = [a for a in annotations if not _is_box(a["bbox"]) or not _is_area(a.get("area", 0))]
     if faulty:
@@ -202,7 +202,7 @@ def _check_masks(path: Path, annotations: list[Record], images: dict[Any, Record
 
 
 def _check_pictures(settings: DatasetSettings, images: list[Record], total: int) -> int:
-    """Check that the files are there and have their sizes; returns how many are turned by their EXIF data."""
+    """Check that the pictures exist and have the right size. Returns how many of them their EXIF data rotates."""
     folder = settings.images
     check_missing(
         [folder / image["file_name"] for image in images],
@@ -218,7 +218,7 @@ def _check_pictures(settings: DatasetSettings, images: list[Record], total: int)
         if (width, height) != (image["width"], image["height"]):
             wrong.append(
                 f"{folder / image['file_name']}: is {width}x{height}"
-                f"{' (turned as its EXIF data says)' if orientation != 1 else ''}, "
+                f"{' (rotated by its EXIF data)' if orientation != 1 else ''}, "
                 f"its annotations are for {image['width']}x{image['height']}"
             )
     if wrong:
@@ -251,7 +251,7 @@ def _truth(
 def _notes(
     settings: DatasetSettings, images: list[Record], annotations: list[Record], turned: int
 ) -> list[str]:
-    """What the whole file and the folder let notice."""
+    """Remarks on the whole file and the folder."""
     notes = []
     total = len(annotations)
     without = sum("segmentation" not in a for a in annotations)
@@ -263,7 +263,7 @@ def _notes(
             notes.append(f"{empty} of {total} annotations have an empty mask (no polygon of three points).")
     no_area = sum("area" not in a for a in annotations)
     if no_area:
-        notes.append(f"{no_area} of {total} annotations have no area: that of the box is taken.")
+        notes.append(f"{no_area} of {total} annotations have no area: the area of the box is used.")
     listed = {Path(image["file_name"]).name for image in images}
     others = sum(
         p.suffix.lower() in SUFFIXES and p.name not in listed
@@ -271,10 +271,10 @@ def _notes(
         if not p.name.startswith(".")
     )
     if others:
-        notes.append(f"{others} pictures of the folder are not in the annotation file and are left out.")
+        notes.append(f"{others} pictures of the folder are not in the annotation file and are ignored.")
     if turned:
         notes.append(
-            f"{turned} pictures are turned as their EXIF data says; annotations must be for that view."
+            f"{turned} pictures are rotated by their EXIF data; annotations must fit the rotated picture."
         )
     return notes
 

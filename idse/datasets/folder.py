@@ -1,4 +1,4 @@
-"""A plain folder of pictures; pseudo ground truth takes the place of annotations."""
+"""A folder of pictures without annotations; pseudo ground truth is used instead."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from idse.media.io import list_pictures
 
 
 def open_folder(settings: DatasetSettings) -> Dataset:
-    """Open the pictures that lie in a folder itself, not in folders below; other files are left alone.
+    """Open the pictures in a folder, not in its subfolders; other files are ignored.
 
     Raises:
         IdseError: See `open_dataset`.

@@ -1,4 +1,4 @@
-"""What files promise before they are read: sizes of pictures, numbers of frames."""
+"""Sizes of pictures and numbers of frames, read from the headers of files."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _ORIENTATION = 0x0112
 def picture_header(path: Path) -> tuple[int, int, str, int]:
     """Width, height, Pillow's mode and EXIF orientation (1: none) of a picture, without decoding it.
 
-    Width and height are those after the turn that the orientation asks for, as `read_picture` gives them.
+    Width and height are those after the rotation that the orientation asks for, as `read_picture` gives them.
 
     Raises:
-        IdseError: No picture.
+        IdseError: The file is not a picture.
     """
     try:
         with Image.open(path) as opened:
@@ -35,21 +35,19 @@ def picture_header(path: Path) -> tuple[int, int, str, int]:
             width, height = opened.size
             mode = opened.mode
     except Image.DecompressionBombError as error:
-        raise IdseError(f"{path}: the picture is too large to decode ({error})") from None
+        raise IdseError(f"{path}: the picture is too large to decode ({error}): scale it down") from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error):
-        raise IdseError(
-            f"{path}: no picture that can be read, or a damaged one: replace or remove it"
-        ) from None
+        raise IdseError(f"{path}: not a picture that can be read, or damaged: replace or remove it") from None
     if orientation in _TURNED:
         width, height = height, width
     return width, height, mode, orientation
 
 
 def count_frames(path: Path, options: InputOptions) -> int:
-    """How many frames `read_frames` gives, from sizes and headers; a video without a count in its header is decoded.
+    """The number of frames that `read_frames` gives. A video without a count in its header is decoded to find it.
 
     Raises:
-        IdseError: The file is damaged, or lacks some of the frames asked for.
+        IdseError: The file is damaged, or does not have all of the chosen frames.
     """
     first, last = options.frames
     try:
@@ -60,7 +58,7 @@ def count_frames(path: Path, options: InputOptions) -> int:
         raise IdseError(f"{path}: cannot be read ({error.strerror or error})") from None
     if total <= first or (last is not None and total < last):
         raise IdseError(
-            f"{path}: has {total} frames, frames {first}:{'' if last is None else last} asked for: choose others"
+            f"{path}: has {total} frames, but frames {first}:{'' if last is None else last} are wanted: choose others"
         )
     return (total if last is None else last) - first
 
@@ -92,13 +90,13 @@ def _y4m_frames(path: Path) -> int:
 
 
 def _video_frames(path: Path, last: int | None) -> int:
-    """Frames of a video; counts no further than `last` where it must decode."""
+    """The number of frames of a video; if it must be decoded, frames after `last` are not counted."""
     try:
         with av.open(str(path)) as container:
             if (
                 not container.streams.video or container.format.name == "tty"
-            ):  # FFmpeg paints any text as video
-                raise IdseError(f"{path}: no video that can be read")
+            ):  # FFmpeg renders any text file as a video
+                raise IdseError(f"{path}: not a video that can be read")
             if promised := container.streams.video[0].frames:
                 return int(promised)
             one_thread(container.streams.video[0].codec_context)
@@ -109,4 +107,4 @@ def _video_frames(path: Path, last: int | None) -> int:
                     break
             return count
     except FFmpegError as error:
-        raise IdseError(f"{path}: no video that can be read ({error.strerror})") from None
+        raise IdseError(f"{path}: not a video that can be read ({error.strerror})") from None

@@ -14,7 +14,7 @@ from idse.errors import IdseError
 from idse.metrics.detection import Rle
 
 _FARTHEST = 1 << 20
-"""Of a polygon's coordinates: COCO's C code takes memory for every sample along an edge, and counts it in 32 bits."""
+"""Greatest coordinate of a polygon: COCO's C code uses memory for each sample of an edge, with a 32-bit count."""
 
 
 @cache
@@ -33,19 +33,19 @@ def mask_library() -> Any:
 
 
 def fault_of(segmentation: Any, height: int, width: int) -> str | None:
-    """Why `segmentation` is no mask of a picture of that size; None: it is one.
+    """The reason why `segmentation` is not a mask for a picture of that size; None: it is one.
 
-    The counts of compressed run lengths are not looked at: `compressed` does.
+    The counts of compressed run lengths are not checked here but in `compressed`.
     """
     if isinstance(segmentation, list):
         for polygon in segmentation:
             if not isinstance(polygon, list) or len(polygon) % 2 or not _finite(polygon):
-                return "a polygon is no list of x, y pairs"
+                return "a polygon is not a list of x, y pairs"
             if max(map(abs, polygon), default=0) > _FARTHEST:
                 return f"a polygon has a point beyond {_FARTHEST}"
         return None
     if not isinstance(segmentation, dict) or not {"size", "counts"} <= segmentation.keys():
-        return "the segmentation is neither polygons nor run lengths"
+        return "the segmentation consists neither of polygons nor of run lengths"
     if segmentation["size"] != [height, width]:
         return f"its run lengths are for {segmentation['size']}, the picture is [{height}, {width}]"
     counts = segmentation["counts"]
@@ -61,12 +61,12 @@ def fault_of(segmentation: Any, height: int, width: int) -> str | None:
 
 
 def is_empty(segmentation: Any) -> bool:
-    """Whether there is nothing that encloses an area: no polygon of three points."""
+    """Whether nothing encloses an area, because no polygon has three points."""
     return not segmentation or (isinstance(segmentation, list) and not _areas(segmentation))
 
 
 def compressed(segmentation: Any, height: int, width: int) -> Rle:
-    """Polygons (their union) or run lengths, both as COCO writes them, as compressed run lengths.
+    """Compressed run lengths of a segmentation in COCO's format: of the union of its polygons, or of its run lengths.
 
     Raises:
         IdseError: The compressed counts are damaged.
@@ -88,7 +88,7 @@ def compressed(segmentation: Any, height: int, width: int) -> Rle:
 
 
 def encoded(mask: NDArray[np.bool_]) -> tuple[Rle, NDArray[np.float64], int]:
-    """A mask `[height, width]` (quick in Fortran order) as run lengths; its box x0, y0, x1, y1; its samples."""
+    """Run lengths, box (x0, y0, x1, y1) and number of samples of a mask `[height, width]` (fast in Fortran order)."""
     library = mask_library()
     rle = library.encode(np.asfortranarray(mask).view(np.uint8))
     x, y, w, h = library.toBbox(rle)
@@ -96,7 +96,7 @@ def encoded(mask: NDArray[np.bool_]) -> tuple[Rle, NDArray[np.float64], int]:
 
 
 def _areas(polygons: list[list[float]]) -> list[list[float]]:
-    """Polygons with at least three points; COCO's code would take two as a box."""
+    """Polygons with at least three points; COCO's code would read two points as a box."""
     return [p for p in polygons if len(p) >= 6]
 
 

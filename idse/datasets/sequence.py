@@ -1,4 +1,4 @@
-"""Sequences: raw YUV, Y4M, and videos that FFmpeg decodes; an item is one file."""
+"""Sequences: raw YUV, Y4M, and videos that FFmpeg decodes. Each file is one item."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _RAW = {".yuv", ".y4m"}
 _CONTAINERS = {".mp4", ".m4v", ".mkv", ".mov", ".avi", ".webm", ".mpg", ".mpeg", ".ts", ".ivf", ".obu"}
 _STREAMS = {".264", ".h264", ".265", ".h265", ".hevc"}
 SUFFIXES = frozenset(_RAW | _CONTAINERS | _STREAMS | VVC_SUFFIXES)
-"""What counts as a sequence in a folder; a file that is named itself may have any."""
+"""Suffixes of sequences in a folder; a file that is given by its own name may have any suffix."""
 
 
 def open_sequence(settings: DatasetSettings) -> Dataset:
-    """Open a file, or those of a folder; frames are taken as they are, at their own depth.
+    """Open a file, or all sequences in a folder. Frames keep their own bit depth.
 
     Raises:
-        IdseError: See `open_dataset`; also frames that are not there, and a video without a video stream.
+        IdseError: See `open_dataset`. Also if frames are missing, or a video has no video stream.
     """
     source = settings.images
     if source.is_dir():
@@ -30,7 +30,7 @@ def open_sequence(settings: DatasetSettings) -> Dataset:
                 f"{source}: holds no sequences ({', '.join(sorted(SUFFIXES))}): name a file, or use kind folder"
             )
     elif source.suffix.lower() in PICTURES:
-        raise IdseError(f"{source}: is a picture: use kind folder, with only for this one")
+        raise IdseError(f"{source}: is a picture: use kind folder, with only to choose it")
     else:
         found = [source]
     names = item_names([p.name for p in found])

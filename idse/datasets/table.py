@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from idse.datasets.base import DatasetSettings
-from idse.errors import IdseError
 from idse.media.io import parse_frames
 from idse.media.raw import parse_size
-from idse.toml_file import only_known
+from idse.schema import check_table
 
 
-def read_dataset_table(entry: Mapping[str, Any], folder: Path) -> DatasetSettings:
-    """A `[dataset]` table as settings; paths are relative to `folder`.
+def read_dataset_table(
+    entry: Mapping[str, Any], folder: Path, path: str = "dataset", also: Collection[str] = ()
+) -> DatasetSettings:
+    """A `[dataset]` table as settings.
+
+    Args:
+        entry: The table.
+        folder: What paths in it are relative to.
+        path: Where the table is in its file.
+        also: Further keys of the table, which the caller reads itself.
 
     Raises:
-        IdseError: A key that is unknown or missing.
+        IdseError: A key that is unknown or missing, or a wrong value.
     """
-    known = tuple(f.name for f in dataclasses.fields(DatasetSettings))
-    only_known(entry, known, "the data set")
     values = dict(entry)
-    for name in ("kind", "images"):
-        if not isinstance(values.get(name), str):
-            raise IdseError(f"the data set needs {name}")
-    for name in ("images", "annotations"):
-        if name in values:
-            values[name] = folder / values[name]
     if isinstance(values.get("size"), str):
-        values["size"] = parse_size(values["size"])
-    if isinstance(values.get("frames"), str):  # "2:" has no form as a list
-        values["frames"] = parse_frames(values["frames"])
-    for name in ("only", "size", "frames"):
-        if isinstance(values.get(name), list):
-            values[name] = tuple(values[name])
-    return DatasetSettings(**values)
+        values["size"] = list(parse_size(values["size"]))
+    if isinstance(values.get("frames"), str):  # "2:" cannot be written as a list
+        values["frames"] = list(parse_frames(values["frames"]))
+    for name in ("images", "annotations"):
+        if isinstance(values.get(name), str):
+            values[name] = folder / values[name]
+    return check_table(values, DatasetSettings, path, also=also)

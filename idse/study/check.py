@@ -1,4 +1,4 @@
-"""A study's mAP once more, by faster-coco-eval itself, from the detections in the store and the annotations."""
+"""Checks a study's mAP against that of faster-coco-eval, from the detections in the store and the annotations."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from idse.study.study import Study
 
 @dataclass(frozen=True)
 class Check:
-    """How far two ways to the same figures lie apart.
+    """How much two computations of the same figures differ.
 
     Attributes:
-        points: So many points of curves were compared, in AP and in AP of every class.
-        largest: Greatest difference of any of them.
+        points: The number of compared points of curves, each with its AP and the AP of every class.
+        largest: The greatest difference.
     """
 
     points: int
@@ -34,7 +34,7 @@ def check_precision(study: Study) -> Check:
     known = [t for t in truths if t is not None]
     if not names or len(known) != len(truths):
         raise IdseError(
-            "there is nothing to check mAP against: no annotations, or they are not where the plan says"
+            "mAP cannot be checked: there are no annotations, or they are not where the plan says"
         )
     points, largest = 0, 0.0
     for measure in [m for m in study.measures if m.kind in ("map_box", "map_mask")]:

@@ -1,7 +1,7 @@
-"""One codec over a data set: a sweep with a single row, and its figures point by point.
+"""Measures one codec on a data set: a sweep with a single codec, and its figures at each QP.
 
-What `idse eval` looks at is a trained codec or any engine. The cells are those of a sweep: what a store holds already
-is not coded again.
+`idse eval` measures a trained codec or any engine. The cells are those of a sweep, so what the store already has is
+not coded again.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from idse.sweeps.plan import Plan, parse_plan
 from idse.sweeps.store import Store
 
 CODEC_FILE = "codec.idsec"
-"""What training leaves in its folder."""
+"""The codec's file in the folder of a training."""
 _SHOWN = ("psnr_y", "ms_ssim", "features", "pseudo_ap", "map_box", "map_mask", "wap_box", "wap_mask")
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What `idse eval` was told.
+    """The options of `idse eval`.
 
     Attributes:
         target: A codec's file, the folder of a training, or an engine with its settings ("x265:preset=slow").
-        images: As in a sweep's data set; so are the next two.
-        annotations: COCO's, where there are any.
-        kind: Of the data set, where it is not told by the others.
-        detectors: ONNX files or torchvision's names; none: rate and fidelity only.
-        task_models: What looks at the codec's pictures in a detector's place: FILE-{qp}.onnx by the detector's name.
-        qps: Points; empty: all of a trained codec, the usual ones of an engine.
-        limit: So many pictures at most.
+        images: The pictures, as in the data set of a plan.
+        annotations: COCO's annotation file, if there is one.
+        kind: The data set's kind, if images and annotations do not say it.
+        detectors: ONNX files, or names of torchvision models. Without any, only rate and fidelity are measured.
+        task_models: Files (FILE-{qp}.onnx) of models that replace a detector for this codec, by the detector's name.
+        qps: The QPs; empty: all of a trained codec, or the usual ones of an engine.
+        limit: The greatest number of pictures.
     """
 
     target: str
@@ -53,16 +53,16 @@ class Wanted:
 
 @dataclass(frozen=True)
 class EvaluatedPoint:
-    """A point of the codec, all pictures pooled.
+    """The figures of a codec at one QP, pooled over all pictures.
 
     Attributes:
-        label: What the codec calls it; "QP 32" where it has no words of its own.
-        qp: Its number.
-        bpp: Bits per luma sample, of whole streams.
-        estimated_bpp: The same by the entropy model; None where the engine estimates nothing.
-        qualities: By the key of a measure; NaN where nothing is to be found.
-        encode_seconds: CPU seconds per megapixel; so is the next.
-        decode_seconds: NaN where no decoder was run.
+        label: The codec's name for this QP; "QP 32" if it has none.
+        qp: The QP.
+        bpp: Bits per luma sample of whole streams.
+        estimated_bpp: Bits per luma sample by the entropy model; None if the engine has no estimate.
+        qualities: Qualities by the key of their measure; NaN if a measure has no value.
+        encode_seconds: CPU seconds per megapixel for encoding.
+        decode_seconds: CPU seconds per megapixel for decoding; NaN if no decoder was run.
     """
 
     label: str
@@ -75,26 +75,26 @@ class EvaluatedPoint:
 
     @property
     def estimate_error(self) -> float | None:
-        """By how many per cent of the real rate the estimate is off; below 0: it promises too little."""
+        """The error of the estimate in per cent of the real rate; negative if the estimate is too low."""
         return None if self.estimated_bpp is None else 100 * (self.estimated_bpp / self.bpp - 1)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A codec's figures over a data set.
+    """The figures of a codec on a data set.
 
     Attributes:
-        name: Of the codec.
-        engine: That codes.
-        version: Of the engine.
-        settings_hash: Of all that decides the figures.
-        pictures: How many items were measured.
-        megapixels: Of all of them.
-        measures: What the qualities are.
-        points: By falling rate.
-        uncompressed: Qualities of the uncompressed pictures, where they are not perfect by definition.
-        streams: How many have an estimate.
-        mean_error: Mean over these of the estimate's absolute error, in per cent of the real rate.
+        name: The codec's name.
+        engine: The name of its engine.
+        version: The engine's version.
+        settings_hash: A hash of everything that decides the figures.
+        pictures: The number of measured items.
+        megapixels: Megapixels of all these items.
+        measures: The measures of quality.
+        points: The figures at each QP, by falling rate.
+        uncompressed: Qualities of the uncompressed pictures, if they are not perfect by definition.
+        streams: The number of streams with an estimate of their rate.
+        mean_error: Mean absolute error of these estimates, in per cent of the real rate.
     """
 
     name: str
@@ -111,10 +111,10 @@ class Evaluation:
 
 
 def evaluation_plan(wanted: Wanted) -> Plan:
-    """The plan of the sweep that measures it; its only codec is what is evaluated.
+    """The plan of a sweep whose only codec is the one that is measured.
 
     Raises:
-        IdseError: No such file, a folder without a codec, or something that a plan refuses.
+        IdseError: There is no such file, the folder has no codec, or an option is wrong.
     """
     name, codecs, tables = _codec(wanted)
     flags = Flags(
@@ -134,25 +134,25 @@ def evaluation_plan(wanted: Wanted) -> Plan:
 
 
 def task_model_hint(wanted: Wanted) -> str:
-    """What to add where a detector was trained with the codec but is not asked for; empty where nothing is missing."""
+    """A hint if a detector was trained with the codec but is not used; otherwise empty."""
     file = trained_codec(Path(wanted.target))
     found = [] if file is None else sorted(file.parent.glob("task-0.*"))
     if not found or wanted.task_models or not wanted.detectors:
         return ""
     pattern = found[0].with_name(f"task-{{qp}}{found[0].suffix}")
-    return f"a detector was trained with this codec; --task-model DETECTOR={pattern} looks with it"
+    return f"a detector was trained with this codec: --task-model DETECTOR={pattern} uses it"
 
 
 def trained_codec(path: Path) -> Path | None:
-    """The codec's file that a path means: the file itself, or the one in a training's folder; None: nothing is there.
+    """The codec's file for a path: the file itself, or the one in the folder of a training; None: nothing is there.
 
     Raises:
-        IdseError: A folder without a codec.
+        IdseError: The folder has no codec.
     """
     if path.is_dir():
         if not (path / CODEC_FILE).is_file():
             raise IdseError(
-                f"{path}: no {CODEC_FILE} in this folder: let idse train finish, or write it from what is there with "
+                f"{path}: no {CODEC_FILE} in this folder: let idse train finish, or write it from the checkpoints with "
                 "--select-only"
             )
         return path / CODEC_FILE
@@ -160,13 +160,13 @@ def trained_codec(path: Path) -> Path | None:
 
 
 def _codec(wanted: Wanted) -> tuple[str, Sequence[str], Sequence[Mapping[str, Any]]]:
-    """Name, and what the flags of a sweep take: an engine in words, or a table of its own."""
+    """The name, and the codec for the flags of a sweep: as text for an engine, or as a table."""
     file = trained_codec(Path(wanted.target))
     if file is None:
         name, _, engine = wanted.target.partition(":")[0].partition("=")
         if (engine or name) not in engine_names():
             raise IdseError(
-                f"{wanted.target}: no such file; name a trained codec (.idsec), the folder of a training, or an "
+                f"{wanted.target}: no such file: give a trained codec (.idsec), the folder of a training, or an "
                 f"engine: {', '.join(engine_names())}"
             )
         return name, (wanted.target,), ()
@@ -193,11 +193,11 @@ def read_evaluation(store: Store, name: str) -> Evaluation:
     """The figures of the sweep that `evaluation_plan` described.
 
     Args:
-        store: Where it was measured.
-        name: Of the sweep.
+        store: The store of results.
+        name: The sweep's name.
 
     Raises:
-        IdseError: Nothing whole is there.
+        IdseError: No picture is complete.
     """
     study = Study(store, name, draws=0)
     codec = study.codecs[0]
@@ -206,7 +206,7 @@ def read_evaluation(store: Store, name: str) -> Evaluation:
     curves = {m.key: [p.quality for p in study.points(codec.name, m.key)] for m in measures}
     megapixels = float(grid.samples.sum()) / 1e6
     points, errors = list[EvaluatedPoint](), list[float]()
-    for i, (_, qp) in enumerate(grid.points):
+    for i, (_, qp) in enumerate(grid.settings):
         provenance = [store.provenance(key) for key in grid.keys[i]]
         estimates = [p.get("estimated_bits") for p in provenance]
         known = [float(e) for e in estimates if e is not None]

@@ -1,4 +1,4 @@
-"""Pictures of a study: the source, what a decoder gives, the map behind it and what the detectors find."""
+"""Pictures of a study: source, decoded picture, weight map and detections."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from idse.datasets import Dataset
     from idse.metrics.detection import Detections, Truth
 
-_FRAMES = 1  # of a sequence only the first is shown
+_FRAMES = 1  # only the first frame of a sequence is shown
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Cell:
     Attributes:
         codec: Its name.
         item: Its name.
-        qp: Point of the curve.
-        scale: Per cent of the size.
-        bytes: Of the stream.
+        qp: The QP.
+        scale: The coded size in per cent.
+        bytes: The size of the stream.
         bpp: Bits per luma sample at the original size.
         figures: Measures of this item by key: PSNR, MS-SSIM and feature distance in dB.
     """
@@ -56,13 +56,13 @@ class Cell:
 
 
 class Gallery:
-    """Looks pictures up; whatever is not to be had any more (moved files, streams that were not kept) is None.
+    """Reads pictures from the store and the data set. What is missing (moved files, streams not kept) is None.
 
     Args:
-        store: Of the results.
-        sweep: Whose pictures.
-        counted: Positions of the items that count.
-        grids: By codec's name.
+        store: The store of results.
+        sweep: The sweep.
+        counted: Positions of the items that are compared.
+        grids: The grids by the codec's name.
     """
 
     def __init__(self, store: Store, sweep: Sweep, counted: Sequence[int], grids: Mapping[str, Grid]) -> None:
@@ -75,13 +75,13 @@ class Gallery:
         self._frame = functools.lru_cache(maxsize=8)(self._read)
 
     def cells(self, item: str, bpp: float) -> list[Cell]:
-        """Of every codec the point of an item whose rate is nearest to `bpp` (by ratio)."""
+        """For every codec the cell of an item whose rate is nearest to `bpp` (by ratio)."""
         found = []
         at = self.items.index(item)
         for name, grid in self._grids.items():
             rates = 8 * grid.bytes[:, at] / grid.samples[at]
             p = int(np.argmin(np.abs(np.log(rates / bpp))))
-            scale, qp = grid.points[p]
+            scale, qp = grid.settings[p]
             figures = {
                 k: float(grid.psnr[i, p, at])
                 for i, k in enumerate(("psnr_y", "psnr_u", "psnr_v")[: len(grid.psnr)])
@@ -103,12 +103,12 @@ class Gallery:
         return found
 
     def source(self, item: str) -> npt.NDArray[np.uint8] | None:
-        """RGB of the uncompressed item (of its first frame)."""
+        """RGB of the first frame of the uncompressed item."""
         frame = self._frame(item)
         return None if frame is None else frame.to_rgb()
 
     def decoded(self, cell: Cell) -> npt.NDArray[np.uint8] | None:
-        """RGB of what a decoder gives, at the original size."""
+        """RGB of the decoded picture, at the original size."""
         stream, source = self._store.stream(cell.key), self._frame(cell.item)
         if stream is None or source is None:
             return None
@@ -131,7 +131,7 @@ class Gallery:
         return coder.from_options(wanted.options).decode(stream, like)
 
     def importance(self, cell: Cell) -> npt.NDArray[np.float32] | None:
-        """Raw luma weights `[rows, columns]` that the item (at its coded size) was coded with."""
+        """The raw luma weights `[rows, columns]` that the item was coded with, at its coded size."""
         from idse.importance.weight_map import WeightMap
 
         data = self._store.weight_map(cell.key)
@@ -143,41 +143,43 @@ class Gallery:
             return WeightMap.load(path).planes[0, 0]
 
     def detections(self, item: str, cell: Cell | None, detector: str) -> Detections | None:
-        """What a detector finds in a coded item; in the uncompressed one without a cell."""
+        """The detections in a coded item; without a cell those in the uncompressed item."""
         at = self.items.index(item)
         key = source_key(self._digests[at]) if cell is None else cell.key
         seen = self._store.observation(key, self._hashes[detector], self._truths[at])
         return None if seen is None else unpack_detections(seen.detections)[0]
 
     def found(self, keys: Sequence[str], detector: str) -> list[Detections]:
-        """What a detector finds in the results of the items (a key for each, as in `items`), in their first frames.
+        """The detections in the first frames of results; `keys` has a key for each of `items`.
 
         Raises:
-            IdseError: It has not looked at one of them.
+            IdseError: The detector was not run on one of them.
         """
         found = []
         for key, item, truth in zip(keys, self.items, self._truths, strict=True):
             seen = self._store.observation(key, self._hashes[detector], truth)
             if seen is None:
-                raise IdseError(f"{self._store.path}: {detector} has not looked at a result of {item}")
+                raise IdseError(
+                    f"{self._store.path}: {detector} was not run on a result of {item}: run the sweep again"
+                )
             found.append(unpack_detections(seen.detections)[0])
         return found
 
     def truth(self, item: str) -> Truth | None:
-        """The item's annotations, where it has any and they are still there."""
+        """The item's annotations; None if it has none or they are missing."""
         if self._dataset is None:
             return None
         found = next((i for i in self._dataset.items if i.name == item), None)
         return None if found is None else found.truth
 
     def classes(self, detector: str | None) -> tuple[str, ...]:
-        """Class names of a detector, or of the annotations."""
+        """Class names of a detector; with None those of the annotations."""
         if detector is not None:
             return self._classes[detector]
         return tuple(self._sweep.about["dataset"]["classes"])
 
     def uncompressed(self, measure: str) -> float | None:
-        """A measure against annotations on the uncompressed items; None for others."""
+        """The value of a measure on the uncompressed items; None if it does not use annotations."""
         from idse.metrics.average_precision import PrecisionCurves
         from idse.metrics.matching import Matches
 

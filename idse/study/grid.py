@@ -1,4 +1,4 @@
-"""A sweep's cells as arrays: of each codec the points it has, over the items that count."""
+"""A sweep's cells as arrays: for each codec its scales and QPs, and the items that are compared."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ class Grid:
     """One codec's results.
 
     Attributes:
-        points: Scale and QP of every row.
-        keys: `[points][items]` of the results.
-        bytes: `[points, items]`.
-        samples: `[items]` luma samples of the original, all frames.
-        psnr: `[planes, points, items]` dB; infinite for what is lossless, NaN for planes that an item lacks.
-        ms_ssim: `[points, items]` in dB; NaN where a picture is too small.
-        encode_cpu: `[points, items]` seconds; so are the others, NaN where nobody knows.
-        decode_cpu: Of the foreign decoder.
-        map_cpu: Of making the map; NaN where it was made for another point before.
-        verified: Whether all streams were confirmed by the foreign decoder.
+        settings: The scale and QP of every row.
+        keys: `[settings][items]` keys of the results.
+        bytes: `[settings, items]` sizes of streams.
+        samples: `[items]` luma samples of the original in all frames.
+        psnr: `[planes, settings, items]` dB; infinite if a plane is lossless, NaN if an item lacks it.
+        ms_ssim: `[settings, items]` in dB; NaN if a picture is too small.
+        encode_cpu: `[settings, items]` CPU seconds, as the next two; NaN if unknown.
+        decode_cpu: CPU seconds of the independent decoder.
+        map_cpu: CPU seconds of making the map; NaN if it was made for another row before.
+        verified: Whether an independent decoder confirmed all streams.
     """
 
-    points: list[tuple[int, int]]
+    settings: list[tuple[int, int]]
     keys: list[list[str]]
     bytes: Array
     samples: Array
@@ -48,9 +48,9 @@ class Grid:
 
 
 def read_grids(store: Store, sweep: Sweep) -> tuple[dict[int, Grid], list[int], dict[str, str]]:
-    """Grids by the codec's position, the items that count (by position), and what is missing, in words, by codec.
+    """Grids by the codec's position, positions of the items that are compared, and by codec a note on missing cells.
 
-    Those items count that every codec has at every point; a codec without any whole item is left out.
+    An item is compared if every codec has all of its cells. A codec without any complete item is left out.
     """
     cells: dict[int, dict[tuple[int, int], dict[int, tuple[str, dict[str, Any]]]]] = defaultdict(
         lambda: defaultdict(dict)
@@ -71,14 +71,12 @@ def read_grids(store: Store, sweep: Sweep) -> tuple[dict[int, Grid], list[int], 
     everything = set(range(len(sweep.items)))
     present = [c for c in range(len(sweep.codecs)) if cells[c] and incomplete[c] != everything]
     counted = sorted(everything - set().union(*[incomplete[c] for c in present])) if present else []
-    missing = {
-        sweep.codecs[c][0]: f"{n} of {wanted[c]} cells are not there yet" for c, n in lacking.items() if n
-    }
+    missing = {sweep.codecs[c][0]: f"{n} of {wanted[c]} cells are missing" for c, n in lacking.items() if n}
     return {c: _grid(cells[c], counted) for c in present} if counted else {}, counted, missing
 
 
 def _unseen(store: Store, sweep: Sweep, cells: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Those cells (key, truth hash) that some detector of the sweep has not observed."""
+    """The cells (key, truth hash) that lack an observation of a detector of the sweep."""
     unseen: set[tuple[str, str]] = set()
     for _, detector, _ in sweep.detectors:
         seen = {(row[0], row[1]) for row in store.observations(sweep, detector)}
@@ -87,8 +85,8 @@ def _unseen(store: Store, sweep: Sweep, cells: Sequence[tuple[str, str]]) -> set
 
 
 def _grid(cells: dict[tuple[int, int], dict[int, tuple[str, dict[str, Any]]]], items: Sequence[int]) -> Grid:
-    points = sorted(cells, key=lambda p: (-p[0], p[1]))
-    rows = [[cells[p][i] for i in items] for p in points]
+    settings = sorted(cells, key=lambda p: (-p[0], p[1]))
+    rows = [[cells[p][i] for i in items] for p in settings]
     figures = [[f for _, f in row] for row in rows]
 
     def of(name: str) -> Array:
@@ -102,7 +100,7 @@ def _grid(cells: dict[tuple[int, int], dict[int, tuple[str, dict[str, Any]]]], i
         similar_db = -10 * np.log10(1 - similar)
     planes = max(len(f["sse"]) for row in figures for f in row)
     return Grid(
-        points=points,
+        settings=settings,
         keys=[[k for k, _ in row] for row in rows],
         bytes=of("bytes"),
         samples=of("luma_samples")[0],
@@ -128,14 +126,14 @@ def _grid(cells: dict[tuple[int, int], dict[int, tuple[str, dict[str, Any]]]], i
 
 @dataclass
 class Observed:
-    """What one detector saw, by (key, truth): feature distances in dB, and packed matches."""
+    """The observations of one detector by (key, truth): feature distances in dB, and packed matches."""
 
     features: dict[tuple[str, str], float]
     matches: dict[str, dict[tuple[str, str], bytes]]
 
     @classmethod
     def read(cls, store: Store, sweep: Sweep, detector: str) -> Observed:
-        """A detector's observations of a sweep."""
+        """The observations of a detector in a sweep."""
         features: dict[tuple[str, str], float] = {}
         matches: dict[str, dict[tuple[str, str], bytes]] = {"pseudo": {}, "box": {}, "mask": {}}
         for key, truth, sse, elements, pseudo, boxes, masks in store.observations(sweep, detector):
@@ -147,5 +145,5 @@ class Observed:
         return cls(features, {kind: found for kind, found in matches.items() if found})
 
     def unpacked(self, kind: str, keys: Sequence[str], truths: Sequence[str]) -> list[Matches]:
-        """Matches of some results."""
+        """The matches of some results."""
         return [Matches.unpack(self.matches[kind][k, t]) for k, t in zip(keys, truths, strict=True)]

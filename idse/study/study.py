@@ -1,9 +1,9 @@
-"""From a sweep's results to figures: curves over a data set, BD-rates with their bootstrap, times, matched costs.
+"""Figures from a sweep's results: curves over a data set, BD-rates with bootstrap intervals, times, matched costs.
 
-How a point is pooled: its rate is the bytes of all items over their luma samples at the original size; its quality is
+How a point is pooled: its rate is the bits of all items per luma sample at the original size; its quality is
 the mean over items of their quality in dB (PSNR, MS-SSIM, feature distance), or the AP of all items' detections
-together. A codec with several scales is read along the Pareto front of its points. The bootstrap draws items with
-replacement, the same ones for every codec, and pools anew.
+together. A codec with several scales is represented by the Pareto front of its points. The bootstrap draws items with
+replacement, the same ones for every codec, and pools them again.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Codec:
-    """A row of the tables, and what it takes to make it again."""
+    """A measured codec, which is a row of the tables, with everything that is needed to measure it again."""
 
     name: str
     engine: str
@@ -58,14 +58,14 @@ class Codec:
 
 @dataclass(frozen=True)
 class Figure:
-    """A BD-rate with the half width of its 95 % bootstrap interval, where there is one."""
+    """A BD-rate with the half width of its 95 % bootstrap interval, if there is one."""
 
     value: BdRate
     half: float | None
 
     @property
     def wins(self) -> bool | None:
-        """Whether bytes are saved by more than the interval; None where that cannot be told."""
+        """Whether the saving is greater than the interval; None if that is unknown."""
         if self.value.percent is None or self.half is None:
             return None
         return self.value.percent + self.half < 0
@@ -78,7 +78,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Times:
-    """CPU seconds over the counted cells (NaN: unknown), and the megapixels they were spent on."""
+    """CPU seconds over the compared cells (NaN: unknown), and their megapixels."""
 
     encode_cpu: float
     decode_cpu: float
@@ -90,13 +90,13 @@ class Study:
     """A sweep's results.
 
     Args:
-        store: Where they lie; it stays open as long as pictures are looked at.
-        name: Of the sweep; the one written last if not given.
-        draws: Resamples of the bootstrap.
-        seed: Of the bootstrap.
+        store: The store of results. It must stay open as long as pictures are read.
+        name: The sweep's name; None: the sweep that was written last.
+        draws: The number of resamples of the bootstrap.
+        seed: The seed of the bootstrap.
 
     Raises:
-        IdseError: No such sweep, or nothing in it that can be compared.
+        IdseError: There is no such sweep, or it has nothing that can be compared.
     """
 
     def __init__(self, store: Store, name: str | None = None, draws: int = 200, seed: int = 0) -> None:
@@ -107,7 +107,7 @@ class Study:
         grids, counted, self.missing = read_grids(store, sweep)
         if not grids:
             raise IdseError(
-                f"{store.path}: sweep '{sweep.name}' has no whole picture yet: let idse sweep go on"
+                f"{store.path}: sweep '{sweep.name}' has no complete picture yet: continue it with idse sweep"
             )
         self.name, self.dataset = sweep.name, sweep.about["dataset"]
         self.items = [sweep.items[i][0] for i in counted]
@@ -146,16 +146,16 @@ class Study:
         raise IdseError(f"no codec '{name}' here: choose one of {', '.join(c.name for c in self.codecs)}")
 
     def points(self, codec: str, measure: str) -> list[Point]:
-        """Every scale and QP."""
+        """The points of a codec, one for every scale and QP."""
         grid, finite = self._grids[codec], self._finite(measure)
         bpp = 8 * grid.bytes[:, finite].sum(axis=1) / grid.samples[finite].sum()
         return [
             Point(qp, scale, float(b), float(q))
-            for (scale, qp), b, q in zip(grid.points, bpp, self._values(codec, measure), strict=True)
+            for (scale, qp), b, q in zip(grid.settings, bpp, self._values(codec, measure), strict=True)
         ]
 
     def curve(self, codec: str, measure: str) -> list[Point]:
-        """By rising rate; along the Pareto front where the codec has several scales."""
+        """The points of a curve by rising rate; only the Pareto front if the codec has several scales."""
         points = self.points(codec, measure)
         if self.scales(codec) > 1:
             front = pareto_front([p.bpp for p in points], [p.quality for p in points])
@@ -163,15 +163,15 @@ class Study:
         return sorted(points, key=lambda p: p.bpp)
 
     def scales(self, codec: str) -> int:
-        """At how many sizes it codes."""
-        return len({scale for scale, _ in self._grids[codec].points})
+        """The number of sizes that a codec codes at."""
+        return len({scale for scale, _ in self._grids[codec].settings})
 
     def keys(self, codec: str) -> list[list[str]]:
-        """Keys of the store for every point (in the order of `points`) and item."""
+        """The store's keys for every point (in the order of `points`) and item."""
         return self._grids[codec].keys
 
     def uncompressed(self, measure: str) -> float | None:
-        """The quality of the uncompressed items, of measures against annotations."""
+        """The quality of the uncompressed items, for measures against annotations."""
         return self.gallery.uncompressed(measure)
 
     def figure(self, anchor: str, test: str, measure: str, method: Method = "pchip") -> Figure:
@@ -197,7 +197,7 @@ class Study:
         return np.array([p.bpp for p in points]), np.array([p.quality for p in points])
 
     def _fronts(self, codec: str, rates: Array, qualities: Array) -> list[tuple[Array, Array]]:
-        """Row by row the points that make the curve."""
+        """The points that form the curve of each row."""
         if self.scales(codec) == 1:
             return list(zip(rates, qualities, strict=True))
         fronts = [pareto_front(r, q) for r, q in zip(rates.tolist(), qualities.tolist(), strict=True)]
@@ -231,7 +231,7 @@ class Study:
     def times(self, codec: str) -> Times:
         """CPU seconds of encoding, decoding and making maps, over all counted cells."""
         grid = self._grids[codec]
-        # A map serves several points and rows; whoever codes one picture once makes it once.
+        # A map is used for several points and rows, but coding one picture once needs it once.
         which = self.codec(codec).provenance.get("map_identity")
         alike = [c.name for c in self.codecs if c.provenance.get("map_identity") == which]
         made = np.concatenate([self._grids[name].map_cpu.ravel() for name in alike])
@@ -241,14 +241,14 @@ class Study:
             float(grid.encode_cpu.sum()),
             float(grid.decode_cpu.sum()),
             per_map * grid.encode_cpu.size,
-            float(grid.samples.sum()) * len(grid.points) / 1e6,
+            float(grid.samples.sum()) * len(grid.settings) / 1e6,
         )
 
     def time_percent(self, anchor: str, test: str) -> tuple[float, float]:
         """EncT and DecT as the JCT-VC gives them: 100 times the test's CPU time over the anchor's, per megapixel.
 
-        Of what both have in common: points of the same size and QP where one engine codes both, else sizes. NaN where
-        they have none.
+        Only common points are used: those of the same size and QP if both have the same engine, otherwise those of the
+        same size. NaN if there are none.
         """
         a, t = self._grids[anchor], self._grids[test]
         same_scale = self.codec(anchor).engine == self.codec(test).engine
@@ -256,12 +256,12 @@ class Study:
         def alike(point: tuple[int, int]) -> tuple[int, ...]:
             return point if same_scale else point[:1]
 
-        both = {alike(p) for p in a.points} & {alike(p) for p in t.points}
+        both = {alike(p) for p in a.settings} & {alike(p) for p in t.settings}
         if not both:
             return float("nan"), float("nan")
         spent = []
         for grid in (a, t):
-            rows = [i for i, p in enumerate(grid.points) if alike(p) in both]
+            rows = [i for i, p in enumerate(grid.settings) if alike(p) in both]
             spent.append((grid.encode_cpu[rows].mean(axis=0).sum(), grid.decode_cpu[rows].mean(axis=0).sum()))
         with np.errstate(all="ignore"):
             enc, dec = (float(100 * np.float64(n) / d) for n, d in zip(spent[1], spent[0], strict=True))
@@ -292,11 +292,11 @@ class Study:
         return measures
 
     def left_out(self, measure: str) -> list[str]:
-        """Items that do not count for a measure: some codec codes them without loss (the chroma of grey pictures)."""
+        """Items that a measure leaves out because a codec codes them without loss (the chroma of grey pictures)."""
         return [name for name, counts in zip(self.items, self._finite(measure), strict=True) if not counts]
 
     def _items_of(self, measure: str) -> npt.NDArray[np.bool_]:
-        """Which items have a finite value at every point of every codec; all, where none has."""
+        """The items that have a finite value at every point of every codec; all items if there are none."""
         finite = np.ones(len(self.items), dtype=bool)
         for codec in self._grids:
             values = self._per_item(codec, measure)
@@ -347,7 +347,7 @@ class Study:
         ]
 
     def _precision_of_classes(self, codec: str, detector: str, kind: str) -> Array:
-        """`[points, classes]`, all at once: one by one they cost as much each."""
+        """`[points, classes]`, computed together, because each class alone takes as long as all of them."""
         return np.array([curves.per_class() for curves in self._pooled(codec, detector, kind)])
 
     @staticmethod
@@ -370,7 +370,7 @@ class Study:
         """`[draws, points]` rate and quality."""
         grid, finite = self._grids[codec], self._finite(measure)
         draws = self._draws[:, finite]
-        with np.errstate(invalid="ignore"):  # a draw of left out items alone has no figure
+        with np.errstate(invalid="ignore"):  # a draw that has only left-out items has no value
             rate = 8 * (draws @ grid.bytes[:, finite].T) / (draws @ grid.samples[finite])[:, None]
             values = self._per_item(codec, measure)
             if values is not None:

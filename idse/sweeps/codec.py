@@ -1,4 +1,4 @@
-"""One row of a sweep's tables: an engine, its settings, what makes its map, and the points of its curve."""
+"""A codec of a plan: an engine with its settings, the settings of its weight maps, and its QPs and sizes."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from idse.importance.settings import ImportanceSettings
 
 @dataclass(frozen=True)
 class PlanCodec:
-    """One codec of a plan, a row of its tables: what is asked for, where `idse.study.Codec` is what was measured.
+    """One codec of a plan, which is a row of the report's tables.
+
+    This is what a plan asks for; `idse.study.Codec` is what was measured.
 
     Attributes:
-        name: Row of the tables.
-        engine: One of `engine_names()`.
-        options: Of the engine, as `Engine.from_options` takes them.
-        settings: Fields of `EncodeSettings` by their flat names, beside the QP.
-        importance: How its map is made.
-        qps: Points of the curve, in the engine's own scale.
-        scales: Sizes that the pictures are coded at, in per cent.
-        task_models: Files of detectors that look at this codec's pictures in the place of the plan's, by its name.
+        name: Its name in tables.
+        engine: The engine's name, one of `engine_names()`.
+        options: The engine's options, as `Engine.from_options` takes them.
+        settings: Fields of `EncodeSettings` by their flat names, except the QP.
+        importance: How its weight maps are made.
+        qps: The QPs at which pictures are coded, in the engine's own scale.
+        scales: The sizes at which pictures are coded, in per cent.
+        task_models: Files of detectors that are used for this codec instead of the plan's, by the plan's name.
     """
 
     name: str
@@ -38,12 +40,12 @@ class PlanCodec:
         """The settings of an encode at a QP.
 
         Raises:
-            IdseError: A value out of its range.
+            IdseError: A value is out of its range.
         """
         return EncodeSettings(qp=qp, **self.settings)
 
     def described(self) -> dict[str, Any]:
-        """JSON-able: all that was asked for, but name and points."""
+        """All that the plan asks for except name, QPs and sizes; JSON-serialisable."""
         settings = dict(self.settings)
         if isinstance(scope := settings.get("weight_scope"), WeightScope):
             settings["weight_scope"] = scope.value

@@ -1,40 +1,51 @@
-"""A `[[codecs]]` table of a plan as the codecs that it means."""
+"""Reads a `[[codecs]]` table of a plan, which may describe several codecs."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from idse.engines import EncodeSettings, Engine, WeightScope, engine_class, engine_names
-from idse.engines.settings import PRESETS
+from idse.engines.settings import PRESETS, NativeTools, Shaping
 from idse.errors import IdseError
 from idse.importance.settings import SHAPING, ImportanceSettings
+from idse.schema import check_table
 from idse.sweeps.codec import PlanCodec
 from idse.sweeps.task_models import read_task_models
 
 _OWN = ("name", "engine", "qp", "scale", "importance", "task_models")
-_IMPORTANCE = {f.name for f in dataclasses.fields(ImportanceSettings)}
 _SETTINGS = EncodeSettings().flat().keys() - {"qp", "target_bytes", "target_bpp", "threads"}
+_HINTS: dict[str, Any] = {
+    name: hint
+    for part in (EncodeSettings, Shaping, NativeTools)
+    for name, hint in get_type_hints(part).items()
+    if name in _SETTINGS
+}
+_SettingsTable = dataclasses.make_dataclass(
+    "_SettingsTable", [(name, hint, dataclasses.field(default=None)) for name, hint in sorted(_HINTS.items())]
+)
+"""The keys of `EncodeSettings` in a codec's table, for `check_table`."""
 _SHORT = {"proj_dim": "l", "exponent": "e", "weight_scope": "scope"}
 
 
 def read_codecs(
     table: Mapping[str, Any], defaults: Mapping[str, Any], folder: Path, seed: int
 ) -> list[PlanCodec]:
-    """The codecs that one `[[codecs]]` table means: lists, but of QPs and scales, multiply.
+    """The codecs that one `[[codecs]]` table describes.
+
+    Every list of values except those of QPs and scales multiplies the number of codecs.
 
     Args:
-        table: Of the plan.
+        table: The `[[codecs]]` table.
         defaults: The plan's `qp` and `scale`.
-        folder: What paths are relative to.
-        seed: Of the maps.
+        folder: The folder that paths are relative to.
+        seed: The seed of weight maps.
 
     Raises:
-        IdseError: A key or value that is unknown.
+        IdseError: A key is unknown, or a value is wrong.
     """
     engine = str(table.get("engine", table.get("name", "")))
     if engine not in engine_names():
@@ -47,7 +58,7 @@ def read_codecs(
         low, high = coder.qp_range
         if wrong := [q for q in qps if not low <= q <= high]:
             raise IdseError(f"qp {wrong[0]}: {engine} takes {low}..{high}")
-        scales = _points("scale", table.get("scale", defaults.get("scale", [100])), 5, 100)
+        scales = _whole_numbers("scale", table.get("scale", defaults.get("scale", [100])), 5, 100)
         importance = _importance_table(table.get("importance", {}), coder)
         task_models = read_task_models(table.get("task_models", {}), folder)
         return [
@@ -62,24 +73,22 @@ def _importance_table(importance: Any, engine: type[Engine]) -> Mapping[str, Any
     if isinstance(importance, str):
         importance = {"method": importance}
     if not isinstance(importance, dict):
-        raise IdseError("importance must be a method's name or a table")
-    if unknown := set(importance) - _IMPORTANCE:
-        raise IdseError(f"importance knows no '{min(unknown)}': {', '.join(sorted(_IMPORTANCE))}")
+        raise IdseError("importance must be the name of a method or a table")
     wanted = importance and importance.get("method", "jacobian") != "none"
     if wanted and not engine.takes_weights:
-        raise IdseError(f"{engine.name} takes no weight map; leave out importance")
+        raise IdseError(f"{engine.name} takes no weight map: leave out importance")
     return importance
 
 
 def _split(
     engine: type[Engine], given: Mapping[str, Any], folder: Path
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What belongs to the engine's class, and what to `EncodeSettings`."""
+    """The options of the engine's class, and the fields of `EncodeSettings`."""
     accepted = engine.option_names()
     for key in given:
         if key not in accepted | _SETTINGS:
             known = ", ".join(sorted(accepted | _SETTINGS | set(_OWN)))
-            raise IdseError(f"unknown key '{key}'; {engine.name} takes {known}")
+            raise IdseError(f"unknown key '{key}': {engine.name} takes {known}")
     options = {k: v for k, v in given.items() if k in accepted}
     for key in engine.path_options & options.keys():
         options[key] = str(folder / Path(options[key]).expanduser())
@@ -98,10 +107,11 @@ def _codec(
 ) -> PlanCodec:
     options, given, table = chosen
     settings = {k: _setting(k, v) for k, v in given.items()}
+    check_table(settings, _SettingsTable, "")
     asked: dict[str, Any] = ({"method": "jacobian", "seed": seed} | table) if table else {"method": "none"}
     if isinstance(asked.get("weights"), str):
         asked["weights"] = str(folder / asked["weights"])
-    importance = ImportanceSettings(**asked)
+    importance = check_table(asked, ImportanceSettings, "importance")
     settings = {**SHAPING.get(importance.method, {}), **settings}
     codec = PlanCodec(name, engine, options, settings, importance, qps, scales, task_models)
     codec.encode_settings(qps[0])
@@ -111,7 +121,10 @@ def _codec(
 def _expand(
     tables: tuple[Mapping[str, Any], ...], whole: frozenset[str]
 ) -> Iterator[tuple[tuple[dict[str, Any], ...], str]]:
-    """Every choice from the lists, but those that are one value (`whole`), with what tells it apart: " tau=0.1 l=8"."""
+    """Every combination of the lists' values, with a label such as " tau=0.1 l=8".
+
+    Lists of the keys `whole` are single values.
+    """
     many = [
         (part, k)
         for part, table in enumerate(tables)
@@ -128,16 +141,20 @@ def _expand(
 def _curve(
     table: Mapping[str, Any], defaults: Mapping[str, Any], engine: type[Engine], options: Mapping[str, Any]
 ) -> tuple[int, ...]:
-    """Points of the curve: the table's, else all that the engine has of its own (a learned codec), else the plan's."""
+    """The QPs of a codec.
+
+    They come from its table, otherwise from the engine if it has QPs of its own (a learned codec), otherwise from the
+    plan.
+    """
     if "qp" not in table and (found := engine.points(options)) is not None:
         return found
-    return _points("qp", table.get("qp", defaults.get("qp")), 0, 100)
+    return _whole_numbers("qp", table.get("qp", defaults.get("qp")), 0, 100)
 
 
-def _points(key: str, value: Any, low: int, high: int) -> tuple[int, ...]:
+def _whole_numbers(key: str, value: Any, low: int, high: int) -> tuple[int, ...]:
     values = value if isinstance(value, list) else [value]
     if value is None or not values:
-        raise IdseError(f"give {key}, here or for the whole plan")
+        raise IdseError(f"{key} is missing: give it for this codec or for the whole plan")
     for v in values:
         if isinstance(v, bool) or not isinstance(v, int) or not low <= v <= high:
             raise IdseError(f"{key} {v}: must be whole numbers {low}..{high}")
@@ -151,6 +168,4 @@ def _setting(key: str, value: Any) -> Any:
         if value not in PRESETS:
             raise IdseError(f"preset '{value}': must be one of {', '.join(PRESETS)}")
         return PRESETS.index(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        raise IdseError(f"{key} {value}: must be finite")
     return value

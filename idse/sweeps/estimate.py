@@ -1,4 +1,4 @@
-"""How long a sweep may take, from what the store knows of its cells, else from rough figures of the engines."""
+"""Estimates how long a sweep takes, from cells in the store or, without them, from rough figures of the engines."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from idse.sweeps.preparation import Prepared
 from idse.sweeps.store import Store, stored_json
 
 _ROUGH = {"native": 2.5, "vtm": 50.0, "x265": 4.0, "svtav1": 2.5, "x264": 1.0, "jpeg": 0.1}
-"""CPU seconds a megapixel where nothing was measured yet: the order of magnitude on a processor of 2023, middle QPs."""
+"""CPU seconds per megapixel if nothing was measured yet: a rough figure for middle QPs on a processor of 2023."""
 _ROUGH_OTHER = 5.0
 _LOOK = 0.25
-"""CPU seconds a detector takes for a picture, and decoding with it."""
+"""CPU seconds for decoding a picture and for running a detector on it."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Row:
     """A codec's share of a sweep.
 
     Attributes:
-        codec: Its name; "uncompressed" for the detectors' look at the originals.
-        cells: Of the plan.
-        missing: Jobs.
-        seconds: CPU seconds that they may take.
-        measured: Whether that rests on cells of this codec that are there.
+        codec: Its name; "uncompressed" for running the detectors on the uncompressed pictures.
+        cells: How many cells the plan has.
+        missing: How many jobs are to be done.
+        seconds: CPU seconds that the jobs probably take.
+        measured: Whether the estimate is based on measured cells of this codec.
     """
 
     codec: str
@@ -36,7 +36,7 @@ class Row:
 
 
 def estimate(prepared: Prepared, store: Store) -> list[Row]:
-    """A row for every codec of the plan."""
+    """An estimate for every codec of the plan."""
     plan = prepared.plan
     known = _known(store, plan.name)
     looks = _LOOK * len(plan.detectors)
@@ -51,7 +51,7 @@ def estimate(prepared: Prepared, store: Store) -> list[Row]:
         seconds, coded = 0.0, set[str]()
         for job in jobs:
             share = job.scale**2 / 1e4 * prepared.samples / 1e6
-            if not job.stored and job.key not in coded:  # of identical pictures one is coded
+            if not job.stored and job.key not in coded:  # only one of several identical pictures is coded
                 coded.add(job.key)
                 seconds += share * _per_megapixel(per_point, job.scale, job.qp, rough)
             seconds += looks
@@ -70,7 +70,7 @@ def estimate(prepared: Prepared, store: Store) -> list[Row]:
 def _per_megapixel(
     known: Mapping[tuple[int, int], Sequence[float]], scale: int, qp: int, rough: float
 ) -> float:
-    """CPU seconds a megapixel at a point: the mean there, else at the nearest point that is known."""
+    """CPU seconds per megapixel at a scale and QP: the mean of measured cells there, or at the nearest known place."""
     if not known:
         return rough
     nearest = min(known, key=lambda p: (abs(p[1] - qp), abs(p[0] - scale)))
@@ -78,7 +78,7 @@ def _per_megapixel(
 
 
 def _known(store: Store, sweep: str) -> dict[int, dict[tuple[int, int], list[float]]]:
-    """CPU seconds a coded megapixel, of encode, map and decode, by codec and (scale, QP)."""
+    """CPU seconds per coded megapixel for encoding, map and decoding, by codec and (scale, QP)."""
     found: dict[int, dict[tuple[int, int], list[float]]] = defaultdict(lambda: defaultdict(list))
     for codec, _, scale, qp, _, text in store.cells(store.sweep(sweep)):
         if text is not None:

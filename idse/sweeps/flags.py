@@ -1,4 +1,4 @@
-"""A plan from a few flags: the common sweeps without a file. What comes out is a plan's text, kept like any other."""
+"""Makes the text of a plan from command-line options, for sweeps that need no plan file."""
 
 from __future__ import annotations
 
@@ -15,26 +15,25 @@ from idse.toml_file import toml_text
 
 @dataclass(frozen=True)
 class Flags:
-    """What `idse sweep` was told.
+    """The options of `idse sweep`.
 
     Attributes:
-        images: Folder of pictures, file of a sequence, or root of Cityscapes.
-        annotations: COCO's, where there are any.
-        kind: Of the data set; None: "coco" with annotations, "folder" or "sequence" without.
-        detectors: ONNX files or torchvision's names.
+        images: A folder of pictures, the file of a sequence, or the root folder of Cityscapes.
+        annotations: COCO's annotation file, if there is one.
+        kind: The data set's kind; None: "coco" with annotations, "folder" or "sequence" without.
+        detectors: ONNX files, or names of torchvision models.
         codecs: "x265", "x265:preset=slow,qp=22 27", "idse=native:tau=0.1": name, engine, settings.
-        tables: Further codecs as a plan's `[[codecs]]` have them, plain values by key, paths absolute.
-        qps: Of every codec that names none.
-        scales: Per cent.
-        importance: Of the codecs whose engine takes maps: "embedded", "activity" or a detector of those above; each
-            adds rows beside the plain ones.
+        tables: Further codecs as `[[codecs]]` tables of a plan, with absolute paths.
+        qps: The QPs of every codec that names none.
+        scales: Sizes in per cent.
+        importance: For codecs whose engine takes weight maps: "embedded", "activity" or one of `detectors`. Each adds
+            rows to those without a map.
         proj_dims: Rows of the sketch.
-        taus: Shares of plain squared error, of every codec that names none.
-        task_models: What looks at every codec's pictures in a detector's place, by the detector's name:
-            FILE-{qp}.onnx.
-        limit: So many pictures at most.
-        seed: Of the maps.
-        name: Of the sweep.
+        taus: Shares of plain squared error for every codec that names none.
+        task_models: Files (FILE-{qp}.onnx) of models that replace a detector for every codec, by the detector's name.
+        limit: The greatest number of pictures.
+        seed: The seed of weight maps.
+        name: The sweep's name.
     """
 
     images: Path
@@ -55,10 +54,10 @@ class Flags:
 
 
 def plan_text(flags: Flags) -> str:
-    """The plan's TOML, with absolute paths.
+    """The text of the plan (TOML), with absolute paths.
 
     Raises:
-        IdseError: A codec that cannot be read.
+        IdseError: An option cannot be understood.
     """
     kind = flags.kind or ("coco" if flags.annotations else "folder" if flags.images.is_dir() else "sequence")
     dataset: dict[str, Any] = {"kind": kind, "images": str(flags.images.resolve())}
@@ -81,7 +80,7 @@ def plan_text(flags: Flags) -> str:
 
 
 def _codec(text: str, flags: Flags) -> list[dict[str, Any]]:
-    """The rows that a `--codec` asks for: one without a map, and one for each importance."""
+    """The rows of one `--codec`: one without a weight map, and one for each importance."""
     head, _, tail = text.partition(":")
     name, _, engine = head.partition("=")
     engine = engine or name
@@ -120,7 +119,7 @@ def _one_or_list(values: Sequence[Any]) -> Any:
 
 
 def _model(name: str) -> str:
-    """An ONNX file with its whole path; names of models stay."""
+    """The absolute path of an ONNX file; the name of a model is returned as it is."""
     return str(Path(name).resolve()) if name.lower().endswith(".onnx") else name
 
 
@@ -130,7 +129,7 @@ def _task_models(flags: Flags) -> dict[str, dict[str, str]]:
 
 
 def _value(text: str) -> Any:
-    """Several words are a list; numbers and truth values are what they look like; the rest is text."""
+    """The value of a text: several words are a list; numbers, true and false are recognised; anything else is text."""
     words = text.split()
     if len(words) > 1:
         return [_value(w) for w in words]

@@ -1,4 +1,4 @@
-"""What decides a result: the parts of the content hash that it is kept under."""
+"""The content hash under which a result is kept: it covers everything that decides the result."""
 
 from __future__ import annotations
 
@@ -18,17 +18,14 @@ MEASURING = (
     "1: stream decoded by FFmpeg and scaled back; PSNR at 10 bit, peak 1020; MS-SSIM of luma; "
     "detectors see float RGB, features against those of the 8-bit source"
 )
-"""Changes with whatever in this package changes figures."""
+"""Must be changed together with any code of this package that changes figures."""
 
 _FIRST_TOOLS = ("ctu_size", "dual_tree", "cclm", "dependent_quant", "transform_skip", "deblocking", "wpp")
-"""Tools that every key names, whether they are at their default or not."""
+"""Tools that are part of every key, even at their default."""
 
 
 def engine_identity(engine: Engine) -> dict[str, Any]:
-    """Name, version and what else decides an engine's bytes.
-
-    See `Engine.identity` for the last.
-    """
+    """The engine's name and version, and its `Engine.identity`: everything that decides its bytes."""
     return {"engine": engine.name, "version": engine.version, **engine.identity}
 
 
@@ -44,16 +41,16 @@ def result_key(
     """The content hash of a result.
 
     Args:
-        digest: Of the item's samples.
-        codec: What codes it.
+        digest: The hash of the item's samples.
+        codec: The codec.
         engine: `engine_identity`.
         map_identity: `Maps.identity`.
-        scale: Per cent of the size.
-        qp: Point of the curve.
-        task_models: `task_digests`: they decide what is seen in the result, and it holds what is seen in it.
+        scale: The coded size in per cent.
+        qp: The QP.
+        task_models: `task_digests`. They decide the observations, which belong to the result.
     """
     described = codec.described()
-    # Where a thing lies does not decide its bytes; what it is does, and stands in the engine's identity.
+    # A file's path does not decide the bytes. Its content does, and is part of the engine's identity.
     options = {
         k: v
         for k, v in described["options"].items()
@@ -77,9 +74,9 @@ def result_key(
 
 
 def _deciding(settings: EncodeSettings) -> dict[str, Any]:
-    """The settings that keys are made of; of tools that came later only those that are not at their default.
+    """The settings that are part of keys. Tools that were added later are only included if not at their default.
 
-    So results stay valid when the native encoder gets a tool that they do not use.
+    Therefore results stay valid if the native encoder gets a new tool that they do not use.
     """
     unused = {
         tool.name
@@ -90,7 +87,7 @@ def _deciding(settings: EncodeSettings) -> dict[str, Any]:
 
 
 def item_digests(store: Store, items: list[Item], reading: dict[str, Any]) -> list[str]:
-    """Hash of every item's file and of how it is read; files that have not changed are not read again.
+    """A hash of every item: of its file and of how it is read. Files that have not changed are not read again.
 
     Raises:
         IdseError: A file cannot be read.

@@ -1,4 +1,4 @@
-"""Jobs on processes of this machine."""
+"""Runs jobs on processes of this machine."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 
+from idse.sweeps.job import Job, Outcome, run_job
 from idse.sweeps.plan import Plan
 from idse.sweeps.pool import finished
 from idse.sweeps.running import Executor
-from idse.sweeps.worker import Job, Outcome, run_job
 
 _ATTEMPTS = 3
 
 
 def available_cpus() -> int:
-    """CPUs that this process may use."""
+    """The number of CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def local_executor(plan: Plan, jobs: int) -> Executor:
-    """An executor of `jobs` processes (1: this one).
+    """An executor that runs jobs on `jobs` processes (1: in this process).
 
-    A process that dies costs nothing but its jobs, which are done anew.
+    If a process dies, the jobs that were running are done again, at most three times in all.
 
     Args:
-        plan: What the jobs belong to.
-        jobs: Processes.
+        plan: The plan of the jobs.
+        jobs: The number of processes.
     """
     call = functools.partial(run_job, plan.text, str(plan.folder), plan.name)
 
@@ -49,7 +49,7 @@ def local_executor(plan: Plan, jobs: int) -> Executor:
                     yield job, outcome
                 return
             except BrokenProcessPool:
-                # Nobody knows whose job it was: all that were under way count as tried.
+                # It is unknown which job ended the process: an attempt is counted for all running jobs.
                 again = []
                 for identity, job in list(under_way.items()):
                     del under_way[identity]

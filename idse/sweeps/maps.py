@@ -1,4 +1,4 @@
-"""The weight maps of a sweep: the last ones are kept, and a hash identifies what made them."""
+"""Makes the weight maps of a sweep, keeps the last ones, and identifies by a hash how they are made."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _KEPT = 12
 
 
 class Maps:
-    """Keeps maps, and the makers of maps with their networks.
+    """Keeps weight maps, and the map makers with their networks.
 
     Args:
         load_extractor: Gives the feature extractor for a detector's name, weights, device and nodes.
@@ -43,11 +43,11 @@ class Maps:
         self.identity = functools.cache(self._identity)
 
     def make(self, digest: str, frames: Sequence[Frame], importance: ImportanceSettings) -> WeightMap | None:
-        """The map of frames, None for the method "none".
+        """The weight map of frames; None for the method "none".
 
         Args:
             digest: Identifies the frames.
-            frames: Of one size.
+            frames: Frames of one size.
             importance: How the map is made.
         """
         key = digest, importance
@@ -61,18 +61,18 @@ class Maps:
         return weights
 
     def load(self, importance: ImportanceSettings) -> None:
-        """Load the networks, so that `make` only takes the time of making the map."""
+        """Load the networks now, so that the time of `make` is only that of making the map."""
         self._maker(importance).load()
 
     def is_kept(self, digest: str, importance: ImportanceSettings) -> bool:
-        """Whether `make` would only look the map up."""
+        """Whether the map is kept, so that `make` does not make it again."""
         return (digest, importance) in self._maps
 
     def _new_maker(self, importance: ImportanceSettings) -> MapMaker:
         return MapMaker(importance, load_extractor=self._extractor, load_detector=self._detector)
 
     def _identity(self, importance: ImportanceSettings) -> str:
-        """A hash of all that decides maps: settings, networks, and the map (with chroma) of a probe frame.
+        """A hash of everything that decides maps: settings, networks, and the map (with chroma) of a probe frame.
 
         The map changes with the estimator's arithmetic, but not with its comments. It is rounded, so that differences
         in the last bits between processors do not count.
@@ -100,7 +100,7 @@ class Maps:
 
 
 def map_file(weights: WeightMap) -> bytes:
-    """The map as the bytes of its file, without tiles."""
+    """The bytes of the map's file, without tiles."""
     with tempfile.TemporaryDirectory(prefix="idse-map-") as folder:
         path = Path(folder) / "map.idsew"
         dataclasses.replace(weights, tiles=None).save(path)

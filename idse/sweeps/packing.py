@@ -1,4 +1,4 @@
-"""Detections of an item as bytes: a list over frames, compressed; and its matches as those of one picture."""
+"""Stores the detections of an item as compressed bytes, and joins the matches of its frames."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from idse.metrics.matching import Matches, inflate
 
 _HEADER = struct.Struct("<I")
 _ROW = 22
-"""Bytes of a detection."""
+"""Bytes of one detection."""
 
 
 def pack_detections(frames: Sequence[Detections]) -> bytes:
-    """Bytes of what a detector found in the frames of an item; masks are kept where there are any."""
+    """The detections in the frames of an item as bytes; masks are included if there are any."""
     head: dict[str, Any] = {"counts": [len(d) for d in frames]}
     if any(d.masks is not None for d in frames):
         head["masks"] = [
@@ -43,7 +43,7 @@ def unpack_detections(data: bytes) -> list[Detections]:
     """The inverse of `pack_detections`.
 
     Raises:
-        IdseError: Bytes that it did not make.
+        IdseError: The bytes are damaged.
     """
     try:
         raw = inflate(data)
@@ -53,7 +53,7 @@ def unpack_detections(data: bytes) -> list[Detections]:
         counts, masks = head["counts"], head.get("masks")
         sizes_known = all(type(n) is int and n >= 0 for n in counts)
         if not sizes_known or at + _ROW * sum(counts) != len(raw):
-            raise ValueError("its counts are not those of its rows")
+            raise ValueError("the counts do not fit the rows")
         found = []
         for i, n in enumerate(counts):
             boxes = np.frombuffer(raw, "<f4", 4 * n, at).reshape(n, 4)
@@ -62,7 +62,7 @@ def unpack_detections(data: bytes) -> list[Detections]:
             at += _ROW * n
             of_frame = None if masks is None or masks[i] is None else tuple(_mask(*m) for m in masks[i])
             if of_frame is not None and len(of_frame) != n:
-                raise ValueError("masks are lacking")
+                raise ValueError("masks are missing")
             found.append(Detections(boxes, scores, labels.astype(np.int64), masks=of_frame))
         return found
     except (ValueError, TypeError, LookupError, AttributeError, struct.error) as error:
@@ -77,7 +77,7 @@ def _mask(size: Any, counts: Any) -> Rle:
 
 
 def join_matches(frames: Sequence[Matches]) -> Matches:
-    """The matches of an item's frames as those of one picture: items are what a bootstrap draws."""
+    """The matches of all frames of an item as those of one picture, because a bootstrap draws whole items."""
     if len(frames) == 1:
         return frames[0]
     return Matches(

@@ -1,9 +1,9 @@
-"""A sweep's plan: a TOML file, read and checked.
+"""Reads and checks the plan of a sweep, which is a TOML file.
 
 name = "coco"
 seed = 0
-qp = [27, 32, 37, 42, 47]        # of every codec that names none
-scale = [100]                    # per cent of the size; several: a Pareto front
+qp = [27, 32, 37, 42, 47]        # for every codec that names none
+scale = [100]                    # coded size in per cent; several give a Pareto front
 
 [dataset]
 kind = "coco"
@@ -19,28 +19,49 @@ name = "native"
 [[codecs]]
 name = "idse"
 engine = "native"
-tau = [0.1, 0.2]                 # lists multiply: four rows
+tau = [0.1, 0.2]                 # lists multiply: this gives four codecs
 importance = { method = "jacobian", detector = "yolox_nano", proj_dim = [2, 8] }
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from idse.datasets import DatasetSettings
 from idse.datasets.table import read_dataset_table
 from idse.detectors import DetectorSettings
 from idse.errors import IdseError
+from idse.schema import Range, check_table, keys_of
 from idse.sweeps.codec import PlanCodec
 from idse.sweeps.codec_table import read_codecs
 from idse.sweeps.task_models import check_task_models
-from idse.toml_file import only_known, read_toml_file, toml_table, whole_seed
+from idse.toml_file import read_toml_file, toml_table
 
-_TOP = ("name", "seed", "qp", "scale", "dataset", "detectors", "codecs", "keep_streams", "pseudo_score")
+
+@dataclass(frozen=True)
+class _PlanTable:
+    """The keys of a plan's file, for `check_table`."""
+
+    dataset: dict[str, Any]
+    codecs: list[dict[str, Any]] = field(default_factory=list)
+    detectors: list[dict[str, Any]] = field(default_factory=list)
+    name: str = ""
+    seed: Annotated[int, Range(least=0)] = 0
+    qp: Any = None
+    scale: Any = None
+    pseudo_score: Annotated[float, Range(least=0, below=1)] = 0.3
+    keep_streams: bool = True
+
+
+@dataclass(frozen=True)
+class _CodecTable:
+    """The keys of `[[codecs]]` that are not checked elsewhere, for `check_table`."""
+
+    name: str = ""
+    engine: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,15 +69,16 @@ class Plan:
     """What a sweep measures.
 
     Attributes:
-        name: Of the sweep in the store.
-        dataset: Pictures or sequences.
-        detectors: What looks at them.
-        codecs: Rows of the tables.
-        seed: Of the maps.
-        pseudo_score: Detections on the uncompressed picture above this are its pseudo ground truth.
-        keep_streams: Keep streams in the store: the gallery shows them, and another detector needs no new encode.
-        text: The plan's own words.
-        folder: What its paths are relative to.
+        name: The sweep's name in the store.
+        dataset: The pictures or sequences.
+        detectors: The detectors that are run on them.
+        codecs: The codecs, which are the rows of the tables.
+        seed: The seed of weight maps.
+        pseudo_score: Detections on the uncompressed picture with a higher score are its pseudo ground truth.
+        keep_streams: Whether streams are kept in the store. The report's gallery shows them, and another detector can
+            be run without coding again.
+        text: The text of the plan's file.
+        folder: The folder that its paths are relative to.
     """
 
     name: str
@@ -78,67 +100,52 @@ def read_plan(path: Path) -> Plan:
     """Read a plan's file.
 
     Raises:
-        IdseError: It cannot be read, is no TOML, or says something unknown.
+        IdseError: The file cannot be read, is not TOML, or has a wrong key or value.
     """
     return read_toml_file(path, "plan", parse_plan)
 
 
 def parse_plan(text: str, folder: Path, name: str = "sweep") -> Plan:
-    """A plan from its words; paths are relative to `folder`.
+    """A plan from the text of its file; paths are relative to `folder`.
 
     Raises:
-        IdseError: No TOML, or something unknown or missing in it.
+        IdseError: The text is not TOML, or a key or value is wrong or missing.
     """
     table = toml_table(text)
-    only_known(table, _TOP, "the plan")
-    if not isinstance(table.get("dataset"), dict):
-        raise IdseError("the plan needs a [dataset]")
-    seed = whole_seed(table)
-    score = table.get("pseudo_score", 0.3)
-    if not isinstance(score, (int, float)) or not 0 <= score < 1:
-        raise IdseError(f"pseudo_score {score}: must be 0 or more, below 1")
+    top = check_table(table, _PlanTable, "", what="the plan")
     codecs: list[PlanCodec] = []
-    for entry in _tables(table, "codecs"):
-        codecs += read_codecs(entry, table, folder, seed)
+    for i, entry in enumerate(top.codecs):
+        check_table(
+            {k: v for k, v in entry.items() if k in keys_of(_CodecTable)}, _CodecTable, f"codecs[{i}]"
+        )
+        codecs += read_codecs(entry, table, folder, top.seed)
     if not codecs:
         raise IdseError("the plan needs at least one [[codecs]]")
-    detectors = tuple(_detector(entry, folder) for entry in _tables(table, "detectors"))
+    detectors = tuple(_detector(entry, folder, f"detectors[{i}]") for i, entry in enumerate(top.detectors))
     for what, names in (("codecs", [c.name for c in codecs]), ("detectors", [d.name for d in detectors])):
         if twice := {n for n in names if names.count(n) > 1}:
-            raise IdseError(f"two {what} are called '{min(twice)}': give each a name of its own")
+            raise IdseError(f"two {what} are called '{min(twice)}': give each a different name")
     for codec in codecs:
         check_task_models(codec, detectors)
     return Plan(
-        name=str(table.get("name", name)),
-        dataset=read_dataset_table(table["dataset"], folder),
+        name=table.get("name", name),
+        dataset=read_dataset_table(top.dataset, folder),
         detectors=detectors,
         codecs=tuple(codecs),
-        seed=seed,
-        pseudo_score=float(score),
-        keep_streams=bool(table.get("keep_streams", True)),
+        seed=top.seed,
+        pseudo_score=float(top.pseudo_score),
+        keep_streams=top.keep_streams,
         text=text,
         folder=folder,
     )
 
 
-def _detector(entry: Mapping[str, Any], folder: Path) -> DetectorSettings:
-    known = tuple(f.name for f in dataclasses.fields(DetectorSettings))
-    only_known(entry, known, "a detector")
+def _detector(entry: Mapping[str, Any], folder: Path, path: str) -> DetectorSettings:
     values = dict(entry)
-    if not isinstance(values.get("model"), str):
-        raise IdseError("a detector needs a model: an ONNX file, or torchvision's name")
-    if values["model"].lower().endswith(".onnx"):
-        values["model"] = str(folder / values["model"])
-    values.setdefault("name", Path(values["model"]).stem)
-    if "weights" in values:
+    if isinstance(model := values.get("model"), str):
+        if model.lower().endswith(".onnx"):
+            values["model"] = str(folder / model)
+        values.setdefault("name", Path(model).stem)
+    if isinstance(values.get("weights"), str):
         values["weights"] = folder / values["weights"]
-    if "classes" in values:
-        values["classes"] = tuple(values["classes"])
-    return DetectorSettings(**values)
-
-
-def _tables(table: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    entries = table.get(name, [])
-    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
-        raise IdseError(f"write {name} as [[{name}]]")
-    return entries
+    return check_table(values, DetectorSettings, path)

@@ -1,4 +1,4 @@
-"""Tasks on worker processes that end with the one that started them, whatever ends it."""
+"""Runs tasks on worker processes. These end together with the process that started them, however it ends."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ R = TypeVar("R")
 def finished(
     call: Callable[[T], R], tasks: Iterable[T], jobs: int, start: str | None = None
 ) -> Generator[tuple[T, R], None, None]:
-    """Tasks and their results as they get done, on `jobs` processes; in this process with one job.
+    """Run tasks on `jobs` processes (1: in this process); gives each with its result as soon as it is done.
 
     Args:
-        call: Does a task.
-        tasks: Taken as they can be used, two a process ahead.
-        jobs: Processes.
-        start: How they start: "spawn" where this process has threads (PyTorch's, say); None: the platform's way.
+        call: The function that does a task.
+        tasks: The tasks. At most two for each process are taken at a time.
+        jobs: The number of processes.
+        start: How they start: "spawn" if this process has threads (PyTorch has); None: the platform's default.
 
-    Leaving the loop, by whatever exception, ends the workers and the programs that they run.
+    If the caller leaves the loop, also by an exception, the workers and the programs that they run are ended.
     """
     if jobs == 1:
         for task in tasks:
@@ -51,7 +51,7 @@ def finished(
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     yield running.pop(future), future.result()
         finally:
-            if running:  # only where something went wrong: not even the tasks under way are wanted
+            if running:  # the loop was left early: running tasks are not needed either
                 pool.shutdown(wait=False, cancel_futures=True)
                 for worker in set(multiprocessing.active_children()) - before:
                     with contextlib.suppress(OSError, AttributeError):
@@ -61,12 +61,12 @@ def finished(
 def _run(call: Callable[[T], R], task: T) -> R:
     try:
         return call(task)
-    except SystemExit:  # the pool would take it for a result and give this worker its next task
+    except SystemExit:  # the pool would return it as a result, and the worker would go on
         os._exit(1)
 
 
 def _end_with_parent() -> None:
-    """In a worker: make SIGTERM an exception, so that a program it runs is ended too; watch the parent."""
+    """In a worker: turn SIGTERM into an exception, so that programs it runs are ended too; watch the parent process."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         sys.exit(128 + number)
@@ -84,5 +84,5 @@ def _end_with_parent() -> None:
 
     sys.unraisablehook = unraisable
     signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent sees to the workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent ends its workers
     threading.Thread(target=watch, args=(parent,), daemon=True).start()

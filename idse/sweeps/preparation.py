@@ -1,4 +1,4 @@
-"""From a plan to what is missing: the cells of a sweep, their content hashes, and jobs for those the store lacks."""
+"""Prepares a sweep: the cells of its plan, their content hashes, and jobs for the cells that the store lacks."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from idse.errors import IdseError
 from idse.hashing import settings_hash
 from idse.sweeps.codec import PlanCodec
 from idse.sweeps.identity import MEASURING, engine_identity, item_digests, result_key
+from idse.sweeps.job import Job
 from idse.sweeps.plan import Plan
+from idse.sweeps.resources import Resources, detector_hash
 from idse.sweeps.store import Store
 from idse.sweeps.task_models import task_digests
-from idse.sweeps.worker import Job, Worker, detector_hash
 
-_PACKAGES = (
+_RECORDED_VERSIONS = (
     "numpy", "torch", "torchvision", "av", "pillow", "onnxruntime", "faster-coco-eval", "bjontegaard", "pytorch-msssim",
     "numba", "dask", "compressai",
 )  # fmt: skip
@@ -34,13 +35,13 @@ class Prepared:
     """A sweep that is ready to run.
 
     Attributes:
-        plan: What was asked for.
-        total: Cells of the plan.
-        jobs: What is missing, item by item: after any part of them whole pictures can be compared.
-        kept: Cells that are there already, under this sweep or another.
-        notes: What was noticed on loading the data set.
-        items: How many items the data set has.
-        samples: Luma samples of one, all frames; of the middle one, for estimates.
+        plan: The plan.
+        total: The number of its cells.
+        jobs: The missing work, item by item, so that whole pictures can be compared after any part of it.
+        kept: The number of cells that the store already has, from this sweep or another.
+        notes: Remarks on the data set.
+        items: The number of items.
+        samples: Luma samples in all frames of the middle item, for estimates.
     """
 
     plan: Plan
@@ -53,20 +54,20 @@ class Prepared:
 
 
 def prepare(plan: Plan, store: Store) -> Prepared:
-    """Load what the plan names, write the sweep's cells to the store, and list what is missing.
+    """Load what the plan names, write the sweep's cells to the store, and list the missing work.
 
     Raises:
         IdseError: Something that the plan names is missing or wrong, or an engine cannot code what it asks for.
     """
-    worker = Worker(plan)
-    dataset = worker.dataset
+    resources = Resources(plan)
+    dataset = resources.dataset
     items = list(dataset.items)
     digests = item_digests(store, items, dataset.identity)
     for i, codec in enumerate(plan.codecs):
-        _check(codec, worker.engine(i))
-    engines = [engine_identity(worker.engine(i)) for i in range(len(plan.codecs))]
-    maps = [worker.maps.identity(codec.importance) for codec in plan.codecs]
-    detectors = [worker.detector(i) for i in range(len(plan.detectors))]
+        _check(codec, resources.engine(i))
+    engines = [engine_identity(resources.engine(i)) for i in range(len(plan.codecs))]
+    maps = [resources.maps.identity(codec.importance) for codec in plan.codecs]
+    detectors = [resources.detector(i) for i in range(len(plan.detectors))]
     hashes = [detector_hash(d) for d in detectors]
     truths = [
         settings_hash({"data set": dataset.identity, "item": item.name, "pseudo": plan.pseudo_score}, 16)
@@ -82,7 +83,7 @@ def prepare(plan: Plan, store: Store) -> Prepared:
     store.put_sweep(
         plan.name,
         plan.text,
-        _about(plan, worker),
+        _about(plan, resources),
         [
             (
                 codec.name,
@@ -108,7 +109,7 @@ def prepare(plan: Plan, store: Store) -> Prepared:
 
 
 def _check(codec: PlanCodec, engine: Engine) -> None:
-    """Refuse what the engine cannot code, before hours are spent on other codecs."""
+    """Raise an `IdseError` for what the engine cannot code, before other codecs are run for hours."""
     weighted = codec.importance.method != "none"
     tiles = weighted and codec.importance.tiles
     try:
@@ -157,7 +158,7 @@ def _missing(
                     continue
                 taken.add((key, truth))
                 stored = key in known and store.has_stream(key)
-                if key in known and not stored:  # it was not kept: once more, for all detectors
+                if key in known and not stored:  # the stream was not kept: code again, and run all detectors
                     lacking = tuple(range(len(hashes)))
                 jobs.append(
                     Job(key, c, i, digest, scale, qp, engines[c], lacking, of(lacking), truth, stored)
@@ -170,18 +171,18 @@ def _samples(items: Sequence[Item]) -> int:
 
 
 def source_key(digest: str) -> str:
-    """What observations of the uncompressed item are kept under."""
+    """The key of observations of the uncompressed item."""
     return f"source-{digest}"
 
 
-def _about(plan: Plan, worker: Worker) -> dict[str, Any]:
+def _about(plan: Plan, resources: Resources) -> dict[str, Any]:
     versions = {}
-    for name in _PACKAGES:
+    for name in _RECORDED_VERSIONS:
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    dataset = worker.dataset
+    dataset = resources.dataset
     return {
         "idse": idse.__version__,
         "python": platform.python_version(),

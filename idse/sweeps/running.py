@@ -1,4 +1,4 @@
-"""Doing what is missing: jobs to an executor, outcomes to the store as they come, beside other sweeps if need be."""
+"""Runs the jobs of a sweep and stores their outcomes. Several sweeps may run on the same store."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from idse.errors import IdseError
+from idse.sweeps.job import Job, Outcome
 from idse.sweeps.preparation import Prepared
 from idse.sweeps.store import Store
-from idse.sweeps.worker import Job, Outcome
 
 Executor = Callable[[Iterable[Job]], Generator[tuple[Job, Outcome | str], None, None]]
-"""Takes jobs one by one as it can use them and yields them with what came out: an outcome, or what went wrong."""
+"""Takes jobs one by one when it is ready for them; yields each with its outcome, or with a message if it failed."""
 
 _GIVE_UP = 8
-"""So many failures in a row end the sweep: then it is not the picture."""
+"""After this many failures in a row the sweep ends, because the cause is not a single picture."""
 _RENEW_SECONDS = 30.0
 _LOOK_AGAIN_SECONDS = 1.0
 
@@ -32,19 +32,19 @@ def run(
     executor: Executor,
     progress: Callable[[int, Job, int], None] | None = None,
 ) -> list[str]:
-    """Do the jobs and keep what comes; what failed, in words.
+    """Do the jobs and store their outcomes; returns a message for each job that failed.
 
     A job that fails is left out, and tried again by the next sweep. Jobs that another sweep on the same store works on
     are left to it.
 
     Args:
-        prepared: What is to be done.
-        store: Where outcomes go.
-        executor: What does the jobs.
-        progress: Told after every job: how many are done, the last one, how many failed.
+        prepared: The sweep.
+        store: The store of results.
+        executor: Runs the jobs.
+        progress: Called after every job with the number of jobs done, the last job, and the number that failed.
 
     Raises:
-        IdseError: Nothing works: many jobs in a row failed; or the store cannot be written.
+        IdseError: Many jobs in a row failed, or the store cannot be written.
     """
     owner = f"{platform.node()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     failures, in_a_row, done = list[str](), 0, 0
@@ -88,7 +88,7 @@ def run(
 
 
 def describe(prepared: Prepared, job: Job) -> str:
-    """A job in words."""
+    """A short description of a job, for messages."""
     if job.codec is None:
         return f"item {job.item + 1}, uncompressed"
     codec = prepared.plan.codecs[job.codec]
@@ -121,14 +121,14 @@ def _claimed(
 
 
 def _is_there(store: Store, job: Job) -> bool:
-    """Whether a job is not missing any more."""
+    """Whether the store has everything that a job gives."""
     if job.codec is not None and not store.known_results([job.key]):
         return False
     return all(store.known_observations(h, job.truth, [job.key]) for h in job.hashes)
 
 
 def _release_dead(store: Store) -> None:
-    """Give up the claims of sweeps that were killed on this machine; those of other machines run out by themselves."""
+    """Delete the claims of sweeps that were killed on this machine; claims of other machines expire."""
     for owner in store.owners():
         host, pid, _ = owner.rsplit(":", 2)
         if host == platform.node():
@@ -142,7 +142,7 @@ def _release_dead(store: Store) -> None:
 
 @contextlib.contextmanager
 def _alive(path: Path, owner: str) -> Iterator[None]:
-    """Renews the owner's claims while the block runs, however long a job takes."""
+    """Renew the owner's claims regularly while the block runs, because a job may take long."""
     stop = threading.Event()
 
     def renew() -> None:

@@ -1,4 +1,4 @@
-"""Coding at another size: frames scaled down before the encoder and back up after the decoder.
+"""Coding at a smaller size: frames are scaled down before encoding and up again after decoding.
 
 Planes are scaled one by one with Lanczos filters (a = 3, with the low-pass that shrinking needs), as Pillow has them.
 Chroma samples lie in the middle of their luma samples (`Frame`), so planes that are scaled by one ratio stay aligned;
@@ -19,14 +19,14 @@ RESAMPLING = "Lanczos3 per plane, sizes rounded to even"
 
 
 def coded_size(width: int, height: int, percent: int) -> tuple[int, int]:
-    """Width and height that a picture is coded at."""
+    """The width and height at which a picture is coded."""
     if percent == 100:
         return width, height
     return max(2, round(width * percent / 200) * 2), max(2, round(height * percent / 200) * 2)
 
 
 def scaled(frame: Frame, width: int, height: int) -> Frame:
-    """The frame at another size, at its own bit depth."""
+    """The frame scaled to another size, with the same bit depth."""
     if (frame.width, frame.height) == (width, height):
         return frame
     peak = (1 << frame.bit_depth) - 1

@@ -1,8 +1,8 @@
-"""Results on disk: one SQLite file that sweeps share, that survives being killed, and that holds nothing twice.
+"""The store of results: one SQLite file that sweeps share. It stays intact if a sweep is killed.
 
-What was measured lies under the content hash of all that decides it (`results`, `observations`, `maps`); a sweep is a
-list of which of those are its cells (`sweeps`, `codecs`, `items`, `detectors`, `cells`), so two sweeps with the same
-encode share it. A running sweep claims what it works on (`claims`), so that another beside it leaves that alone.
+Measured results are kept under a content hash of everything that decides them (`results`, `observations`, `maps`). A
+sweep lists which of them are its cells (`sweeps`, `codecs`, `items`, `detectors`, `cells`), so two sweeps with the same
+encode share its result. A running sweep claims the keys that it works on (`claims`), so that no other sweep does them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from idse.json_text import parse_json
 
 VERSION = 1
 _CLAIM_SECONDS = 120.0
-"""A claim that was not renewed for so long is nobody's: its sweep was killed."""
+"""A claim that was not renewed for this long is not valid any more: its sweep was killed."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS about (version INTEGER NOT NULL);
@@ -56,27 +56,27 @@ def stored_json(text: str) -> Any:
     """The value of a JSON text that the store holds.
 
     Raises:
-        IdseError: It is none: the store is damaged.
+        IdseError: The text is not JSON, so the store is damaged.
     """
     try:
         return parse_json(text)
     except (TypeError, ValueError) as error:
-        raise IdseError(f"the store of results is damaged: a text in it is no JSON ({error})") from None
+        raise IdseError(f"the store of results is damaged: a text in it is not JSON ({error})") from None
 
 
 @dataclass(frozen=True)
 class StoredObservation:
-    """What a detector made of a coded item, as it lies in the store.
+    """What a detector found in a coded item, as the store keeps it.
 
     Attributes:
         detector: Hash of the detector's identity.
-        truth: Hash of what it was matched with.
-        feature_sse: Squared error of the features, summed.
-        feature_elements: Over so many.
-        detections: Packed, a list over frames.
+        truth: Hash of the ground truth that detections were matched with.
+        feature_sse: Sum of squared errors of the features.
+        feature_elements: Number of elements that the sum is over.
+        detections: Packed detections of all frames.
         pseudo: Packed matches with the detections on the uncompressed item.
-        boxes: The same with the annotated boxes, where there are any.
-        masks: The same with the annotated masks.
+        boxes: Packed matches with the annotated boxes, if there are any.
+        masks: Packed matches with the annotated masks, if there are any.
     """
 
     detector: str
@@ -91,13 +91,13 @@ class StoredObservation:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep as the store knows it.
+    """A sweep in the store.
 
     Attributes:
         id: Its number.
         name: Its name.
         plan: The plan's text.
-        about: Versions, host, conversion, and what else belongs to every number.
+        about: Versions, host, conversion, and everything else that a report states with its figures.
         codecs: Name and description, in order.
         items: Name, path, digest and truth hash, in order.
         detectors: Name, hash and description, in order.
@@ -113,14 +113,14 @@ class Sweep:
 
 
 class Store:
-    """The file; every write is on disk at once.
+    """The store's file. Every write is on disk when the call returns.
 
     Args:
         path: SQLite file.
-        create: Make it where it is missing.
+        create: Whether the file is made if it is missing.
 
     Raises:
-        IdseError: Missing, no store, of another version, or not to be written.
+        IdseError: The file is missing, is not a store, has another version, or cannot be written.
     """
 
     def __init__(self, path: Path, *, create: bool = True) -> None:
@@ -128,7 +128,7 @@ class Store:
         if not create and not path.is_file():
             raise IdseError(f"{path}: no such store of results")
         if path.is_dir():
-            raise IdseError(f"{path}: is a folder; name a file for the results")
+            raise IdseError(f"{path}: is a folder: name a file for the results")
         try:
             if create:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -139,9 +139,9 @@ class Store:
                 self._database.executescript(_SCHEMA)
                 self._check_version()
             else:
-                raise IdseError(f"{path}: no store of results")
+                raise IdseError(f"{path}: is not a store of results")
         except (sqlite3.Error, OSError) as error:
-            raise IdseError(f"{path}: no store of results, or not to be opened ({error})") from None
+            raise IdseError(f"{path}: is not a store of results, or cannot be opened ({error})") from None
 
     def _has_tables(self) -> bool:
         return bool(self._database.execute("SELECT 1 FROM sqlite_master WHERE name = 'sweeps'").fetchone())
@@ -152,7 +152,7 @@ class Store:
             self._database.execute("INSERT INTO about VALUES (?)", (VERSION,))
         elif row[0] != VERSION:
             raise IdseError(
-                f"{self.path}: a store of version {row[0]}, this idse writes {VERSION}: name another file"
+                f"{self.path}: is a store of version {row[0]}, this idse writes version {VERSION}: name another file"
             )
 
     def __enter__(self) -> Store:
@@ -168,14 +168,14 @@ class Store:
         self._database.close()
 
     def discard(self) -> None:
-        """Close the file and remove it: it was made for nothing."""
+        """Close the file and remove it, because it was not needed."""
         self.close()
         for suffix in ("", "-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it or nothing.
+        """One transaction: either all of it is written or nothing.
 
         Raises:
             IdseError: The file cannot be written (a full disk).
@@ -193,7 +193,7 @@ class Store:
                 f"{self.path}: cannot be written ({error}); what was measured before is kept"
             ) from None
 
-    # Reading, with damage told in one line.
+    # Reading. A damaged file gives an `IdseError` of one line.
 
     def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         try:
@@ -204,14 +204,14 @@ class Store:
     def _row(self, query: str, values: Sequence[Any] = ()) -> Any:
         return next(iter(self._rows(query, values)), None)
 
-    # What was measured.
+    # Results.
 
     def known_results(self, keys: Iterable[str]) -> set[str]:
-        """Those of some keys that have a result."""
+        """The keys, of those given, that have a result."""
         return self._among("SELECT key FROM results WHERE key IN ({})", keys)
 
     def known_observations(self, detector: str, truth: str, keys: Iterable[str]) -> set[str]:
-        """Those of some keys that a detector has looked at, against a truth."""
+        """The keys, of those given, that have an observation of a detector matched with a truth."""
         return self._among(
             "SELECT key FROM observations WHERE detector = ? AND truth = ? AND key IN ({})",
             keys,
@@ -236,9 +236,9 @@ class Store:
         weight_map: tuple[str, bytes] | None,
         observations: Sequence[StoredObservation],
     ) -> None:
-        """Keep a result with its observations, and give up the claim on it.
+        """Store a result with its observations, and delete the claim on it.
 
-        `figures` is None where the result is there already and only observations are new.
+        `figures` is None if the store has the result already and only observations are new.
         """
         with self.writing() as database:
             if weight_map is not None:
@@ -267,7 +267,7 @@ class Store:
             database.execute("DELETE FROM claims WHERE key = ?", (key,))
 
     def stream(self, key: str) -> bytes | None:
-        """A result's stream, where it was kept."""
+        """A result's stream, or None if it was not kept."""
         row = self._row("SELECT stream FROM results WHERE key = ?", (key,))
         return None if row is None else row[0]
 
@@ -277,7 +277,7 @@ class Store:
         return row is not None and bool(row[0])
 
     def provenance(self, key: str) -> dict[str, Any]:
-        """Where a result comes from."""
+        """The provenance of a result."""
         row = self._row("SELECT provenance FROM results WHERE key = ?", (key,))
         return {} if row is None else stored_json(row[0])
 
@@ -289,7 +289,7 @@ class Store:
         return None if row is None else row[0]
 
     def observation(self, key: str, detector: str, truth: str) -> StoredObservation | None:
-        """What a detector made of a result, matched with a truth; None where it was not matched with that one."""
+        """A detector's observation of a result, matched with a truth; None if there is none."""
         row = self._row(
             "SELECT detector, truth, feature_sse, feature_elements, detections, pseudo, boxes, masks "
             "FROM observations WHERE key = ? AND detector = ? AND truth = ?",
@@ -309,12 +309,12 @@ class Store:
         detectors: Sequence[tuple[str, str, Mapping[str, Any]]],
         cells: Iterable[tuple[int, int, int, int, str]],
     ) -> None:
-        """Keep what a sweep consists of, in place of what was known by that name; results stay.
+        """Store what a sweep consists of. It replaces an older sweep of that name, but no results.
 
         Args:
-            name: Of the sweep.
-            plan: Its text.
-            about: What belongs to every number.
+            name: The sweep's name.
+            plan: The text of its plan.
+            about: What a report states with its figures.
             codecs: Name and description.
             items: Name, path, digest and truth hash.
             detectors: Name, hash and description.
@@ -347,19 +347,19 @@ class Store:
             )
 
     def sweeps(self) -> list[str]:
-        """Names, the last one written first."""
+        """The names of all sweeps, the last one written first."""
         return [r[0] for r in self._rows("SELECT name FROM sweeps ORDER BY updated DESC, id DESC")]
 
     def sweep(self, name: str) -> Sweep:
         """A sweep by its name.
 
         Raises:
-            IdseError: There is none.
+            IdseError: The store has no such sweep.
         """
         row = self._row("SELECT id, plan, about FROM sweeps WHERE name = ?", (name,))
         if row is None:
             known = ", ".join(self.sweeps()) or "none"
-            raise IdseError(f"{self.path}: no sweep '{name}'; it has {known}")
+            raise IdseError(f"{self.path}: has no sweep '{name}': it has {known}")
         number, plan, about = row
         read = self._rows
         return Sweep(
@@ -388,7 +388,7 @@ class Store:
         )
 
     def cells(self, sweep: Sweep) -> list[tuple[int, int, int, int, str, str | None]]:
-        """Codec, item, scale, QP, key, and the figures as JSON where they are there."""
+        """Codec, item, scale, QP, key, and the figures as JSON (None if the result is missing)."""
         return list(
             self._rows(
                 "SELECT codec, item, scale, qp, cells.key, figures FROM cells "
@@ -407,10 +407,10 @@ class Store:
             (detector, sweep.id),
         )
 
-    # Sweeps that run side by side.
+    # Claims of sweeps that run at the same time.
 
     def claim(self, key: str, owner: str) -> bool:
-        """Take a key for oneself; False where another sweep works on it."""
+        """Claim a key; False if another sweep works on it."""
         now = time.time()
         with self.writing() as database:
             database.execute(
@@ -422,18 +422,18 @@ class Store:
             return taken.rowcount == 1
 
     def owners(self) -> list[str]:
-        """Who claims anything."""
+        """The owners of all claims."""
         return [str(row[0]) for row in self._rows("SELECT DISTINCT owner FROM claims")]
 
     def renew(self, owner: str) -> None:
-        """Say that the owner is alive; twice in `_CLAIM_SECONDS` is enough."""
+        """Renew an owner's claims; twice in `_CLAIM_SECONDS` is enough."""
         with self.writing() as database:
             database.execute(
                 "UPDATE claims SET until = ? WHERE owner = ?", (time.time() + _CLAIM_SECONDS, owner)
             )
 
     def release(self, owner: str, key: str | None = None) -> None:
-        """Give up one claim, or all of an owner."""
+        """Delete one claim of an owner, or all of them."""
         with self.writing() as database:
             if key is None:
                 database.execute("DELETE FROM claims WHERE owner = ?", (owner,))
@@ -443,7 +443,7 @@ class Store:
     # Hashes of files.
 
     def digest(self, path: Path, size: int, modified: int) -> str | None:
-        """The hash of a file that has not changed since it was kept."""
+        """The stored hash of a file that has not changed since; None if there is none."""
         row = self._row(
             "SELECT digest FROM digests WHERE path = ? AND size = ? AND modified = ?",
             (str(path), size, modified),
@@ -451,6 +451,6 @@ class Store:
         return None if row is None else row[0]
 
     def put_digests(self, rows: Iterable[tuple[str, int, int, str]]) -> None:
-        """Keep hashes of files: path, size, modification time in ns, hash."""
+        """Store hashes of files: path, size, modification time in ns, hash."""
         with self.writing() as database:
             database.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?)", rows)

@@ -1,13 +1,13 @@
-"""Detectors that were trained for a codec's pictures: for that codec they stand in the place of the plan's own.
+"""Detectors that were trained for a codec's pictures. For that codec they are used instead of the plan's own.
 
 [[codecs]]
 name = "T-FT"
 engine = "learned"
 codec = "runs/base/codec.idsec"
-task_models = { yolox_nano = "runs/tft/task-{qp}.onnx" }    # {qp}: the point of the curve
+task_models = { yolox_nano = "runs/tft/task-{qp}.onnx" }    # {qp} stands for the QP
 
-Their figures stand in the column of the detector that they replace, against the same truth: the annotations, and the
-plan's own detector on the uncompressed pictures.
+Their figures appear in the column of the detector that they replace. They are compared with the same truth: the
+annotations, and the detections of the plan's own detector on the uncompressed pictures.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from idse.sweeps.codec import PlanCodec
 
 
 def read_task_models(value: Any, folder: Path) -> dict[str, str]:
-    """A codec table's `task_models` with whole paths; `{qp}` stays.
+    """The `task_models` of a codec's table with absolute paths; `{qp}` is not replaced yet.
 
     Raises:
-        IdseError: No table of names and files.
+        IdseError: The value is not a table of names and files.
     """
     if not isinstance(value, dict) or not all(isinstance(v, str) and v for v in value.values()):
-        raise IdseError('write task_models as { DETECTOR = "FILE" }; {qp} in FILE stands for the point')
+        raise IdseError('write task_models as { DETECTOR = "FILE" }; {qp} in FILE stands for the QP')
     return {name: str(folder / Path(file).expanduser()) for name, file in value.items()}
 
 
 def check_task_models(codec: PlanCodec, detectors: tuple[DetectorSettings, ...]) -> None:
-    """Raise an `IdseError` for task models of detectors that are none of the plan's, or of another kind of file."""
+    """Raise an `IdseError` for a task model of a detector that the plan does not have, or of another kind of file."""
     known = {d.name: d for d in detectors}
     for name, file in codec.task_models.items():
         if name not in known:
@@ -47,7 +47,7 @@ def check_task_models(codec: PlanCodec, detectors: tuple[DetectorSettings, ...])
 
 
 def task_settings(codec: PlanCodec, detector: DetectorSettings, qp: int) -> DetectorSettings | None:
-    """What looks at a codec's pictures in a detector's place; None: the detector itself."""
+    """The settings of the task model that replaces a detector for a codec; None: there is none."""
     file = _file(codec, detector.name, qp)
     if file is None:
         return None
@@ -57,7 +57,7 @@ def task_settings(codec: PlanCodec, detector: DetectorSettings, qp: int) -> Dete
 
 
 def task_digests(codec: PlanCodec, qp: int) -> Mapping[str, str]:
-    """SHA-256 of the task models' files at a point, by the detector that they replace.
+    """SHA-256 of the task models' files at a QP, by the detector that they replace.
 
     Raises:
         IdseError: A file cannot be read.

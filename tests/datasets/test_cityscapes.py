@@ -89,7 +89,7 @@ def test_missing_annotations(root: Path) -> None:
     ("samples", "message"),
     [
         (ids()[:, :8], "is 16x8, but .* is 8x8"),
-        (ids().astype(np.uint8), "no 16-bit grey PNG .*mode L"),
+        (ids().astype(np.uint8), "not a 16-bit grey PNG .*mode in Pillow is L"),
         (np.full((8, 16), 7, np.uint16), "not one object of person, car"),
     ],
 )

@@ -140,7 +140,7 @@ def test_only_chosen_pictures_must_be_there(tmp_path: Path) -> None:
     for part in ({"limit": 2}, {"only": ("a", "b")}):
         data = open_dataset(DatasetSettings("coco", settings.images, settings.annotations, **part))
         assert [item.name for item in data.items] == ["a", "b"]
-        assert data.notes == ("1 pictures of the folder are not in the annotation file and are left out.",)
+        assert data.notes == ("1 pictures of the folder are not in the annotation file and are ignored.",)
     with pytest.raises(IdseError, match=r"no item bb: its names look like b \(2 of"):
         open_dataset(DatasetSettings("coco", settings.images, settings.annotations, only=("bb", "q")))
 
@@ -172,7 +172,7 @@ def test_a_picture_turned_by_exif_must_have_its_annotations_size(tmp_path: Path)
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (12, 10)).save(settings.images / "a.jpg", exif=exif)
-    with pytest.raises(IdseError, match=r"a\.jpg: is 10x12 \(turned .* annotations are for 12x10"):
+    with pytest.raises(IdseError, match=r"a\.jpg: is 10x12 \(rotated .* annotations are for 12x10"):
         open_dataset(settings)
     Image.new("RGB", (10, 12)).save(settings.images / "a.jpg", exif=exif)
     data = open_dataset(settings)
@@ -181,8 +181,8 @@ def test_a_picture_turned_by_exif_must_have_its_annotations_size(tmp_path: Path)
 
 
 FAULTS: dict[str, tuple[Any, str]] = {
-    "unknown picture": (lambda d: d["annotations"][0].update(image_id=99), "annotation 1 is of picture 99"),
-    "unknown class": (lambda d: d["annotations"][1].update(category_id=5), "is of category 5.*1 of 3"),
+    "unknown picture": (lambda d: d["annotations"][0].update(image_id=99), "annotation 1 is for picture 99"),
+    "unknown class": (lambda d: d["annotations"][1].update(category_id=5), "is for category 5.*1 of 3"),
     "not finite": (
         lambda d: d["annotations"][2].update(bbox=[0, float("nan"), 1, 1]),
         "annotation 3 of a.jpg",
@@ -190,7 +190,7 @@ FAULTS: dict[str, tuple[Any, str]] = {
     "negative": (lambda d: d["annotations"][2].update(bbox=[0, 0, -1, 1]), "annotation 3 of a.jpg"),
     "no area": (lambda d: d["annotations"][0].update(area=float("inf")), "area inf"),
     "size": (lambda d: d["images"][0].update(width=13, id=7), "b.png"),
-    "twice": (lambda d: d["images"][0].update(file_name="a.jpg"), "file_name a.jpg is there twice"),
+    "twice": (lambda d: d["images"][0].update(file_name="a.jpg"), "file_name a.jpg appears twice"),
     "no images": (lambda d: d.update(images=[]), "images are empty"),
     "no annotations": (lambda d: d.update(annotations=[]), "annotations are empty"),
     "captions": (
@@ -222,7 +222,7 @@ def test_faulty_annotations(tmp_path: Path, fault: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"images": [', "no JSON file"),
+        ('{"images": [', "not a JSON file"),
         ("[]", "is a list"),
         ('{"images": 3}', "has no images"),
         ("5", "has no images"),
@@ -299,11 +299,11 @@ HUGE = 10**299  # finite as a float, just
         (json.dumps(annotations()).replace("4.5", "NaN"), "must be finite"),
         (json.dumps(annotations()).replace("4.5", "1e999"), "must be finite"),
         (json.dumps(annotations()).replace("20.5", "-Infinity"), "must be finite"),
-        (_with("images", "id", [7]), r"images: id \[7\]: must be a number or a word"),
+        (_with("images", "id", [7]), r"images: id \[7\]: must be a number or a text"),
         (_with("annotations", "image_id", {}), "annotations: image_id"),
         (_with("annotations", "category_id", []), "annotations: category_id"),
         (_with("categories", "id", None), "categories: id None"),
-        (_with("categories", "id", "dog"), "of category 18, which the file does not list"),
+        (_with("categories", "id", "dog"), "for category 18, which the file does not list"),
         (_with("images", "width", HUGE), "its run lengths are for|must be"),
         (_with("annotations", "segmentation", [[0, 0, 1e300, 0, 5, 5]]), "a point beyond 1048576"),
         (_with("annotations", "segmentation", [[0, 0, HUGE, 0, 5, 5]]), "a point beyond 1048576"),

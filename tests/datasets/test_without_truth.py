@@ -49,7 +49,7 @@ def test_folder(tmp_path: Path) -> None:
     assert np.unique(frame.planes[0]).tolist() == [77]
 
     (tmp_path / "c.png").write_bytes(b"no picture")
-    with pytest.raises(IdseError, match=r"c\.png: no picture"):
+    with pytest.raises(IdseError, match=r"c\.png: not a picture"):
         open_dataset(DatasetSettings("folder", tmp_path))
     assert len(open_dataset(DatasetSettings("folder", tmp_path, limit=3)).items) == 3
     with pytest.raises(IdseError, match="holds no pictures"):
@@ -72,7 +72,7 @@ def test_frames_are_counted_as_they_are_read(tmp_path: Path) -> None:
     assert [item.frame_count for item in part.items] == [2] * 4
     assert [int(f.planes[0][0, 0]) for f in part.items[1].read()] == [10, 20]
     assert part.identity != data.identity
-    with pytest.raises(IdseError, match=r"420\.yuv: has 3 frames, frames 2:4 asked for"):
+    with pytest.raises(IdseError, match=r"420\.yuv: has 3 frames, but frames 2:4 are wanted"):
         open_dataset(DatasetSettings("sequence", tmp_path, frames=(2, 4)))
 
 
@@ -117,13 +117,13 @@ def test_a_header_that_promises_more_than_there_is(tmp_path: Path) -> None:
     [
         ({"kind": "pascal"}, "must be one of coco"),
         ({"kind": "coco"}, "needs annotations"),
-        ({"kind": "folder", "annotations": Path("a.json")}, "of no use"),
+        ({"kind": "folder", "annotations": Path("a.json")}, "takes no annotations"),
         ({"kind": "folder", "images": Path("absent")}, "absent: no such folder"),
         ({"kind": "folder", "bit_depth": 10}, "bit_depth is only for"),
         ({"kind": "folder", "frames": (0, 2)}, "frames is only for"),
-        ({"kind": "folder", "limit": 0}, "limit of the data set: 0"),
-        ({"kind": "folder", "only": "a"}, "a list of item names"),
-        ({"kind": "sequence", "size": "16x16"}, "width and height"),
+        ({"kind": "folder", "limit": 0}, "dataset.limit 0: must be a whole number, at least 1"),
+        ({"kind": "folder", "only": "a"}, "dataset.only 'a': must be a list of texts"),
+        ({"kind": "sequence", "size": "16x16"}, "dataset.size '16x16': must be a list of 2 whole numbers"),
         ({"kind": "sequence", "frames": (3, 3)}, "the first frame"),
         ({"kind": "sequence"}, "holds no sequences"),
     ],

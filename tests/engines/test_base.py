@@ -36,15 +36,16 @@ def test_the_probe_is_coded_once_for_an_engine():
     assert (engine.identity, engine.encodes) == (engine.identity, 1)
 
 
-def test_a_worker_codes_no_probe_for_every_job(tmp_path, monkeypatch):
+def test_no_probe_is_coded_for_every_job(tmp_path, monkeypatch):
     """The named fault: an anchor's identity was computed anew for each job."""
     pytest.importorskip("numba")
     from PIL import Image
 
+    from idse.sweeps.job import do_job
     from idse.sweeps.plan import parse_plan
     from idse.sweeps.preparation import prepare
+    from idse.sweeps.resources import Resources
     from idse.sweeps.store import Store
-    from idse.sweeps.worker import Worker
 
     for name, size in (("a", (64, 48)), ("b", (48, 64))):
         Image.fromarray(probe_frame(*size).to_rgb()).save(tmp_path / f"{name}.png")
@@ -62,9 +63,9 @@ def test_a_worker_codes_no_probe_for_every_job(tmp_path, monkeypatch):
     with Store(tmp_path / "s.sqlite") as store:
         prepared = prepare(plan, store)
     assert len(probes) == 1
-    worker = Worker(plan)
+    resources = Resources(plan)
     for job in prepared.jobs:
-        assert worker.run(job).figures is not None
+        assert do_job(job, resources).figures is not None
     assert (len(prepared.jobs), len(probes)) == (6, 2)
 
 

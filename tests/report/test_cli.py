@@ -36,10 +36,10 @@ def test_all_formats_at_once(store: Path, tmp_path: Path, capsys: pytest.Capture
     ("command", "complaint"),
     [
         ("report absent.sqlite -o r.html", "absent.sqlite: no such store"),
-        ("report notes.txt -o r.html", "notes.txt: no store of results"),
-        ("report other.sqlite -o r.html", "other.sqlite: no store of results"),
+        ("report notes.txt -o r.html", "notes.txt: is not a store of results"),
+        ("report other.sqlite -o r.html", "other.sqlite: is not a store of results"),
         ("report empty.sqlite -o r.html", "empty.sqlite: no sweep in this store yet"),
-        ("report good.sqlite -o r.html --sweep x", "no sweep 'x'; it has made-up"),
+        ("report good.sqlite -o r.html --sweep x", "has no sweep 'x': it has made-up"),
         (
             "report good.sqlite -o r.html --anchor vtm",
             "no codec 'vtm' here: choose one of plain, weighted tau=0.05",

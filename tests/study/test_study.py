@@ -189,7 +189,7 @@ def test_observations_against_another_truth_change_nothing(folder: Path, tmp_pat
     assert [len(d) for d in mixed.gallery.found(keys, "toy")] == [
         len(d) for d in plain.gallery.found(keys, "toy")
     ]
-    with pytest.raises(IdseError, match="toy has not looked at a result of"):
+    with pytest.raises(IdseError, match="toy was not run on a result of"):
         plain.gallery.found(["none"] * len(keys), "toy")
 
 
@@ -286,12 +286,12 @@ def test_only_whole_items_count(folder: Path, tmp_path: Path) -> None:
         )
     study = Study.load(partly, draws=0)
     assert study.items == ["0", "2"]
-    assert study.missing == {"toy map": "1 of 9 cells are not there yet"}
+    assert study.missing == {"toy map": "1 of 9 cells are missing"}
     with sqlite3.connect(partly) as target:
         target.execute("DELETE FROM results")
-    with pytest.raises(IdseError, match="no whole picture yet"):
+    with pytest.raises(IdseError, match="no complete picture yet"):
         Study.load(partly)
-    with pytest.raises(IdseError, match="no sweep 'other'; it has study"):
+    with pytest.raises(IdseError, match="no sweep 'other': it has study"):
         Study.load(partly, "other")
     with Store(tmp_path / "empty.sqlite"):
         pass

@@ -81,7 +81,7 @@ def test_damaged_matches(data: bytes) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 200_000, "9" * 5000, b"\xff", None])
 def test_damaged_words(text: Any) -> None:
-    with pytest.raises(IdseError, match="is no JSON"):
+    with pytest.raises(IdseError, match="is not JSON"):
         stored_json(text)
 
 

@@ -14,12 +14,12 @@ import pytest
 from idse.study import Study
 from idse.sweeps.cluster import cluster_executor
 from idse.sweeps.estimate import estimate
+from idse.sweeps.job import Job, Outcome
 from idse.sweeps.local import local_executor
 from idse.sweeps.plan import Plan, read_plan
 from idse.sweeps.preparation import prepare
 from idse.sweeps.running import Executor, run
 from idse.sweeps.store import Store
-from idse.sweeps.worker import Job, Outcome
 
 Rows = Callable[[Path], dict[tuple[Any, ...], Any]]
 DETECTOR = '[[detectors]]\nmodel = "toy.onnx"\nclasses = ["one", "two", "three"]\n'

@@ -13,8 +13,8 @@ from idse.errors import IdseError
 from idse.sweeps.identity import engine_identity, result_key
 from idse.sweeps.plan import parse_plan
 from idse.sweeps.preparation import prepare
+from idse.sweeps.resources import Resources
 from idse.sweeps.store import Store
-from idse.sweeps.worker import Worker
 
 PLAN = """
 qp = [32]
@@ -35,9 +35,9 @@ def key(folder: Path, **changes: Any) -> str:
         "name": "a", "engine": "native", "seed": 0, "more": "", "importance": 'detector = "embedded"',
     }  # fmt: skip
     plan = parse_plan(PLAN.format(**(values | changes)), folder)
-    worker = Worker(plan)
-    identity = worker.maps.identity(plan.codecs[0].importance)
-    return result_key("digest", plan.codecs[0], engine_identity(worker.engine(0)), identity, 100, 32)
+    resources = Resources(plan)
+    identity = resources.maps.identity(plan.codecs[0].importance)
+    return result_key("digest", plan.codecs[0], engine_identity(resources.engine(0)), identity, 100, 32)
 
 
 def test_of_the_native_engine(folder: Path) -> None:
@@ -149,7 +149,7 @@ def test_of_a_learned_codec(tmp_path: Path, untrained_codec: Any) -> None:
         untrained_codec("icm", seed).save(tmp_path / name)
         text = f'[dataset]\nkind = "folder"\nimages = "p"\n[[codecs]]\nname = "learned"\ncodec = "{name}"\n'
         plan = parse_plan(text, tmp_path)
-        engine = engine_identity(Worker(plan).engine(0))
+        engine = engine_identity(Resources(plan).engine(0))
         first, second = (result_key("digest", plan.codecs[0], engine, "none", 100, qp) for qp in plan.codecs[0].qps)
         return first, second
 

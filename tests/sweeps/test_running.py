@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from idse.errors import IdseError
+from idse.sweeps.job import Job, Outcome
 from idse.sweeps.local import local_executor
 from idse.sweeps.plan import Plan, read_plan
 from idse.sweeps.preparation import Prepared, prepare
 from idse.sweeps.running import run
 from idse.sweeps.store import Store
-from idse.sweeps.worker import Job, Outcome
 
 Rows = Callable[[Path], dict[tuple[Any, ...], Any]]
 
@@ -187,7 +187,7 @@ def test_another_build_on_a_worker_is_refused(folder: Path) -> None:
 def test_files_that_are_no_store(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "r.sqlite"
     file.write_bytes(content)
-    with pytest.raises(IdseError, match="no store of results"):
+    with pytest.raises(IdseError, match="is not a store of results"):
         Store(file, create=False)
     with pytest.raises(IdseError, match="no such store"):
         Store(tmp_path / "absent.sqlite", create=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from idse.learned.packages import needs_learned
+from idse.learned.optional_dependencies import needs_learned
 
 needs_learned()
 

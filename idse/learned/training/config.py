@@ -33,11 +33,10 @@ points = 5
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from idse.datasets import DatasetSettings
 from idse.datasets.table import read_dataset_table
@@ -47,10 +46,10 @@ from idse.learned.models.settings import MaskSettings, ModelSettings
 from idse.learned.tasks.base import TaskSettings
 from idse.learned.training.schedule import LeSchedule, Phase, PhaseSchedule, Schedule
 from idse.learned.training.setup import Setup
-from idse.toml_file import only_known, read_toml_file, toml_table, whole_seed
+from idse.schema import Range, check_table, keys_of
+from idse.toml_file import read_toml_file, toml_table
 
-_TOP = ("name", "seed", "data", "codec", "task", "setup", "optimizer", "schedule", "selection")
-METRICS = ("task_loss", "psnr", "ap", "map")
+Metric = Literal["task_loss", "psnr", "ap", "map"]
 
 
 @dataclass(frozen=True)
@@ -66,9 +65,9 @@ class DataSettings:
     """
 
     dataset: DatasetSettings
-    crop: int = 256
-    batch: int = 8
-    validation: int = 8
+    crop: Annotated[int, Range(least=0)] = 256
+    batch: Annotated[int, Range(least=1)] = 8
+    validation: Annotated[int, Range(least=1)] = 8
     flip: bool = True
 
 
@@ -84,11 +83,11 @@ class OptimizerSettings:
         clip: Greatest norm of the gradients; 0: not clipped.
     """
 
-    lr: float = 1e-4
-    task_lr: float | None = None
-    accumulate: int = 1
+    lr: Annotated[float, Range(above=0)] = 1e-4
+    task_lr: Annotated[float | None, Range(above=0)] = None
+    accumulate: Annotated[int, Range(least=1)] = 1
     amp: bool = False
-    clip: float = 1.0
+    clip: Annotated[float, Range(least=0)] = 1.0
 
 
 @dataclass(frozen=True)
@@ -103,10 +102,10 @@ class SelectionSettings:
         first: Earlier epochs are left out: those in which rate had no weight yet, say.
     """
 
-    metric: str = "task_loss"
-    points: int = 5
-    every: int = 1
-    first: int = 0
+    metric: Metric = "task_loss"
+    points: Annotated[int, Range(least=1)] = 5
+    every: Annotated[int, Range(least=1)] = 1
+    first: Annotated[int, Range(least=0)] = 0
 
 
 @dataclass(frozen=True)
@@ -156,6 +155,56 @@ class TrainingConfig:
         return settings_hash(table, 16)
 
 
+@dataclass(frozen=True)
+class _ConfigTable:
+    """The keys of a configuration's file, for `check_table`."""
+
+    data: dict[str, Any]
+    codec: dict[str, Any]
+    schedule: dict[str, Any]
+    name: str = ""
+    seed: Annotated[int, Range(least=0)] = 0
+    task: dict[str, Any] = field(default_factory=dict)
+    setup: dict[str, Any] = field(default_factory=dict)
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    selection: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _StartTable:
+    """The keys of `[codec]` that say what the weights are at the beginning."""
+
+    init: Path | None = None
+    init_point: Annotated[int, Range(least=0)] = 0
+    start_gain: Annotated[float | None, Range(above=0)] = None
+
+
+@dataclass(frozen=True)
+class _SetupTable:
+    """The keys of `[setup]`, which are the arguments of `Setup.of`."""
+
+    name: str = "baseline"
+    decoder_fixed: bool = False
+    train: tuple[str, ...] | None = None
+    rounding: str = "noise"
+    gains: bool = False
+
+
+@dataclass(frozen=True)
+class _ScheduleTable:
+    """The keys of `[schedule]` that both kinds have."""
+
+    kind: Literal["phases", "le"] = "phases"
+    epoch_steps: Annotated[int | None, Range(least=1)] = None
+
+
+@dataclass(frozen=True)
+class _PhasesTable:
+    """The keys of a `[schedule]` of kind "phases"."""
+
+    phases: list[dict[str, Any]] = field(default_factory=list)
+
+
 def read_config(path: Path) -> TrainingConfig:
     """Read a configuration's file.
 
@@ -172,29 +221,27 @@ def parse_config(text: str, folder: Path, name: str = "codec") -> TrainingConfig
         IdseError: No TOML, or something unknown, missing or out of its range.
     """
     table = toml_table(text)
-    only_known(table, _TOP, "the configuration")
-    seed = whole_seed(table)
-    codec, task = dict(_table(table, "codec")), dict(_table(table, "task", needed=False))
-    init, init_point = codec.pop("init", None), codec.pop("init_point", 0)
-    start_gain = codec.pop("start_gain", None)
-    schedule = dict(_table(table, "schedule"))
-    steps = schedule.pop("epoch_steps", None)
-    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
-        raise IdseError(f"schedule: epoch_steps {steps}: must be a whole number, at least 1")
+    top = check_table(table, _ConfigTable, "", what="the configuration")
+    model = _model(top.codec, folder)
+    start = check_table(
+        {k: v for k, v in top.codec.items() if k in keys_of(_StartTable)}, _StartTable, "codec"
+    )
+    setup = check_table(top.setup, _SetupTable, "setup")
+    schedule, epoch_steps = _schedule(top.schedule)
     config = TrainingConfig(
-        name=str(table.get("name", name)),
-        seed=seed,
-        data=_data(dict(_table(table, "data")), folder),
-        model=_model(codec, folder),
-        init=None if init is None else folder / init,
-        init_point=init_point,
-        start_gain=start_gain,
-        task=_task(task, folder) if task else None,
-        setup=_setup(_table(table, "setup", needed=False)),
-        optimizer=_fields(OptimizerSettings, _table(table, "optimizer", needed=False), "optimizer"),
-        epoch_steps=steps,
-        schedule=_schedule(schedule),
-        selection=_fields(SelectionSettings, _table(table, "selection", needed=False), "selection"),
+        name=table.get("name", name),
+        seed=top.seed,
+        data=_data(top.data, folder),
+        model=model,
+        init=None if start.init is None else folder / start.init,
+        init_point=start.init_point,
+        start_gain=start.start_gain,
+        task=_task(top.task, folder) if top.task else None,
+        setup=Setup.of(setup.name, setup.decoder_fixed, setup.train, setup.rounding, setup.gains),
+        optimizer=check_table(top.optimizer, OptimizerSettings, "optimizer"),
+        epoch_steps=epoch_steps,
+        schedule=schedule,
+        selection=check_table(top.selection, SelectionSettings, "selection"),
         text=text,
         folder=folder,
     )
@@ -203,41 +250,18 @@ def parse_config(text: str, folder: Path, name: str = "codec") -> TrainingConfig
 
 
 def _check(config: TrainingConfig) -> None:
-    data, optimizer, selection = config.data, config.optimizer, config.selection
-    for what, value, least in (
-        ("data: crop", data.crop, 0),
-        ("data: batch", data.batch, 1),
-        ("data: validation", data.validation, 1),
-        ("optimizer: accumulate", optimizer.accumulate, 1),
-        ("selection: points", selection.points, 1),
-        ("selection: every", selection.every, 1),
-        ("selection: first", selection.first, 0),
-        ("codec: init_point", config.init_point, 0),
-    ):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise IdseError(f"{what} {value}: must be a whole number, at least {least}")
-    if not isinstance(data.flip, bool):
-        raise IdseError(f"data: flip {data.flip}: must be true or false")
-    for what, rate in (("lr", optimizer.lr), ("task_lr", optimizer.task_lr)):
-        if rate is not None and not 0 < rate < float("inf"):
-            raise IdseError(f"optimizer: {what} {rate}: must be above 0")
-    if not 0 <= optimizer.clip < float("inf"):
-        raise IdseError(f"optimizer: clip {optimizer.clip}: must be 0 or more")
-    if selection.metric not in METRICS:
-        raise IdseError(f"selection: metric '{selection.metric}': must be one of {', '.join(METRICS)}")
     asks = max(config.schedule.weights(e).task for e in range(config.schedule.epochs)) > 0
     if config.task is None:
         if asks or "task" in config.setup.train:
             raise IdseError("the schedule or the set-up asks for a task: give a [task]")
-        if selection.metric != "psnr":
-            raise IdseError(f"selection: metric '{selection.metric}' needs a [task]; without one it is psnr")
+        if config.selection.metric != "psnr":
+            raise IdseError(
+                f"selection: metric '{config.selection.metric}' needs a [task]; without one it is psnr"
+            )
     if "mask" in config.setup.train and config.model.mask is None:
         raise IdseError("set-up: the mask is to be trained: give a [codec.mask]")
-    if config.start_gain is not None:
-        if config.init is not None:
-            raise IdseError("codec: init and start_gain: give one of them")
-        if not isinstance(config.start_gain, (int, float)) or not 0 < config.start_gain < float("inf"):
-            raise IdseError(f"codec: start_gain {config.start_gain}: must be above 0")
+    if config.start_gain is not None and config.init is not None:
+        raise IdseError("codec: init and start_gain: give one of them")
     points = [config.schedule.init_point(epoch) for epoch in range(config.schedule.epochs)]
     if config.init is None and any(point is not None for point in points):
         raise IdseError("schedule: init_point needs the file of a codec: give codec.init")
@@ -248,77 +272,49 @@ def _check(config: TrainingConfig) -> None:
         raise IdseError("set-up: parts of the codec are not trained: give weights with codec.init")
 
 
-def _data(given: dict[str, Any], folder: Path) -> DataSettings:
-    own = {f.name for f in dataclasses.fields(DataSettings)} - {"dataset"}
-    mine = {k: given.pop(k) for k in list(given) if k in own}
-    return DataSettings(dataset=read_dataset_table(given, folder), **mine)
+def _data(given: Mapping[str, Any], folder: Path) -> DataSettings:
+    own = set(keys_of(DataSettings)) - {"dataset"}
+    dataset = read_dataset_table(given, folder, "data", also=own)
+    mine = {key: value for key, value in given.items() if key in own}
+    return check_table(mine, DataSettings, "data", made={"dataset": dataset})
 
 
-def _model(codec: dict[str, Any], folder: Path) -> ModelSettings:
-    mask = codec.pop("mask", None)
-    known = {f.name for f in dataclasses.fields(ModelSettings)} - {"mask"}
-    only_known(codec, (*sorted(known), "init", "init_point", "start_gain", "mask"), "codec")
-    if "system" not in codec:
-        raise IdseError("codec: needs a system")
-    if mask is not None:
-        mask = _fields(MaskSettings, _located(mask, "detector", folder), "codec.mask")
-    return ModelSettings(**codec, mask=mask)
+def _model(codec: Mapping[str, Any], folder: Path) -> ModelSettings:
+    mask = codec.get("mask")
+    if isinstance(mask, dict):
+        mask = check_table(_located(mask, "detector", folder), MaskSettings, "codec.mask")
+    elif mask is not None:
+        raise IdseError("codec.mask: must be a table, written as [codec.mask]")
+    return check_table(
+        codec, ModelSettings, "codec", also=("mask", *keys_of(_StartTable)), made={"mask": mask}
+    )
 
 
-def _task(task: dict[str, Any], folder: Path) -> TaskSettings:
+def _task(task: Mapping[str, Any], folder: Path) -> TaskSettings:
     given = _located(task, "model", folder)
-    if "weights" in given:
+    if isinstance(given.get("weights"), str):
         given["weights"] = folder / given["weights"]
-    settings: TaskSettings = _fields(TaskSettings, given, "task")
-    return settings
+    return check_table(given, TaskSettings, "task")
 
 
 def _located(given: Mapping[str, Any], key: str, folder: Path) -> dict[str, Any]:
-    """A detector is a file relative to the configuration, or a name."""
+    """The table with the detector of a key as a path, if it is a file: this is relative to the configuration."""
     values = dict(given)
-    if not isinstance(values.get(key), str):
-        raise IdseError(f"{key} of the detector is missing: an ONNX file, or torchvision's name")
-    if values[key].lower().endswith(".onnx"):
-        values[key] = str(folder / values[key])
+    if isinstance(name := values.get(key), str) and name.lower().endswith(".onnx"):
+        values[key] = str(folder / name)
     return values
 
 
-def _setup(given: Mapping[str, Any]) -> Setup:
-    only_known(given, ("name", "decoder_fixed", "train", "rounding", "gains"), "setup")
-    fixed, gains = given.get("decoder_fixed", False), given.get("gains", False)
-    for key, value in (("decoder_fixed", fixed), ("gains", gains)):
-        if not isinstance(value, bool):
-            raise IdseError(f"setup: {key} {value}: must be true or false")
-    rounding = str(given.get("rounding", "noise"))
-    return Setup.of(str(given.get("name", "baseline")), fixed, given.get("train"), rounding, gains)
-
-
-def _schedule(given: dict[str, Any]) -> Schedule:
-    kind = given.pop("kind", "phases")
-    if kind == "le":
-        only_known(given, ("p", "epochs"), "schedule of kind le")
-        if isinstance(given.get("p"), list):
-            given["p"] = tuple(given["p"])
-        return LeSchedule(**given)
-    if kind != "phases":
-        raise IdseError(f"schedule: kind '{kind}': must be phases or le")
-    only_known(given, ("phases",), "schedule")
-    phases = given.get("phases", [])
-    if not isinstance(phases, list) or not all(isinstance(p, dict) for p in phases):
-        raise IdseError("write the phases as [[schedule.phases]]")
-    return PhaseSchedule(tuple(_fields(Phase, p, "a phase") for p in phases))
-
-
-def _fields(kind: Any, given: Mapping[str, Any], what: str) -> Any:
-    only_known(given, tuple(f.name for f in dataclasses.fields(kind)), what)
-    try:
-        return kind(**given)
-    except TypeError as error:
-        raise IdseError(f"{what}: {error}") from None
-
-
-def _table(table: Mapping[str, Any], name: str, *, needed: bool = True) -> Mapping[str, Any]:
-    found = table.get(name, None if needed else {})
-    if not isinstance(found, dict):
-        raise IdseError(f"the configuration needs a [{name}]")
-    return found
+def _schedule(given: Mapping[str, Any]) -> tuple[Schedule, int | None]:
+    """The schedule, and the steps of an epoch."""
+    own = keys_of(_ScheduleTable)
+    common = check_table({k: v for k, v in given.items() if k in own}, _ScheduleTable, "schedule")
+    if common.kind == "le":
+        return check_table(given, LeSchedule, "schedule", also=own), common.epoch_steps
+    phases = check_table(given, _PhasesTable, "schedule", also=own).phases
+    return (
+        PhaseSchedule(
+            tuple(check_table(phase, Phase, f"schedule.phases[{i}]") for i, phase in enumerate(phases))
+        ),
+        common.epoch_steps,
+    )

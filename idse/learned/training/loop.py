@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from idse.errors import IdseError
 from idse.learned.models import LatentCodec, Salience, build_codec, load_salience
 from idse.learned.tasks import Task, load_task
-from idse.learned.training.ahead import ahead
 from idse.learned.training.checkpoint import RunFolder, load_checkpoint
 from idse.learned.training.config import TrainingConfig
 from idse.learned.training.data import Batch, Sample, TrainingData
 from idse.learned.training.distributed import World, accumulating
 from idse.learned.training.objective import Objective
+from idse.learned.training.prefetch import prefetch
 from idse.learned.training.schedule import LossWeights
 from idse.learned.training.tracking import Tracker
 from idse.learned.training.validation import Judge, validate
@@ -147,7 +147,7 @@ class Training:
         places = (
             (e, p) for e in range(self.epoch, config.schedule.epochs) for p in range(self.steps * count)
         )
-        batches = ahead(lambda at: self.data.batch(*at, self.world.rank, self.world.size), places)
+        batches = prefetch(lambda at: self.data.batch(*at, self.world.rank, self.world.size), places)
         for epoch in range(self.epoch, config.schedule.epochs):
             self._begin_phase(epoch)
             weights = config.schedule.weights(epoch)

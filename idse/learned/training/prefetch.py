@@ -10,9 +10,9 @@ _K = TypeVar("_K")
 _V = TypeVar("_V")
 
 
-def ahead(load: Callable[[_K], _V], keys: Iterable[_K]) -> Iterator[_V]:
+def prefetch(load: Callable[[_K], _V], keys: Iterable[_K]) -> Iterator[_V]:
     """What `load` makes of each key, in order; a thread is always at the next one. Its errors come at their turn."""
-    with ThreadPoolExecutor(1, thread_name_prefix="idse-ahead") as pool:
+    with ThreadPoolExecutor(1, thread_name_prefix="idse-prefetch") as pool:
         waiting = None
         for key in keys:
             following = pool.submit(load, key)
