@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -144,7 +144,7 @@ def test_one_training_at_a_time(run: RunFolder) -> None:
         pass
 
 
-def test_kill_while_writing_leaves_the_old_checkpoint(run: RunFolder) -> None:
+def test_kill_while_writing_leaves_the_old_checkpoint(run: RunFolder, fork: Any) -> None:
     """A process that writes one checkpoint over another, as fast as it can, is killed: what is there is whole."""
     script = (
         "import sys, torch; from pathlib import Path\n"
@@ -154,13 +154,11 @@ def test_kill_while_writing_leaves_the_old_checkpoint(run: RunFolder) -> None:
         "    run.save(1, {'codec': {'w': torch.full((500_000,), 3.0)}}); print('saved', flush=True)\n"
     )
     for lines in (1, 2, 4):
-        process = subprocess.Popen(
-            [sys.executable, "-c", script, str(run.path)], stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
-        for _ in range(lines):
-            assert process.stdout.readline() == "saved\n"
-        process.kill()
+        process = fork(script, run.path)
+        while process.out.stat().st_size < lines * len("saved\n") if process.out.exists() else True:
+            assert process.process.is_alive(), process.err.read_text()
+            time.sleep(0.001)
+        process.process.kill()
         process.wait()
         assert torch.equal(run.load(1)["codec"]["w"], torch.full((500_000,), 3.0))
     with run.locked():
