@@ -31,7 +31,7 @@ def _onnx(settings: TaskSettings, device: torch.device) -> Task:
 
     detector = OnnxExtractor(settings.model, device=device)
     if settings.loss == "detections":
-        from idse.learned.tasks.onnx_answers import OnnxDetectionTask
+        from idse.learned.tasks.onnx_heads import OnnxDetectionTask
 
         return OnnxDetectionTask(detector, settings.classes)
     from idse.learned.tasks.distillation import FeatureTask
@@ -56,7 +56,7 @@ def _torchvision(settings: TaskSettings, device: torch.device) -> Task:
 
         return DetectorLossTask(student, loaded, settings.weights)
     if settings.loss == "detections":
-        from idse.learned.tasks.torchvision_answers import TorchvisionDetectionTask
+        from idse.learned.tasks.torchvision_heads import TorchvisionDetectionTask
 
         return TorchvisionDetectionTask(student)
     import copy

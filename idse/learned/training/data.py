@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +18,9 @@ from idse.errors import IdseError
 from idse.learned.tasks.base import Target
 from idse.media.io import read_frames
 from idse.metrics.detection import Truth
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 
 Picture = NDArray[np.uint8]
 LabelsOf = Callable[[Sequence[str]], Sequence[int]]
@@ -266,6 +271,22 @@ def draw_window(rng: np.random.Generator, width: int, height: int, crop: int, fl
     columns, rows = (min(crop, width), min(crop, height)) if crop else (width, height)
     left, top = (int(rng.integers(0, room + 1)) for room in (width - columns, height - rows))
     return Window(left, top, columns, rows, flip and bool(rng.integers(2)))
+
+
+def prefetch(load: Callable[[_K], _V], keys: Iterable[_K]) -> Iterator[_V]:
+    """Give `load(key)` for each key, in order; a thread loads the next value while the caller uses the current one.
+
+    An exception of `load` is raised when its value is asked for.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="idse-prefetch") as pool:
+        waiting = None
+        for key in keys:
+            following = pool.submit(load, key)
+            if waiting is not None:
+                yield waiting.result()
+            waiting = following
+        if waiting is not None:
+            yield waiting.result()
 
 
 def _zero_padded(window: Window, mask: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -18,15 +18,14 @@ from torch import Tensor, nn
 from idse.errors import IdseError
 from idse.learned.models import LatentCodec, Salience, build_codec, load_salience
 from idse.learned.tasks import Task, load_task
-from idse.learned.training.ahead import ahead
 from idse.learned.training.checkpoint import RunFolder, load_checkpoint
 from idse.learned.training.config import TrainingConfig
-from idse.learned.training.data import Batch, Sample, TrainingData
+from idse.learned.training.data import Batch, Sample, TrainingData, prefetch
 from idse.learned.training.distributed import World, accumulating
 from idse.learned.training.objective import Objective
 from idse.learned.training.schedule import LossWeights
 from idse.learned.training.tracking import Tracker
-from idse.learned.training.validation import Judge, validate
+from idse.learned.training.validation import DetectorEvaluator, validate
 from idse.learned.training.wavelet_start import wavelet_start
 
 _LEAST_SCALE = 2.0**-14
@@ -134,7 +133,7 @@ class Training:
         self._scaler = torch.amp.GradScaler(
             self.world.device.type, enabled=half and self.world.device.type == "cuda"
         )
-        self._kept_judge: Judge | None = None
+        self._kept_evaluator: DetectorEvaluator | None = None
         self.epoch = 0
         if start is not None:
             self._restore(run.load(start), run.checkpoint(start))
@@ -147,7 +146,7 @@ class Training:
         places = (
             (e, p) for e in range(self.epoch, config.schedule.epochs) for p in range(self.steps * count)
         )
-        batches = ahead(lambda at: self.data.batch(*at, self.world.rank, self.world.size), places)
+        batches = prefetch(lambda at: self.data.batch(*at, self.world.rank, self.world.size), places)
         for epoch in range(self.epoch, config.schedule.epochs):
             self._begin_phase(epoch)
             weights = config.schedule.weights(epoch)
@@ -240,23 +239,23 @@ class Training:
         if self.world.main:
             samples = self.data.validation()
             figures = validate(
-                networks.codec, networks.task, networks.salience, samples, self._judge(samples)
+                networks.codec, networks.task, networks.salience, samples, self._evaluator(samples)
             )
             record["validation"] = figures.known()
             self.run.log(record)
             self.run.save(self.epoch, self._state())
         self.world.barrier()
 
-    def _judge(self, samples: Sequence[Sample]) -> Judge | None:
+    def _evaluator(self, samples: Sequence[Sample]) -> DetectorEvaluator | None:
         """What gives the metric that checkpoints are chosen by, where it takes a detector's boxes."""
         config, metric = self.config, self.config.selection.metric
         if metric not in ("ap", "map") or config.task is None:
             return None
-        if self._kept_judge is None:
+        if self._kept_evaluator is None:
             classes = self.data.dataset.classes
             device = str(self.world.device)
-            self._kept_judge = Judge(config.task, samples, classes, metric == "map", device)
-        return self._kept_judge
+            self._kept_evaluator = DetectorEvaluator(config.task, samples, classes, metric == "map", device)
+        return self._kept_evaluator
 
     def _state(self) -> dict[str, Any]:
         task = self.networks.task

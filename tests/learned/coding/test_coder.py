@@ -15,8 +15,7 @@ import torch
 
 from idse.engines.verify import compare
 from idse.errors import IdseError
-from idse.learned.coding.coder import decode_stream, encode_frames, samples_crc
-from idse.learned.coding.exact import exact
+from idse.learned.coding.coder import decode_stream, deterministic, encode_frames, samples_crc
 from idse.learned.coding.stream import pack, unpack
 from idse.media.frame import Frame
 
@@ -84,9 +83,9 @@ def test_threads_of_this_process_change_nothing(untrained_codec, photograph, sys
     assert len(made) == 1
 
 
-def test_exact_puts_everything_back():
+def test_deterministic_restores_all_settings():
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), torch.is_grad_enabled()
-    with pytest.raises(KeyError), exact():
+    with pytest.raises(KeyError), deterministic():
         assert torch.get_num_threads() == 1
         assert torch.are_deterministic_algorithms_enabled()
         assert not torch.is_grad_enabled()

@@ -1,4 +1,4 @@
-"""Batches come in order, the next one being loaded meanwhile."""
+"""Batches come in order, and the next one is loaded while one is used."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from idse.learned.training.ahead import ahead
+from idse.learned.training.data import prefetch
 
 
 def test_the_next_is_loaded_while_one_is_used() -> None:
@@ -17,19 +17,19 @@ def test_the_next_is_loaded_while_one_is_used() -> None:
         return key * key
 
     found = []
-    for i, value in enumerate(ahead(load, range(4))):
+    for i, value in enumerate(prefetch(load, range(4))):
         found.append(value)
         if i < 3:
             assert started[i + 1].wait(10)
     assert found == [0, 1, 4, 9]
-    assert list(ahead(load, [])) == []
+    assert list(prefetch(load, [])) == []
 
 
-def test_errors_come_at_their_turn() -> None:
+def test_errors_are_raised_in_order() -> None:
     def load(key: int) -> float:
         return 1 / key
 
-    batches = ahead(load, [2, 0, 1])
+    batches = prefetch(load, [2, 0, 1])
     assert next(batches) == 0.5
     with pytest.raises(ZeroDivisionError):
         next(batches)
