@@ -53,7 +53,7 @@ class Frame:
         shapes = plane_shapes(self.width, self.height, self.chroma_format)
         if [p.shape for p in self.planes] != shapes:
             got = ", ".join("x".join(map(str, p.shape[::-1])) for p in self.planes)
-            raise IdseError(f"planes of {got} are no {self.chroma_format} picture")
+            raise IdseError(f"planes of {got} are not a {self.chroma_format} picture")
         dtype = np.uint8 if self.bit_depth == 8 else np.uint16
         if any(p.dtype != dtype for p in self.planes):
             raise IdseError(f"{self.bit_depth}-bit planes must be {np.dtype(dtype).name}")

@@ -140,7 +140,7 @@ def decode_stream(data: bytes, codec: TrainedCodec, name: str = "stream") -> lis
     if header.frames * sum(h * w for h, w in shapes) > MOST_BYTES:
         raise IdseError(
             f"{name}: {header.frames} frames of {header.width}x{header.height}: more than {MOST_BYTES >> 30} GiB of "
-            "samples at once: code fewer frames into a stream"
+            "samples at once: encode fewer frames per stream"
         )
     model = codec.model(codec.find(header.decoder_id, name))
     rows, cols = (-(-side // model.stride) * model.stride for side in (header.height, header.width))
@@ -155,8 +155,8 @@ def decode_stream(data: bytes, codec: TrainedCodec, name: str = "stream") -> lis
                 raise IdseError(f"{name}: frame {number} cannot be decoded ({_line(error)})") from None
         if header.checksums and header.checksums[number] != samples_crc(frame):
             raise IdseError(
-                f"{name}: frame {number} decodes to other samples than its encoder had: "
-                "decode it on a machine like the one that made it"
+                f"{name}: frame {number} decodes to other samples than in the encoder: "
+                "decode it on a machine like the one that encoded it"
             )
         frames.append(frame)
     return frames

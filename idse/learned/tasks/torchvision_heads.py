@@ -38,7 +38,7 @@ class TorchvisionDetectionTask(Task):
         model: Any = student.model
         self._two_stages = hasattr(model, "roi_heads")
         if not self._two_stages and not hasattr(model, "head"):
-            raise IdseError(f"{self.identity['model']}: its heads are not known; take loss features")
+            raise IdseError(f"{self.identity['model']}: its heads are not supported; use loss features")
         teacher: Any = copy.deepcopy(model)
         self._teacher = (teacher,)  # in a tuple: it is not part of the state
         self._threshold = float((model.roi_heads if self._two_stages else model).score_thresh)

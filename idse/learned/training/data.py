@@ -118,7 +118,7 @@ class TrainingData:
         self.count = len(pictures) - held_out
         if self.count < 1:
             raise IdseError(
-                f"{self.dataset.name} has {len(pictures)} pictures, and validation takes {held_out}: none is left to "
+                f"{self.dataset.name} has {len(pictures)} pictures, and validation takes {held_out}: none is left for training to "
                 "train with: reduce validation, or use a larger data set"
             )
         self._pictures = pictures

@@ -107,7 +107,7 @@ def world(device: str = "auto") -> Iterator[World]:
     if found.type == "cuda":
         if found.index is not None:
             raise IdseError(
-                f"device {device}: with torchrun every process takes its own GPU: use --device cuda"
+                f"device {device}: with torchrun each process uses its own GPU: use --device cuda"
             )
         found = pick_device(f"cuda:{local}")
         torch.cuda.set_device(found)

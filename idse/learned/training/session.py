@@ -63,7 +63,7 @@ def open_session(what: Path | None, out: Path | None, resume: Path | None) -> Se
     old = _config_of(run)
     config = read_config(what) if what is not None else old
     if config is None:
-        raise IdseError(f"{run.path}: no run of idse train: give the configuration too")
+        raise IdseError(f"{run.path}: not a run of idse train: give the configuration too")
     if old is None:
         _check_free(run.path)
     elif old.digest != config.digest and run.epochs():
@@ -95,7 +95,7 @@ def _config_of(run: RunFolder) -> TrainingConfig | None:
 
 def _check_free(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
-        raise IdseError(f"{folder}: is a file; a run is a folder: choose another -o")
+        raise IdseError(f"{folder}: is a file, but a run needs a folder: choose another -o")
     # A run that was killed before its configuration was written leaves these two; they may be overwritten.
     if folder.is_dir() and {path.name for path in folder.iterdir()} - {"checkpoints", "origin"}:
-        raise IdseError(f"{folder}: is not empty, and no run of idse train: choose another -o")
+        raise IdseError(f"{folder}: is not empty and not a run of idse train: choose another -o")
