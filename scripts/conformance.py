@@ -174,7 +174,7 @@ def plan(options: argparse.Namespace) -> list[Job]:
     decoders = tuple(p.resolve() for p in (options.vtm_decoder, options.vvdec) if p is not None)
     for program in decoders:
         if shutil.which(str(program)) is None:
-            raise IdseError(f"{program} is no program")
+            raise IdseError(f"{program} is not a program")
     indices = options.only or range(options.first, options.first + options.count)
     step = max(1, len(indices) // max(1, options.sample))
     jobs = [

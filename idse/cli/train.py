@@ -39,9 +39,9 @@ def train(
     """Train a learned codec; the same command goes on after any end. Several GPUs: torchrun -m idse train ..."""
     if threads is not None and not 1 <= threads <= 1024:
         raise IdseError(f"--threads {threads}: must be 1..1024")
-    from idse.learned.optional_dependencies import needs_learned
+    from idse.learned.optional_dependencies import require_compressai
 
-    needs_learned()
+    require_compressai()
     import torch
 
     from idse.learned.training.distributed import world

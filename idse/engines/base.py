@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from idse.engines.settings import EncodeSettings
 from idse.errors import IdseError
 from idse.media.coded import SUFFIXES, decode_coded
-from idse.media.frame import Frame
-from idse.media.probe import probe_frame
+from idse.media.frame import Frame, probe_frame
 
 if TYPE_CHECKING:
     from typing_extensions import Self

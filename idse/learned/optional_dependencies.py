@@ -7,7 +7,7 @@ import warnings
 from idse.errors import IdseError
 
 
-def needs_learned() -> None:
+def require_compressai() -> None:
     """Raise an `IdseError` that says how to install CompressAI, where it is missing."""
     try:
         with warnings.catch_warnings():  # of what compressai imports: of no use to who trains a codec

@@ -88,7 +88,7 @@ def _decode(
             frames += [to_frame(picture, matrix, full_range, True) for picture in decoder.decode(unit)]
     except FFmpegError as error:
         raise IdseError(f"{name}: no {what} stream, or a damaged one ({error.strerror})") from None
-    cut = not _ends_whole(data, stream_format)
+    cut = not _is_complete(data, stream_format)
     if not frames or cut:
         raise IdseError(
             f"{name}: no {what} stream, or a damaged one ({'cut short' if cut else 'no picture in it'})"
@@ -96,7 +96,7 @@ def _decode(
     return frames
 
 
-def _ends_whole(data: bytes, stream_format: str) -> bool:
+def _is_complete(data: bytes, stream_format: str) -> bool:
     """Whether the last unit is all there, where decoders do not mind: a JPEG's rest is grey, AV1's is left out."""
     if stream_format == "jpeg":
         return data.rstrip(b"\0").endswith(b"\xff\xd9")

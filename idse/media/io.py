@@ -49,7 +49,7 @@ def parse_frames(text: str) -> tuple[int, int | None]:
         raise IdseError(f"frames '{text}': must look like 5 (the first five) or 2:7 (frames 2 to 6)")
     first, last = int(match[1] or 0), int(match[2]) if match[2] else None
     if last is not None and last <= first:
-        raise IdseError(f"frames '{text}': names no frame")
+        raise IdseError(f"frames '{text}': selects no frame")
     return first, last
 
 
@@ -79,7 +79,7 @@ def read_frames(path: Path, options: InputOptions | None = None, *, coded: bool 
     wanted = None if last is None else last - first
     if len(frames) < (wanted or 1):
         raise IdseError(
-            f"{path}: frames {first}:{'' if last is None else last} asked for, the file ends before: see --frames"
+            f"{path}: frames {first}:{'' if last is None else last} requested, but the file ends before: see --frames"
         )
     return frames
 
@@ -94,7 +94,7 @@ def list_pictures(folder: Path) -> list[Path]:
         p for p in folder.iterdir() if p.suffix.lower() in still.SUFFIXES and not p.name.startswith(".")
     )
     if not found:
-        raise IdseError(f"{folder}: holds no pictures ({', '.join(sorted(still.SUFFIXES))})")
+        raise IdseError(f"{folder}: contains no pictures ({', '.join(sorted(still.SUFFIXES))})")
     return found
 
 
@@ -107,7 +107,7 @@ def write_frames(path: Path, frames: Sequence[Frame]) -> None:
     suffix = path.suffix.lower()
     if suffix in still.SUFFIXES and len(frames) != 1:
         raise IdseError(
-            f"{path}: a picture holds one frame, these are {len(frames)}: "
+            f"{path}: a picture has one frame, but {len(frames)} were given: "
             "choose one with --frames 0:1, or write .y4m or .yuv"
         )
     check_output_suffix(path)
@@ -159,7 +159,7 @@ def _raw_frames(path: Path, options: InputOptions) -> Iterator[Frame]:
     total = path.stat().st_size // fmt.frame_bytes
     if first >= total or (last is not None and last > total):
         raise IdseError(
-            f"{path}: has {total} frames, frames {first}:{'' if last is None else last} asked for: see --frames"
+            f"{path}: has {total} frames, frames {first}:{'' if last is None else last} requested: see --frames"
         )
     with path.open("rb") as source:
         source.seek(first * fmt.frame_bytes)

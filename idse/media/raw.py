@@ -69,7 +69,7 @@ def guess_format(
         match = _SIZE.search(name)
         if not match:
             raise IdseError(
-                f"{path}: a raw file has no header and its name no size: give --size WIDTHxHEIGHT"
+                f"{path}: a raw file has no header, and its name contains no size: give --size WIDTHxHEIGHT"
             )
         size = int(match[1]), int(match[2])
     if bit_depth is None and (match := _DEPTH.search(name) or _PIXEL_DEPTH.search(name)):
@@ -96,14 +96,14 @@ def guess_format(
     if not fitting:
         likely = candidates[-1] if bit_depth else candidates[(len(candidates) - 1) // 2]
         raise IdseError(
-            f"{path}: {length} bytes are no whole number of {size[0]}x{size[1]} frames "
+            f"{path}: {length} bytes are not a whole number of {size[0]}x{size[1]} frames "
             f"({likely.frame_bytes} bytes each at {likely.bit_depth} bit {likely.chroma_format}): "
             "the file is cut short, or --size, --bit-depth or --chroma is wrong"
         )
     if len(fitting) > 1 or (bit_depth is None and fitting[0].bit_depth == 16):
         unknown = [o for o, v in (("--bit-depth", bit_depth), ("--chroma", chroma)) if v is None]
         raise IdseError(
-            f"{path}: neither its name nor its length tells the sample format: give {' and '.join(unknown)}"
+            f"{path}: the sample format does not follow from its name or length: give {' and '.join(unknown)}"
         )
     return fitting[0]
 
@@ -119,7 +119,7 @@ def read_frame(source: BinaryIO, fmt: RawFormat, matrix: str, full_range: bool) 
     for shape in plane_shapes(fmt.width, fmt.height, fmt.chroma_format):
         data = _read(source, shape[0] * shape[1] * dtype.itemsize)
         if len(data) != shape[0] * shape[1] * dtype.itemsize:
-            raise IdseError(f"{source.name}: the file ends within a frame")
+            raise IdseError(f"{source.name}: the file ends in the middle of a frame")
         plane = np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
         if fmt.bit_depth > 8 and int(plane.max()) >> fmt.bit_depth:
             raise IdseError(

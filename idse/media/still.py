@@ -48,7 +48,7 @@ def read_picture(
         if isinstance(error, (FileNotFoundError, PermissionError)):
             raise
         raise IdseError(
-            f"{path}: no picture that can be read, or a damaged one ({_one_line(error)})"
+            f"{path}: not a readable picture, or damaged ({_one_line(error)})"
         ) from None
     if chroma_format == "420":
         rgb = np.pad(rgb, ((0, rgb.shape[0] % 2), (0, rgb.shape[1] % 2), (0, 0)), mode="edge")

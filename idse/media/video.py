@@ -47,7 +47,7 @@ def read_video(
     try:
         with av.open(str(path)) as container:
             if container.format.name in _NO_PICTURES or not container.streams.video:
-                raise IdseError(f"{path}: neither a picture nor a video that can be read (no video in it)")
+                raise IdseError(f"{path}: not a readable picture or video (no video in it)")
             one_thread(container.streams.video[0].codec_context)
             for picture in container.decode(video=0):
                 yield to_frame(picture, matrix, full_range, False)
@@ -55,7 +55,7 @@ def read_video(
         raise
     except FFmpegError as error:
         raise IdseError(
-            f"{path}: neither a picture nor a video that can be read ({error.strerror})"
+            f"{path}: not a readable picture or video ({error.strerror})"
         ) from None
 
 
@@ -83,14 +83,14 @@ def decode_vvc(
         for packet in [*decoder.parse(data), *decoder.parse(None), None]:
             frames += [to_frame(picture, matrix, full_range, True) for picture in decoder.decode(packet)]
     except FFmpegError as error:
-        raise IdseError(f"{name}: no VVC stream, or a damaged one ({error.strerror})") from None
+        raise IdseError(f"{name}: not a VVC stream, or damaged ({error.strerror})") from None
     if not frames:
-        raise IdseError(f"{name}: no VVC stream, or a damaged one (no picture in it)")
+        raise IdseError(f"{name}: not a VVC stream, or damaged (no picture in it)")
     if info is None:
         return frames
     if len(frames) != info.frames:
         raise IdseError(
-            f"{name}: damaged VVC stream: {info.frames} pictures begin in it, {len(frames)} could be decoded"
+            f"{name}: damaged VVC stream: {info.frames} pictures start in it, {len(frames)} could be decoded"
         )
     try:
         check_md5(info, frames)

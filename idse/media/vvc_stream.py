@@ -111,11 +111,11 @@ def parse_stream(data: bytes, name: str = "stream") -> StreamInfo:
                     if payload_type == _PICTURE_HASH and payload[0] == 0:
                         md5s[frames - 1] = [payload[i : i + 16] for i in range(2, len(payload), 16)]
     except IndexError:
-        raise IdseError(f"{name}: no VVC stream, or a damaged one (a NAL unit ends too early)") from None
+        raise IdseError(f"{name}: not a VVC stream, or damaged (a NAL unit ends too early)") from None
     except IdseError as error:
         raise IdseError(f"{name}: {error}") from None
     if sps is None:
-        raise IdseError(f"{name}: no VVC stream (it has no sequence parameter set)")
+        raise IdseError(f"{name}: not a VVC stream (it has no sequence parameter set)")
     return StreamInfo(sps, len(data), frames, nals, md5s, all_idr)
 
 
@@ -139,7 +139,7 @@ def check_md5(info: StreamInfo, coded_frames: Sequence[Frame]) -> int:
         ]
         if digests != info.md5s[number][: len(digests)]:
             raise IdseError(
-                f"picture {number} is not what was coded (its MD5 differs): the stream is damaged"
+                f"picture {number} differs from the encoder's picture (MD5 mismatch): the stream is damaged"
             )
     return compared
 
@@ -153,7 +153,7 @@ def crop(frame: Frame, sps: Sps) -> Frame:
     if (frame.width, frame.height) != (sps.coded_width, sps.coded_height):
         raise IdseError(
             f"a picture of {frame.width}x{frame.height}, the first SPS says {sps.coded_width}x{sps.coded_height}: "
-            "pictures of several sizes are not understood here, or the stream is damaged"
+            "several picture sizes are not supported, or the stream is damaged"
         )
     left, right, top, bottom = sps.window
     planes = []
@@ -183,7 +183,7 @@ class _Bits:
         while not self.u(1):
             zeros += 1
             if zeros > 32:  # clause 9.2: values end at 2**32 - 2
-                raise IdseError("no VVC stream, or a damaged one (a number without end)")
+                raise IdseError("not a VVC stream, or damaged (an Exp-Golomb code is too long)")
         return (1 << zeros) - 1 + self.u(zeros)
 
     def align(self) -> None:
@@ -213,7 +213,7 @@ def _parse_sps(bits: _Bits) -> Sps:
     if sublayers > 7 or ctu > 128:
         raise _impossible("reserved values")
     if not bits.u(1):
-        raise IdseError("the stream's first SPS belongs to a dependent layer: that is not understood here")
+        raise IdseError("the stream's first SPS belongs to a dependent layer: this is not supported")
     profile, tier, level = bits.u(7), bits.u(1), bits.u(8)
     bits.u(2)  # ptl_frame_only_constraint_flag, ptl_multilayer_enabled_flag
     if bits.u(1):  # gci_present_flag
@@ -238,7 +238,7 @@ def _parse_sps(bits: _Bits) -> Sps:
         if window[0] + window[1] >= width or window[2] + window[3] >= height:
             raise _impossible(f"a conformance window that leaves nothing of {width}x{height}")
     if bits.u(1):
-        raise IdseError("the stream has subpictures: they are not understood here")
+        raise IdseError("the stream has subpictures: they are not supported")
     depth = bits.ue() + 8
     if depth > 16:
         raise _impossible(f"samples of {depth} bit")
@@ -258,7 +258,7 @@ def _parse_sps(bits: _Bits) -> Sps:
 
 
 def _impossible(what: str) -> IdseError:
-    return IdseError(f"no VVC stream, or a damaged one (its SPS says {what})")
+    return IdseError(f"not a VVC stream, or damaged (its SPS says {what})")
 
 
 def _sei_messages(data: bytes) -> Iterator[tuple[int, bytes]]:

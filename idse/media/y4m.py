@@ -23,7 +23,7 @@ def read_header(source: BinaryIO) -> tuple[raw.RawFormat, bool | None]:
     line = source.readline(4096)
     words = line.decode("ascii", "replace").split()
     if not words or words[0] != _MAGIC.decode() or not line.endswith(b"\n"):
-        raise IdseError(f"{source.name}: no Y4M file (its first word must be {_MAGIC.decode()})")
+        raise IdseError(f"{source.name}: not a Y4M file (it must start with {_MAGIC.decode()})")
     fields = {w[0]: w[1:] for w in words[1:] if w[0] != "X"}
     extra = dict(w[1:].split("=", 1) for w in words[1:] if w[0] == "X" and "=" in w)
     try:
@@ -45,7 +45,7 @@ def read_frame(source: BinaryIO, fmt: raw.RawFormat, matrix: str, full_range: bo
     if not line:
         return None
     if not line.startswith(_FRAME):
-        raise IdseError(f"{source.name}: damaged Y4M file: a frame does not begin with {_FRAME.decode()}")
+        raise IdseError(f"{source.name}: damaged Y4M file: a frame does not start with {_FRAME.decode()}")
     return raw.read_frame(source, fmt, matrix, full_range)
 
 

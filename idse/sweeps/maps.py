@@ -15,8 +15,7 @@ import numpy as np
 
 from idse.hashing import settings_hash
 from idse.importance.maker import ImportanceSettings, LoadExtractor, MapMaker
-from idse.media.frame import Frame
-from idse.media.probe import probe_frame
+from idse.media.frame import Frame, probe_frame
 
 if TYPE_CHECKING:
     from idse.detectors import Detector

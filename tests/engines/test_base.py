@@ -9,8 +9,7 @@ import pytest
 
 from idse.engines import EncodedStream, EncodeSettings, Engine, FrameStats, engine_class, get_engine
 from idse.errors import IdseError
-from idse.media.frame import Frame
-from idse.media.probe import probe_frame
+from idse.media.frame import Frame, probe_frame
 
 
 class Least(Engine):

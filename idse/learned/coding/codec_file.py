@@ -109,21 +109,21 @@ class TrainedCodec:
             with path.open("rb") as file:
                 begins = file.read(4)
         except FileNotFoundError:
-            raise IdseError(f"{path}: no such codec file: 'idse train' makes one") from None
+            raise IdseError(f"{path}: no such codec file: make one with 'idse train'") from None
         except OSError as error:
             raise IdseError(f"{path}: cannot be read ({error.strerror})") from None
         if begins != b"PK\3\4":  # torch's files are ZIP archives
-            raise IdseError(f"{path}: no file of a trained codec (*{SUFFIX}, made by 'idse train')")
+            raise IdseError(f"{path}: not a trained codec file (*{SUFFIX}, made by 'idse train')")
         try:
             _check_archive(path)
             held = torch.load(path, map_location="cpu", weights_only=True)
         except Exception:  # pickles and archives fail in many ways
             raise _damaged(path) from None
         if not isinstance(held, dict) or not str(held.get("format", "")).startswith("idse learned codec "):
-            raise IdseError(f"{path}: no file of a trained codec (*{SUFFIX}, made by 'idse train')")
+            raise IdseError(f"{path}: not a trained codec file (*{SUFFIX}, made by 'idse train')")
         if held["format"] != _FORMAT:
             raise IdseError(
-                f"{path}: {held['format']}: this idse reads '{_FORMAT}'; take the idse that wrote it"
+                f"{path}: {held['format']}: this idse reads '{_FORMAT}'; use the idse version that wrote it"
             )
         try:
             about = parse_json(held["about"])
@@ -237,7 +237,7 @@ class TrainedCodec:
             if point.decoder_id == decoder:
                 return i
         raise IdseError(
-            f"{name}: made by another codec than '{self.name}': give the codec file that it was coded with"
+            f"{name}: not made by codec '{self.name}': give the codec file that encoded it"
         )
 
 
@@ -344,4 +344,4 @@ def _shapes(settings: ModelSettings, state: Mapping[str, Tensor]) -> dict[str, t
 
 
 def _damaged(path: Path) -> IdseError:
-    return IdseError(f"{path}: the codec file is damaged: copy it again, or have 'idse train' make it again")
+    return IdseError(f"{path}: the codec file is damaged: copy it again, or make it again with 'idse train'")

@@ -1,15 +1,17 @@
 """Pictures to a stream and back, with a trained codec: padding, latents, strings, and the samples that come out.
 
-Everything runs on the CPU in one thread (`exact`), a picture at a time: encoder and decoder compute the same
+Everything runs on the CPU in one thread (`deterministic`), a picture at a time: encoder and decoder compute the same
 probabilities and the same samples to the last bit, in any process on one machine. Other processors may sum in another
 order; a stream with checksums says so if a picture comes out otherwise.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +20,6 @@ from torch import Tensor
 
 from idse.errors import IdseError
 from idse.learned.coding.codec_file import TrainedCodec
-from idse.learned.coding.exact import exact
 from idse.learned.coding.stream import Header, check_size, pack, unpack
 from idse.learned.models import LatentCodec, Salience
 from idse.learned.models import pad as pad_picture
@@ -28,6 +29,9 @@ DEPTH = 8
 """Bits of the decoded samples, whatever the source had: the networks learn from pictures of 8 bit."""
 MOST_BYTES = 4 << 30
 """Of decoded samples of a stream, as of every file that is read."""
+
+_LOCK = threading.RLock()
+"""The settings are those of the process: two blocks at once would restore each other's."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def encode_frame(model: LatentCodec, salience: Salience | None, frame: Frame) ->
         salience: What its mask network sees through, where it has one.
         frame: Of any depth and size.
     """
-    with exact():
+    with deterministic():
         began, cpu = time.perf_counter(), time.process_time()
         rgb = _to_tensor(frame)
         alpha = None
@@ -136,14 +140,14 @@ def decode_stream(data: bytes, codec: TrainedCodec, name: str = "stream") -> lis
     if header.frames * sum(h * w for h, w in shapes) > MOST_BYTES:
         raise IdseError(
             f"{name}: {header.frames} frames of {header.width}x{header.height}: more than {MOST_BYTES >> 30} GiB of "
-            "samples at once: code fewer frames into a stream"
+            "samples at once: encode fewer frames per stream"
         )
     model = codec.model(codec.find(header.decoder_id, name))
     rows, cols = (-(-side // model.stride) * model.stride for side in (header.height, header.width))
     like = _empty(header)
     frames = []
     for number, strings in enumerate(payloads):
-        with exact():
+        with deterministic():
             try:
                 latents = model.decompress(_guarded(strings, model, rows, cols), (rows, cols))
                 frame = _to_frame(model.synthesize(latents), like)
@@ -151,11 +155,32 @@ def decode_stream(data: bytes, codec: TrainedCodec, name: str = "stream") -> lis
                 raise IdseError(f"{name}: frame {number} cannot be decoded ({_line(error)})") from None
         if header.checksums and header.checksums[number] != samples_crc(frame):
             raise IdseError(
-                f"{name}: frame {number} decodes to other samples than its encoder had: "
-                "decode it on a machine like the one that made it"
+                f"{name}: frame {number} decodes to other samples than in the encoder: "
+                "decode it on a machine like the one that encoded it"
             )
         frames.append(frame)
     return frames
+
+
+@contextmanager
+def deterministic() -> Iterator[None]:
+    """Run a block in one torch thread, without gradients, with deterministic algorithms; one block at a time.
+
+    An entropy decoder must compute exactly the probabilities that the encoder had: after one bit that differs it
+    decodes only noise. Sums differ with the number of threads, so there is one, whatever OMP_NUM_THREADS says.
+    """
+    with _LOCK:
+        threads = torch.get_num_threads()
+        was_deterministic = torch.are_deterministic_algorithms_enabled()
+        warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+        torch.set_num_threads(1)
+        torch.use_deterministic_algorithms(True)
+        try:
+            with torch.inference_mode():
+                yield
+        finally:
+            torch.use_deterministic_algorithms(was_deterministic, warn_only=warn_only)
+            torch.set_num_threads(threads)
 
 
 def samples_crc(frame: Frame) -> int:

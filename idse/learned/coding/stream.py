@@ -72,7 +72,7 @@ def check_size(width: int, height: int, frames: int) -> None:
     """Raise an `IdseError` for pictures that a stream cannot hold."""
     if not 1 <= width <= LARGEST_SIDE or not 1 <= height <= LARGEST_SIDE or width * height > LARGEST_PICTURE:
         raise IdseError(
-            f"a picture of {width}x{height}: learned codecs take sides up to {LARGEST_SIDE} and "
+            f"a picture of {width}x{height}: learned codecs support sides up to {LARGEST_SIDE} and "
             f"{LARGEST_PICTURE >> 20} Mi samples; crop it or scale it down"
         )
     if not 1 <= frames <= MOST_FRAMES:
@@ -133,11 +133,11 @@ def unpack(data: bytes, name: str = "stream") -> tuple[Header, list[list[bytes]]
         IdseError: No stream of a learned codec, one of another version, cut short, or changed.
     """
     if len(data) < len(MAGIC) or not data.startswith(MAGIC):
-        raise IdseError(f"{name}: no stream of a learned codec (it does not begin with {MAGIC.decode()})")
+        raise IdseError(f"{name}: not a learned codec's stream (it does not start with {MAGIC.decode()})")
     if len(data) > len(MAGIC) and (version := data[4] >> 4) != VERSION:
         raise IdseError(
             f"{name}: a learned codec's stream of version {version}, this idse reads version {VERSION}: "
-            "take the idse that wrote it"
+            "use the idse version that wrote it"
         )
     damaged = IdseError(f"{name}: the stream is damaged (its checksum is wrong): copy it or encode it again")
     cut = IdseError(f"{name}: the stream is cut short: copy it or encode it again")
@@ -151,7 +151,7 @@ def unpack(data: bytes, name: str = "stream") -> tuple[Header, list[list[bytes]]
     if samples > max(FREE_SAMPLES, SAMPLES_A_BYTE * len(data)):
         raise IdseError(
             f"{name}: {header.frames} frame(s) of {header.width}x{header.height} in {len(data)} bytes: "
-            f"a stream holds at most {SAMPLES_A_BYTE} samples a byte; it is damaged, or made up"
+            f"a stream has at most {SAMPLES_A_BYTE} samples per byte; it is damaged or not valid"
         )
     end = at + sum(lengths)
     if end + 4 > len(data):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from idse.learned.optional_dependencies import needs_learned
+from idse.learned.optional_dependencies import require_compressai
 
-needs_learned()
+require_compressai()
 
 from idse.learned.models.autoregressive import AutoregressiveCodec  # noqa: E402
 from idse.learned.models.base import Coded, Compressed, LatentCodec, pad, sum_bits  # noqa: E402

@@ -129,12 +129,12 @@ def load_salience(
     extractor = load_extractor(settings.detector, weights=weights, device=device)
     if not hasattr(extractor, "placement"):
         raise IdseError(
-            f"mask: '{settings.detector}' is no detector's backbone: give an ONNX file or torchvision's name"
+            f"mask: '{settings.detector}' is not a detector with a backbone: give an ONNX file or the name of a torchvision model"
         )
     found = extractor.description.get("weights_sha256", "")
     if settings.sha256 and settings.sha256 != found:
         raise IdseError(
-            f"{settings.detector}: has other weights than the mask was trained with "
-            f"(SHA-256 {found[:12]}, wanted {settings.sha256[:12]})"
+            f"{settings.detector}: differs from the weights that the mask was trained with "
+            f"(SHA-256 {found[:12]}, expected {settings.sha256[:12]})"
         )
     return Salience(settings, extractor)

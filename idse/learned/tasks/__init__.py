@@ -24,14 +24,14 @@ def load_task(settings: TaskSettings, device: torch.device) -> Task:
 
 def _onnx(settings: TaskSettings, device: torch.device) -> Task:
     if settings.weights is not None:
-        raise IdseError(f"{settings.model}: an ONNX file holds its weights; leave out weights")
+        raise IdseError(f"{settings.model}: an ONNX file contains its weights; leave out weights")
     if settings.loss == "training":
-        raise IdseError(f"{settings.model}: an ONNX file has no loss 'training'; take features or detections")
+        raise IdseError(f"{settings.model}: an ONNX file has no loss 'training'; use features or detections")
     from idse.features.onnx import OnnxExtractor
 
     detector = OnnxExtractor(settings.model, device=device)
     if settings.loss == "detections":
-        from idse.learned.tasks.onnx_answers import OnnxDetectionTask
+        from idse.learned.tasks.onnx_heads import OnnxDetectionTask
 
         return OnnxDetectionTask(detector, settings.classes)
     from idse.learned.tasks.distillation import FeatureTask
@@ -47,7 +47,7 @@ def _torchvision(settings: TaskSettings, device: torch.device) -> Task:
     loaded = load_model(settings.model, settings.weights)
     if settings.classes not in (None, loaded.count):
         raise IdseError(
-            f"{settings.model}: its weights tell {loaded.count} labels apart (with the background), not "
+            f"{settings.model}: its weights are for {loaded.count} labels (with the background), not "
             f"{settings.classes}: correct classes, or leave it out"
         )
     student = TorchvisionStudent(settings.model, loaded, device)
@@ -56,7 +56,7 @@ def _torchvision(settings: TaskSettings, device: torch.device) -> Task:
 
         return DetectorLossTask(student, loaded, settings.weights)
     if settings.loss == "detections":
-        from idse.learned.tasks.torchvision_answers import TorchvisionDetectionTask
+        from idse.learned.tasks.torchvision_heads import TorchvisionDetectionTask
 
         return TorchvisionDetectionTask(student)
     import copy

@@ -79,13 +79,13 @@ class Task(nn.Module):
         """
         if self.needs_targets and targets is None:
             raise IdseError(
-                "loss 'training' needs annotations: take a data set that has them, or another loss"
+                "loss 'training' needs annotations: use a data set that has them, or another loss"
             )
         kind = decoded.device.type
         with torch.autocast(kind, enabled=False) if self.full_precision else nullcontext():
             loss = self.compare(decoded.float(), original.detach().float(), targets or ())
         if decoded.requires_grad and torch.is_grad_enabled() and not loss.requires_grad:
-            raise IdseError(f"{self.identity['model']}: no gradient flows from the loss to the picture")
+            raise IdseError(f"{self.identity['model']}: the loss has no gradient with respect to the picture")
         return loss
 
     @abstractmethod
@@ -114,7 +114,7 @@ class Task(nn.Module):
         Raises:
             IdseError: The model has no such class, or the loss takes no targets.
         """
-        raise IdseError(f"loss '{self.identity['loss']}' takes no annotations")
+        raise IdseError(f"loss '{self.identity['loss']}' does not use annotations")
 
     def train(self, mode: bool = True) -> Task:
         """Training never reaches the student: its batch normalisation stays as it was."""

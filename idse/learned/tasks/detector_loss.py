@@ -41,7 +41,7 @@ class DetectorLossTask(Task):
         heads = getattr(student.model, "roi_heads", None)
         if heads is not None and heads.has_keypoint():
             raise IdseError(
-                f"{self.identity['model']}: its own loss needs keypoints; take loss features or detections"
+                f"{self.identity['model']}: its training loss needs keypoints; use loss features or detections"
             )
         self.needs_masks = heads is not None and bool(heads.has_mask())
         self._loaded, self._weights = loaded, weights
@@ -66,7 +66,7 @@ class DetectorLossTask(Task):
         unknown = [name for name in classes if name.lower() not in labels]
         if unknown:
             raise IdseError(
-                f"{model} knows no class '{unknown[0]}' of the data set: filter its annotations, or give weights "
+                f"{model} has no class '{unknown[0]}' of the data set: filter its annotations, or give weights "
                 "trained on its classes"
             )
         return [labels[name.lower()] for name in classes]

@@ -52,7 +52,7 @@ class FeatureTask(Task):
 
 
 @dataclass(frozen=True)
-class Answer:
+class HeadOutput:
     """What a detector's heads say of each place of one picture, before anything is suppressed.
 
     Attributes:
@@ -64,7 +64,7 @@ class Answer:
     scores: Tensor
 
 
-def answer_error(student: Answer, teacher: Answer, threshold: float) -> Tensor:
+def head_output_error(student: HeadOutput, teacher: HeadOutput, threshold: float) -> Tensor:
     """How far a detector's answer to one picture is from the teacher's.
 
     Scores: their squared errors over the squares of the teacher's; what is seen though it is not there counts as what

@@ -80,7 +80,7 @@ def write_weights(source: Path, digest: str, weights: Mapping[str, Weight], path
     """
     model, now = read_model(source)
     if now != digest:
-        raise IdseError(f"{source}: is not the file any more that the training began with; put it back")
+        raise IdseError(f"{source}: the file has changed since training started; restore it")
     from onnx import numpy_helper
 
     constants = _constants(model)

@@ -1,15 +1,14 @@
-"""A training's folder: configuration, checkpoints, log; what is needed to go on after any end of the process.
+"""The folder of a training: configuration, checkpoints, log, and all that is needed to resume after a crash.
 
 RUN/
   config.toml              the configuration, as it was given
-  origin                   the folder that its paths are relative to
+  origin                   the folder to which its paths are relative
   checkpoints/epoch-0005.pt
-  log.jsonl                a line an epoch
+  log.jsonl                one line per epoch
   tensorboard/
-  codec.idsec              the chosen points (see `selection`), and task-0.onnx ... where the detector was trained
+  codec.idsec              the selected points (see `selection`), and task-0.onnx ... if the detector was trained
 
-Every file appears whole or not at all. What a killed process left half-written has a name of its own that the next one
-removes.
+Every file is written completely or not at all. A killed process can leave temporary files; the next process deletes them.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _NAME = re.compile(r"epoch-(\d{4,})\.pt")
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
-    """Write tensors and plain values (dicts, lists, tuples, numbers, strings, None), whole or not at all.
+    """Write tensors and plain values (dicts, lists, tuples, numbers, strings, None), completely or not at all.
 
     Raises:
         IdseError: The file cannot be written.
@@ -46,27 +45,27 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """What `save_checkpoint` wrote; tensors on the CPU. Runs no code from the file.
+    """Read what `save_checkpoint` wrote, with tensors on the CPU. No code from the file is run.
 
     Raises:
-        IdseError: No such file, a damaged one, or no checkpoint.
+        IdseError: The file is missing, damaged, or not a checkpoint.
     """
     if not path.is_file():
         raise IdseError(f"{path}: no such checkpoint")
     try:
-        with zipfile.ZipFile(path) as archive:  # torch itself does not look at the check sums
+        with zipfile.ZipFile(path) as archive:  # torch itself does not verify the checksums
             broken = archive.testzip()
         if broken is not None:
             raise zipfile.BadZipFile(broken)
         found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
-        raise IdseError(f"{path}: no checkpoint of idse train") from None
+        raise IdseError(f"{path}: not a checkpoint of idse train") from None
     except Exception as error:  # pickles and archives fail in many ways
         if isinstance(error, PermissionError):
             raise IdseError(f"{path}: cannot be read: {error.strerror}") from None
-        raise IdseError(f"{path}: damaged, or no checkpoint of idse train") from None
+        raise IdseError(f"{path}: damaged, or not a checkpoint of idse train") from None
     if not isinstance(found, dict) or found.get("format") != _FORMAT:
-        raise IdseError(f"{path}: no checkpoint of idse train, or one of another version")
+        raise IdseError(f"{path}: not a checkpoint of idse train, or of another version")
     return dict(found["state"])
 
 
@@ -74,7 +73,7 @@ class RunFolder:
     """The files of one training.
 
     Args:
-        path: The folder; it need not be there before `start`.
+        path: The folder; `start` makes it if it does not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -89,7 +88,7 @@ class RunFolder:
         self._fresh = False
 
     def make(self) -> None:
-        """Make the folder, where it is missing.
+        """Make the folder if it does not exist.
 
         Raises:
             IdseError: It cannot be made.
@@ -103,11 +102,11 @@ class RunFolder:
             raise IdseError(f"cannot make the folder {self._checkpoints}: {error.strerror}") from error
 
     def start(self, config: str, folder: Path) -> None:
-        """Make the folder and put the configuration there.
+        """Make the folder, and write the configuration into it.
 
         Args:
-            config: The TOML's words.
-            folder: What its paths are relative to.
+            config: Text of the TOML file.
+            folder: The folder to which its paths are relative.
 
         Raises:
             IdseError: It cannot be made.
@@ -115,10 +114,10 @@ class RunFolder:
         self.make()
         self._fresh = not self.config.exists()
         write_bytes(self._origin, f"{folder.resolve()}\n".encode())
-        write_bytes(self.config, config.encode())  # last: a folder with a configuration is a run
+        write_bytes(self.config, config.encode())  # written last: a folder with a configuration is a run
 
     def started(self) -> tuple[str, Path] | None:
-        """The configuration's words and the folder of its paths; None where no run has begun.
+        """Text of the configuration and the folder of its paths; None if no run was started here.
 
         Raises:
             IdseError: They cannot be read.
@@ -128,14 +127,14 @@ class RunFolder:
         try:
             return self.config.read_text(encoding="utf-8"), Path(self._origin.read_text().rstrip("\n"))
         except (OSError, UnicodeDecodeError) as error:
-            raise IdseError(f"{self.path}: no whole run of idse train ({error}): choose another -o") from None
+            raise IdseError(f"{self.path}: not a complete run of idse train ({error}): choose another -o") from None
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from training here; the lock ends with the process, however that ends.
+        """Lock the folder against other trainings; the lock ends with the process, even if it is killed.
 
         Raises:
-            IdseError: Another one does, or the folder cannot be made.
+            IdseError: Another process trains here, or the folder cannot be made.
         """
         self.make()
         folder = os.open(self.path, os.O_RDONLY)
@@ -144,10 +143,10 @@ class RunFolder:
                 fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise IdseError(
-                    f"{self.path}: another idse train is at work there: choose another -o"
+                    f"{self.path}: another idse train is running there: choose another -o"
                 ) from None
             except OSError:
-                pass  # some network file systems lock no folders: then nobody watches
+                pass  # some network file systems cannot lock folders: training continues without a lock
             for place in (self.path, self._checkpoints):
                 for left in place.glob(".*.part*"):
                     left.unlink(missing_ok=True)
@@ -156,16 +155,16 @@ class RunFolder:
             os.close(folder)
 
     def discard(self) -> None:
-        """Remove what this process made of a run that has not begun to train."""
+        """Delete the files and folders that this process made for a run that did not start to train."""
         if self._fresh:
             self.config.unlink(missing_ok=True)
             self._origin.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # something else lies there by now
+        with contextlib.suppress(OSError):  # other files are in the folder by now
             while self._made:
                 self._made.pop().rmdir()
 
     def epochs(self) -> list[int]:
-        """Epochs that have a checkpoint, rising."""
+        """Epochs that have a checkpoint, in ascending order."""
         if not self._checkpoints.is_dir():
             return []
         names = [_NAME.fullmatch(path.name) for path in self._checkpoints.iterdir()]
@@ -191,7 +190,7 @@ class RunFolder:
         """Read an epoch's checkpoint.
 
         Raises:
-            IdseError: It is not there or damaged; the line names an earlier one to go on from.
+            IdseError: It is missing or damaged; the message names an earlier checkpoint to resume from.
         """
         try:
             return load_checkpoint(self.checkpoint(epoch))
@@ -199,10 +198,10 @@ class RunFolder:
             earlier = [e for e in self.epochs() if e < epoch]
             if not earlier:
                 raise
-            raise IdseError(f"{error}; go on from --resume {self.checkpoint(earlier[-1])}") from None
+            raise IdseError(f"{error}; resume from an earlier one: --resume {self.checkpoint(earlier[-1])}") from None
 
     def rewind(self, epoch: int) -> None:
-        """Drop whatever is later than an epoch's checkpoint; 0: all. The same training then goes on from there."""
+        """Delete all that is later than an epoch's checkpoint (0: everything), so that training resumes from it."""
         for later in self.epochs():
             if later > epoch:
                 self.checkpoint(later).unlink()
@@ -211,17 +210,17 @@ class RunFolder:
             write_bytes(self._log, "".join(map(_line, lines)).encode())
 
     def log(self, entry: Mapping[str, Any]) -> None:
-        """Add an epoch's line; `entry` has `epoch`, and may have anything that JSON can say."""
+        """Append an epoch's line; `entry` has `epoch`, and any other values that JSON can represent."""
         with self._log.open("a", encoding="utf-8") as log:
             log.write(_line(entry))
             log.flush()
             os.fsync(log.fileno())
 
     def read_log(self) -> list[dict[str, Any]]:
-        """The epochs' lines; a last one that a kill cut short is left out.
+        """Read the epochs' lines; an incomplete last line of a killed process is ignored.
 
         Raises:
-            IdseError: Another line is no JSON.
+            IdseError: Another line is not valid JSON.
         """
         try:
             lines = self._log.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -232,23 +231,23 @@ class RunFolder:
         try:
             return [parse_json(line) for line in lines]
         except ValueError:
-            raise IdseError(f"{self._log}: a line is damaged: remove it") from None
+            raise IdseError(f"{self._log}: a line is damaged: delete that line") from None
 
     def task(self, point: int, suffix: str) -> Path:
-        """The file of the detector that was trained for a point of the codec's file."""
+        """Path of the detector that was trained for a point of the codec file."""
         return self.path / f"task-{point}{suffix}"
 
 
 def run_of(checkpoint: Path) -> tuple[RunFolder, int]:
-    """The run and the epoch of a checkpoint's file.
+    """The run and the epoch of a checkpoint file.
 
     Raises:
-        IdseError: It does not lie in a run.
+        IdseError: The file is not in the folder of a run.
     """
     name = _NAME.fullmatch(checkpoint.name)
     run = RunFolder(checkpoint.resolve().parents[1])
     if not name or checkpoint.resolve() != run.checkpoint(int(name[1])).resolve():
-        raise IdseError(f"{checkpoint}: no checkpoint of a run: they lie as RUN/checkpoints/epoch-0005.pt")
+        raise IdseError(f"{checkpoint}: not a checkpoint of a run: give a path like RUN/checkpoints/epoch-0005.pt")
     return run, int(name[1])
 
 

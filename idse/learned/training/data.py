@@ -1,9 +1,11 @@
-"""Pictures for training: crops of a data set, each decided by seed, epoch and place alone."""
+"""Pictures for training: crops of a data set. Each crop depends only on the seed, the epoch and its place in it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,22 +19,25 @@ from idse.learned.tasks.base import Target
 from idse.media.io import read_frames
 from idse.metrics.detection import Truth
 
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
 Picture = NDArray[np.uint8]
 LabelsOf = Callable[[Sequence[str]], Sequence[int]]
 """From a data set's class names to a model's labels; `Task.labels_of`."""
 
 _CACHE_BYTES = 2 << 30
-_MIN_SIDE, _MIN_SHARE = 1.0, 0.1  # of an object that a crop cuts: what is less is not to be recognised
+_MIN_SIDE, _MIN_SHARE = 1.0, 0.1  # an object of which a crop keeps less than this is dropped
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step sees.
+    """The input of one training step.
 
     Attributes:
         pictures: `[N, 3, H, W]` float32 RGB, 0..1.
-        targets: One a picture, or None where none were asked for.
-        names: Of the items.
+        targets: One per picture; None if no targets were requested.
+        names: Names of the items.
     """
 
     pictures: Tensor
@@ -40,7 +45,7 @@ class Batch:
     names: tuple[str, ...]
 
     def to(self, device: torch.device) -> Batch:
-        """The same on a device."""
+        """This batch on a device."""
         targets = self.targets and [{k: v.to(device) for k, v in t.items()} for t in self.targets]
         return Batch(self.pictures.to(device), targets, self.names)
 
@@ -50,10 +55,10 @@ class Sample:
     """One whole picture.
 
     Attributes:
-        name: Of its item.
+        name: Name of its item.
         picture: `[H, W, 3]` RGB.
-        truth: The data set's annotations; None without.
-        target: The same as a model's target; None where none were asked for.
+        truth: The data set's annotations; None if it has none.
+        target: The annotations as a model's target; None if no targets were requested.
     """
 
     name: str
@@ -65,12 +70,12 @@ class Sample:
 class TrainingData:
     """A data set's pictures in random order, cropped and flipped at random.
 
-    There is no state: `batch` of the same arguments is the same at any time, so a training that goes on after a stop
-    sees what it would have seen.
+    There is no state: `batch` gives the same result for the same arguments, so a training that is resumed sees the same
+    pictures as one that was never stopped.
 
     Attributes:
-        dataset: What was opened, with the pictures held out.
-        count: Pictures to train with; every frame of a sequence is one.
+        dataset: The data set, including the pictures that are held out.
+        count: Number of pictures to train with; every frame of a sequence counts as one.
     """
 
     def __init__(
@@ -89,51 +94,52 @@ class TrainingData:
         """Open a data set.
 
         Args:
-            settings: Which.
-            crop: Side of the squares cut out, in samples; smaller pictures are continued by their last samples.
-                0: whole pictures, which must then have one size, or come one a batch.
-            batch: Pictures a step (and process).
-            seed: Of order, crops and flips.
-            held_out: The last so many pictures (by name) are for `validation` only.
-            labels_of: Where targets are wanted: the model's labels of the data set's classes.
-            masks: Whether targets have masks.
+            settings: Which data set.
+            crop: Side of the square crops, in samples; smaller pictures are padded with their last samples.
+                0: whole pictures. These must all have one size, or `batch` must be 1.
+            batch: Pictures per step and process.
+            seed: Seed of order, crops and flips.
+            held_out: Number of pictures (the last by name) that are used by `validation` only.
+            labels_of: Gives the model's labels of the data set's classes; None: no targets are made.
+            masks: Whether targets include masks.
             flip: Whether half of the pictures are mirrored.
-            cache_bytes: Decoded pictures are kept in memory up to so much.
+            cache_bytes: Limit of the memory for decoded pictures.
 
         Raises:
-            IdseError: See `open_dataset`; nothing is left to train with; there are no annotations where targets are
-                wanted.
+            IdseError: See `open_dataset`; no picture is left to train with; or targets are requested, and there are no
+                annotations.
         """
         self.dataset: Dataset = open_dataset(settings)
         self._crop, self._size, self._seed = crop, batch, seed
         for name, value, least in (("crop", crop, 0), ("batch", batch, 1), ("validation", held_out, 0)):
             if value < least:
-                raise IdseError(f"{name} of the data is {value}: must be at least {least}")
+                raise IdseError(f"[data] {name} is {value}: it must be at least {least}")
         pictures = [(item, frame) for item in self.dataset.items for frame in range(item.frame_count)]
         self.count = len(pictures) - held_out
         if self.count < 1:
             raise IdseError(
-                f"{self.dataset.name} has {len(pictures)} pictures, and validation takes {held_out}: none is left"
+                f"{self.dataset.name} has {len(pictures)} pictures, and validation takes {held_out}: none is left for training to "
+                "train with: reduce validation, or use a larger data set"
             )
         self._pictures = pictures
         self._labels = self._label_table(labels_of) if labels_of else None
         self._masks, self._flip = masks, flip
         if masks and self._labels is not None and not self.dataset.has_masks:
-            raise IdseError(f"{self.dataset.name} has no masks, which this model is trained with")
+            raise IdseError(f"{self.dataset.name} has no masks, but this model needs them for training: use a data set with masks")
         self._last_order: tuple[tuple[int, int], NDArray[np.int64]] | None = None
         self._cache: dict[int, Picture] = {}
         self._room = cache_bytes
 
     def steps(self, world: int = 1) -> int:
-        """Steps of so many processes that see every picture at least once."""
+        """The number of steps in which `world` processes together see every picture at least once."""
         return -(-self.count // (self._size * world))
 
     def batch(self, epoch: int, step: int, rank: int = 0, world: int = 1) -> Batch:
         """The pictures of one step of one process.
 
-        All processes together go through the data set in an order drawn anew for each pass; an epoch starts a new
-        one. What a picture's crop and flip are depends on its place in the epoch, so `world` processes with a batch
-        of B see together what one sees with `world` x B.
+        All processes together go through the data set. The order is random and differs in each pass; an epoch starts a
+        new pass. A picture's crop and flip depend on its place in the epoch, so `world` processes with a batch of B see
+        the same pictures as one process with a batch of `world` x B.
 
         Raises:
             IdseError: A picture is damaged, or whole pictures of one batch differ in size.
@@ -144,7 +150,7 @@ class TrainingData:
         if len(shapes) > 1:
             sizes = " and ".join(f"{shape[1]}x{shape[0]}" for shape in sorted(shapes)[:2])
             raise IdseError(
-                f"{self.dataset.name}: whole pictures of {sizes} do not go into one batch: set crop, or batch = 1"
+                f"{self.dataset.name}: whole pictures of {sizes} do not fit into one batch: set crop, or batch = 1"
             )
         stacked = np.stack([picture for _, picture, _ in samples])
         return Batch(
@@ -154,7 +160,7 @@ class TrainingData:
         )
 
     def validation(self) -> list[Sample]:
-        """The pictures held out, whole.
+        """The held-out pictures, not cropped.
 
         Raises:
             IdseError: A picture is damaged.
@@ -180,7 +186,7 @@ class TrainingData:
         return item.name, window.cut(picture, side), self._target(item, window, side)
 
     def _order(self, epoch: int, turn: int) -> NDArray[np.int64]:
-        """Of the pictures, in one pass of an epoch; the last one is kept, as it is asked for again and again."""
+        """Order of the pictures in one pass of an epoch. The last order is cached, because every sample needs it."""
         if self._last_order is None or self._last_order[0] != (epoch, turn):
             rng = np.random.default_rng([self._seed, epoch, turn, 0])
             self._last_order = (epoch, turn), rng.permutation(self.count)
@@ -192,7 +198,7 @@ class TrainingData:
         picture = _read(*self._pictures[index])
         if (
             picture.nbytes <= self._room
-        ):  # no picture is dropped for another: order is random, each is as good
+        ):  # the order is random, so replacing a cached picture by another one gains nothing
             self._cache[index] = picture
             self._room -= picture.nbytes
         return picture
@@ -207,7 +213,7 @@ class TrainingData:
     def _label_table(self, labels_of: LabelsOf) -> NDArray[np.int64]:
         if not self.dataset.classes or any(item.load_truth is None for item, _ in self._pictures):
             raise IdseError(
-                f"{self.dataset.name} has no annotations, which loss 'training' needs: take kind coco or cityscapes"
+                f"{self.dataset.name} has no annotations, but loss 'training' needs them: use kind coco or cityscapes"
             )
         return np.array(labels_of(self.dataset.classes), dtype=np.int64)
 
@@ -223,7 +229,7 @@ class Window:
     flipped: bool
 
     def cut(self, picture: NDArray[np.uint8], size: tuple[int, int]) -> Picture:
-        """The part of `[H, W, ...]`, continued to the right and below to `size` (rows, columns)."""
+        """Cut the part out of `[H, W, ...]`, and pad it at the right and at the bottom to `size` (rows, columns)."""
         part = picture[self.top : self.top + self.height, self.left : self.left + self.width]
         if self.flipped:
             part = part[:, ::-1]
@@ -232,7 +238,7 @@ class Window:
         return np.pad(part, more, mode="edge") if rows > self.height or columns > self.width else part.copy()
 
     def boxes(self, boxes: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """`[n, 4]` boxes of the picture, clipped to the part and in its samples, and whether enough of each is left."""
+        """Clip `[n, 4]` boxes of the picture to the part, in the part's samples; also whether enough of each remains."""
         limit = np.array([self.width, self.height] * 2, dtype=np.float64)
         moved = boxes - np.array([self.left, self.top] * 2, dtype=np.float64)
         clipped = np.clip(moved, 0, limit)
@@ -244,7 +250,7 @@ class Window:
         return clipped, left
 
     def target(self, truth: Truth, labels: NDArray[np.int64], size: tuple[int, int], masks: bool) -> Target:
-        """What is left of a truth; groups (crowds) are no objects. `labels`: the model's, by the data set's."""
+        """The objects of a truth that lie in the part, without crowds. `labels`: the model's label of each class."""
         boxes, left = self.boxes(truth.boxes)
         kept = np.flatnonzero(left & ~truth.crowd)
         target = {
@@ -262,14 +268,30 @@ class Window:
 
 
 def draw_window(rng: np.random.Generator, width: int, height: int, crop: int, flip: bool) -> Window:
-    """A square of side `crop` (or as much of it as there is; 0: all) somewhere, with `flip` mirrored half the time."""
+    """A random square of side `crop` (smaller in smaller pictures; 0: the whole picture); `flip` mirrors every other."""
     columns, rows = (min(crop, width), min(crop, height)) if crop else (width, height)
     left, top = (int(rng.integers(0, room + 1)) for room in (width - columns, height - rows))
     return Window(left, top, columns, rows, flip and bool(rng.integers(2)))
 
 
+def prefetch(load: Callable[[_K], _V], keys: Iterable[_K]) -> Iterator[_V]:
+    """Give `load(key)` for each key, in order; a thread loads the next value while the caller uses the current one.
+
+    An exception of `load` is raised when its value is asked for.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="idse-prefetch") as pool:
+        waiting = None
+        for key in keys:
+            following = pool.submit(load, key)
+            if waiting is not None:
+                yield waiting.result()
+            waiting = following
+        if waiting is not None:
+            yield waiting.result()
+
+
 def _zero_padded(window: Window, mask: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A mask's part; what continues the picture shows no object."""
+    """A mask's part, padded with zeros: the picture's padding shows no object."""
     part = window.cut(mask, (window.height, window.width))
     return np.pad(part, [(0, full - side) for full, side in zip(size, part.shape, strict=True)])
 

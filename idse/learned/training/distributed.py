@@ -1,9 +1,9 @@
-"""Several processes that train together, started by torchrun; one alone where nobody did.
+"""Several processes that train together, started by torchrun; without torchrun a single process.
 
     torchrun --nproc-per-node 4 -m idse train CONFIG.toml
 
-Every process sees its own part of each batch, gradients are averaged by torch's DistributedDataParallel. Only rank 0
-writes files and talks.
+Every process sees its own part of each batch, and torch's DistributedDataParallel averages the gradients. Only rank 0
+writes files and prints messages.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from idse.errors import IdseError
 from idse.features.loading import pick_device
 
 _PATIENCE = datetime.timedelta(hours=6)
-"""How long a process waits for the others: rank 0 validates while they wait."""
+"""How long a process waits for the others. They wait while rank 0 validates."""
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class World:
-    """The processes that train together, seen by one of them.
+    """This process, and how many train together.
 
     Attributes:
-        rank: Which one, 0..size - 1.
-        size: How many there are.
-        device: Where this one computes.
+        rank: Number of this process, 0..size - 1.
+        size: Number of processes.
+        device: Device of this process.
     """
 
     rank: int = 0
@@ -44,13 +44,14 @@ class World:
 
     @property
     def main(self) -> bool:
-        """Whether this one writes files and talks."""
+        """Whether this process writes files and prints messages."""
         return self.rank == 0
 
     def wrap(self, module: nn.Module) -> nn.Module:
-        """A module whose gradients are averaged over the processes; call the wrapped one.
+        """Wrap a module so that its gradients are averaged over the processes; call the returned module.
 
-        All have rank 0's weights from then on. A module alone, or one with nothing to train, comes back as it is.
+        All processes then have the weights of rank 0. In a single process, or if nothing is trained, the module is
+        returned as it is.
         """
         if self.size == 1 or not any(p.requires_grad for p in module.parameters()):
             return module
@@ -58,12 +59,12 @@ class World:
         return DistributedDataParallel(module, device_ids=ids, find_unused_parameters=True)
 
     def barrier(self) -> None:
-        """Wait until all are here."""
+        """Wait until all processes have called this."""
         if self.size > 1:
             distributed.barrier()
 
     def broadcast(self, value: _T) -> _T:
-        """Rank 0's value, at every rank; anything that can be pickled."""
+        """Return rank 0's value in every process; it must be picklable."""
         if self.size == 1:
             return value
         box = [value]
@@ -71,7 +72,7 @@ class World:
         return box[0]
 
     def mean(self, values: Mapping[str, float]) -> dict[str, float]:
-        """Every value's mean over the processes; all give the same names."""
+        """Mean of each value over the processes, which must all give the same names."""
         if self.size == 1:
             return dict(values)
         sums = torch.tensor([float(values[name]) for name in sorted(values)], dtype=torch.float64)
@@ -81,7 +82,7 @@ class World:
 
 
 def accumulating(module: nn.Module, last: bool) -> contextlib.AbstractContextManager[Any]:
-    """Around forward and backward of one part of an accumulated gradient: only the `last` is exchanged."""
+    """Context for forward and backward of one part of an accumulated gradient: only the `last` is exchanged."""
     if last or not isinstance(module, DistributedDataParallel):
         return contextlib.nullcontext()
     return module.no_sync()
@@ -89,13 +90,13 @@ def accumulating(module: nn.Module, last: bool) -> contextlib.AbstractContextMan
 
 @contextlib.contextmanager
 def world(device: str = "auto") -> Iterator[World]:
-    """Join the processes that torchrun started; alone without it.
+    """Join the processes that torchrun started; without torchrun a single process.
 
     Args:
         device: "cpu", "cuda" (each process takes the GPU of its local rank) or "auto".
 
     Raises:
-        IdseError: The device is absent, there are fewer GPUs than processes, or they cannot find each other.
+        IdseError: The device is missing, there are fewer GPUs than processes, or they cannot connect.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
@@ -106,14 +107,14 @@ def world(device: str = "auto") -> Iterator[World]:
     if found.type == "cuda":
         if found.index is not None:
             raise IdseError(
-                f"device {device}: with torchrun every process takes its own GPU: use --device cuda"
+                f"device {device}: with torchrun each process uses its own GPU: use --device cuda"
             )
         found = pick_device(f"cuda:{local}")
         torch.cuda.set_device(found)
     try:
         distributed.init_process_group("nccl" if found.type == "cuda" else "gloo", timeout=_PATIENCE)
     except (RuntimeError, ValueError) as error:
-        raise IdseError(f"torchrun's processes do not find each other: {error}") from error
+        raise IdseError(f"the processes of torchrun cannot connect: {error}") from error
     try:
         yield World(rank, size, found)
     finally:

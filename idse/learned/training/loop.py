@@ -1,7 +1,7 @@
-"""The training loop: epochs of steps, a checkpoint every so often, and everything that going on again needs.
+"""The training loop: epochs of steps, regular checkpoints, and resuming from them.
 
-Crops, flips and noise are seeded by (seed, epoch, step, process), so a training that was killed and went on from a
-checkpoint ends with the weights of one that ran through.
+Crops, flips and noise are seeded by (seed, epoch, step, process). So a training that was killed and resumed from a
+checkpoint ends with the same weights as one that was not interrupted.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from idse.learned.models import LatentCodec, Salience, build_codec, load_salienc
 from idse.learned.tasks import Task, load_task
 from idse.learned.training.checkpoint import RunFolder, load_checkpoint
 from idse.learned.training.config import TrainingConfig
-from idse.learned.training.data import Batch, Sample, TrainingData
+from idse.learned.training.data import Batch, Sample, TrainingData, prefetch
 from idse.learned.training.distributed import World, accumulating
 from idse.learned.training.objective import Objective
 from idse.learned.training.prefetch import prefetch
 from idse.learned.training.schedule import LossWeights
 from idse.learned.training.tracking import Tracker
-from idse.learned.training.validation import Judge, validate
+from idse.learned.training.validation import DetectorEvaluator, validate
 from idse.learned.training.wavelet_start import wavelet_start
 
 _LEAST_SCALE = 2.0**-14
-"""Of losses in mixed precision, which begins at 2**16: 30 steps in a row had gradients that were not finite."""
+"""Smallest loss scale in mixed precision. The scale begins at 2**16: 30 steps in a row had infinite gradients."""
 
 
 @dataclass
 class Networks:
-    """What a training moves, or only looks at."""
+    """The networks of a training, including those that it does not change."""
 
     codec: LatentCodec
     task: Task | None
@@ -43,12 +43,12 @@ class Networks:
 
 
 def build_networks(config: TrainingConfig, device: torch.device, *, init: bool = True) -> Networks:
-    """The networks of a configuration, on their device, frozen but for what its set-up trains.
+    """Build the networks of a configuration on a device; only the parts that its set-up trains are not frozen.
 
     Args:
-        config: What to build.
-        device: Where.
-        init: Load the weights that the configuration begins with; a checkpoint brings its own.
+        config: The configuration.
+        device: The device.
+        init: Load the configuration's initial weights. Not needed when a checkpoint is loaded afterwards.
 
     Raises:
         IdseError: A file that the configuration names is missing or does not fit.
@@ -69,7 +69,7 @@ def build_networks(config: TrainingConfig, device: torch.device, *, init: bool =
 
 
 def load_initial(codec: LatentCodec, path: Path, point: int) -> None:
-    """Take the weights of a codec's file (of one of its points) or of a checkpoint; a mask stays where there is none.
+    """Load the weights of a codec file's point or of a checkpoint. If the file has no mask, the mask stays as it is.
 
     Raises:
         IdseError: No such file or point, or weights of another network.
@@ -91,16 +91,16 @@ def load_initial(codec: LatentCodec, path: Path, point: int) -> None:
         )
     except RuntimeError as error:
         line = str(error).strip().splitlines()[-1].strip()
-        raise IdseError(f"{path}: weights of another network than [codec] says: {line}") from None
+        raise IdseError(f"{path}: its weights do not fit the network of [codec]: {line}") from None
 
 
 class Training:
-    """One configuration in its run's folder.
+    """The training of one configuration in its run's folder.
 
     Args:
         config: What to train.
-        run: Where checkpoints and logs lie; what is there is gone on from.
-        world: This process among those that train together.
+        run: Folder of checkpoints and logs; training resumes from the last checkpoint in it.
+        world: This process and the others that train together.
 
     Raises:
         IdseError: Something that the configuration names is missing or does not fit.
@@ -134,14 +134,14 @@ class Training:
         self._scaler = torch.amp.GradScaler(
             self.world.device.type, enabled=half and self.world.device.type == "cuda"
         )
-        self._kept_judge: Judge | None = None
+        self._kept_evaluator: DetectorEvaluator | None = None
         self.epoch = 0
         if start is not None:
             self._restore(run.load(start), run.checkpoint(start))
         self.objective = world.wrap(Objective(codec, task, self.networks.salience))
 
     def fit(self, tracker: Tracker) -> None:
-        """Train to the schedule's end."""
+        """Train to the end of the schedule."""
         config, size = self.config, self.world.size
         count = config.optimizer.accumulate
         places = (
@@ -172,9 +172,9 @@ class Training:
             tracker.epoch(self.epoch * self.steps, record.get("validation", {}), told)
 
     def _begin_phase(self, epoch: int) -> None:
-        """Take the codec's weights from another point or scale its latents, where the schedule says so.
+        """Load another point's weights or scale the latents, if the schedule says so.
 
-        The optimizer's moments were those of other weights then, and are forgotten.
+        The optimizer's moments no longer fit the weights then, so they are reset.
         """
         point, init = self.config.schedule.init_point(epoch), self.config.init
         if point is not None:
@@ -189,13 +189,13 @@ class Training:
     def _step(
         self, epoch: int, step: int, weights: LossWeights, batches: Iterator[Batch]
     ) -> dict[str, float]:
-        """One step of the optimizer; the parts of its loss.
+        """Make one step of the optimizer, and return the parts of its loss.
 
-        With float16 a step whose scaled gradients overflow is left out and the scale halved; that is usual. The loss
-        itself is finite before it is scaled, or something is wrong.
+        With float16 it is normal that scaled gradients overflow at times; the step is then skipped and the scale halved.
+        A loss that is not finite before it is scaled is an error.
 
         Raises:
-            IdseError: The loss is not finite, or its gradients are not however small the scale.
+            IdseError: The loss is not finite, or the gradients are not finite even at the smallest scale.
         """
         count = self.config.optimizer.accumulate
         found = dict.fromkeys(("loss", "rate", "mse", "task"), 0.0)
@@ -224,7 +224,7 @@ class Training:
     def _diverged(self, what: str, epoch: int, step: int) -> IdseError:
         return IdseError(
             f"{self.config.name}: {what} no longer finite at epoch {epoch}, step {step}: "
-            "lower the learning rate, and go on from an earlier checkpoint"
+            "lower the learning rate, and resume from an earlier checkpoint"
         )
 
     def _set_rates(self, weights: LossWeights) -> None:
@@ -235,28 +235,28 @@ class Training:
             group["lr"] = task if group["part"] == "task" else lr
 
     def _keep(self, record: dict[str, Any]) -> None:
-        """Validate, log, and write a checkpoint; the other processes wait."""
+        """Validate, log, and write a checkpoint in rank 0; the other processes wait."""
         networks = self.networks
         if self.world.main:
             samples = self.data.validation()
             figures = validate(
-                networks.codec, networks.task, networks.salience, samples, self._judge(samples)
+                networks.codec, networks.task, networks.salience, samples, self._evaluator(samples)
             )
             record["validation"] = figures.known()
             self.run.log(record)
             self.run.save(self.epoch, self._state())
         self.world.barrier()
 
-    def _judge(self, samples: Sequence[Sample]) -> Judge | None:
-        """What gives the metric that checkpoints are chosen by, where it takes a detector's boxes."""
+    def _evaluator(self, samples: Sequence[Sample]) -> DetectorEvaluator | None:
+        """The detector that measures AP or mAP; None if checkpoints are selected by another metric."""
         config, metric = self.config, self.config.selection.metric
         if metric not in ("ap", "map") or config.task is None:
             return None
-        if self._kept_judge is None:
+        if self._kept_evaluator is None:
             classes = self.data.dataset.classes
             device = str(self.world.device)
-            self._kept_judge = Judge(config.task, samples, classes, metric == "map", device)
-        return self._kept_judge
+            self._kept_evaluator = DetectorEvaluator(config.task, samples, classes, metric == "map", device)
+        return self._kept_evaluator
 
     def _state(self) -> dict[str, Any]:
         task = self.networks.task
@@ -273,8 +273,8 @@ class Training:
     def _restore(self, state: dict[str, Any], path: Path) -> None:
         if state.get("config") != self.config.digest:
             raise IdseError(
-                f"{path}: a checkpoint of another configuration: give this one a folder of its own (-o), "
-                "or begin with its weights (codec.init)"
+                f"{path}: a checkpoint of another configuration: choose another folder (-o), "
+                "or start from its weights (codec.init)"
             )
         self.networks.codec.load_state_dict(state["codec"])
         if state["task"] is not None and self.networks.task is not None:
@@ -285,5 +285,5 @@ class Training:
 
 
 def _seed(*numbers: int) -> None:
-    """Seed torch's noise."""
+    """Seed torch's random number generator."""
     torch.manual_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))

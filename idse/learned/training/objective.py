@@ -1,4 +1,4 @@
-"""Pictures in, the loss and its parts out: one module, so that DistributedDataParallel can wrap it."""
+"""The loss of pictures and its parts, as one module that DistributedDataParallel can wrap."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Objective(nn.Module):
     """L = w_rate R + w_mse MSE + w_task L_task.
 
     Args:
-        codec: What codes.
-        task: What looks at the decoded pictures.
-        salience: What the codec's mask network sees through.
+        codec: The codec.
+        task: The task loss on the decoded pictures.
+        salience: The backbone that gives the input of the codec's mask network.
     """
 
     def __init__(self, codec: LatentCodec, task: Task | None, salience: Salience | None) -> None:
@@ -32,13 +32,13 @@ class Objective(nn.Module):
     def forward(
         self, pictures: Tensor, targets: Targets | None, weights: LossWeights, autocast: torch.dtype | None
     ) -> dict[str, Tensor]:
-        """Scalars of pictures `[N, 3, H, W]`, 0..1: "loss", "rate" (bits per luma sample), "mse", "task".
+        """Compute the scalars "loss", "rate" (bits per luma sample), "mse" and "task".
 
         Args:
-            pictures: Of one size, not padded.
-            targets: For tasks that need them.
-            weights: Of this epoch; the task is only asked where it has weight.
-            autocast: Half precision of networks; entropies and losses stay in float32.
+            pictures: `[N, 3, H, W]`, 0..1, not padded.
+            targets: Targets, for tasks that need them.
+            weights: Weights of this epoch; the task loss is computed only if its weight is above 0.
+            autocast: Data type of mixed precision; likelihoods and losses are always float32.
         """
         kind = pictures.device.type
         with torch.autocast(kind, dtype=autocast, enabled=autocast is not None):
@@ -57,7 +57,7 @@ class Objective(nn.Module):
 
 
 def mask_of(codec: LatentCodec, salience: Any, pictures: Tensor) -> Tensor | None:
-    """Alpha of pictures that are not padded; None for a codec without a mask network."""
+    """The mask alpha of pictures without padding; None for a codec without a mask network."""
     if codec.mask is None:
         return None
     features = salience(pictures, codec.latent_stride, codec.stride)

@@ -1,7 +1,7 @@
-"""Weights of the loss by epoch: L = w_rate R + w_mse MSE + w_task L_task.
+"""Weights of the loss for each epoch: L = w_rate R + w_mse MSE + w_task L_task.
 
-R is in bits per luma sample, MSE that of RGB in 0..1. The published lambda of L = lambda 255^2 MSE + R is the same
-trade as w_mse = 1 and w_rate = 1 / (255^2 lambda).
+R is in bits per luma sample, MSE is that of RGB in 0..1. The published loss L = lambda 255^2 MSE + R corresponds to
+w_mse = 1 and w_rate = 1 / (255^2 lambda).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from idse.errors import IdseError
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Of one epoch.
+    """The weights of one epoch.
 
     Attributes:
-        rate: w_rate, of bits per luma sample.
+        rate: w_rate, weight of bits per luma sample.
         mse: w_mse.
         task: w_task.
-        lr: Learning rate; None: the optimizer's own.
+        lr: Learning rate; None: that of the optimizer's settings.
     """
 
     rate: float
@@ -33,25 +33,25 @@ class LossWeights:
 
 
 class Schedule(Protocol):
-    """Weights by epoch.
+    """Weights for each epoch.
 
     Attributes:
-        epochs: How many there are.
+        epochs: Number of epochs.
     """
 
     @property
     def epochs(self) -> int: ...  # noqa: D102
 
     def weights(self, epoch: int) -> LossWeights:
-        """Of an epoch, 0 the first."""
+        """Weights of an epoch; the first epoch is 0."""
         ...
 
     def init_point(self, epoch: int) -> int | None:
-        """The point of the codec's file that the codec's weights are taken from anew before this epoch."""
+        """Point of the codec file whose weights are loaded before this epoch; None: none are loaded."""
         ...
 
     def gain(self, epoch: int) -> float:
-        """What latents are multiplied by before this epoch."""
+        """Factor by which the latents are scaled before this epoch."""
         ...
 
 
@@ -60,16 +60,16 @@ class Phase:
     """Some epochs with the same weights.
 
     Attributes:
-        epochs: How many, at least 1.
+        epochs: Number of epochs, at least 1.
         rate: w_rate.
         mse: w_mse.
         task: w_task.
-        lr: Learning rate; None: the optimizer's own.
-        lr_end: It falls (or rises) geometrically to this by the phase's last epoch.
-        init_point: The phase begins with the codec's weights of this point of the file that `codec.init` names; a mask
-            and a task model go on from the phase before.
-        gain: Latents are multiplied by it at the phase's beginning, with nothing else changed: below 1 the rate falls
-            at once, and need not be trained down.
+        lr: Learning rate; None: that of the optimizer's settings.
+        lr_end: Learning rate of the phase's last epoch; it changes geometrically from `lr`.
+        init_point: At the phase's start the codec's weights are loaded from this point of the file `codec.init`; a mask
+            and a task model keep the weights of the previous phase.
+        gain: The latents are scaled by this factor at the phase's start, and nothing else changes. Below 1 the rate
+            falls at once and need not be reduced by training.
     """
 
     epochs: int
@@ -102,7 +102,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class PhaseSchedule:
-    """One phase after the other.
+    """Phases, one after the other.
 
     Args:
         phases: At least one.
@@ -112,15 +112,15 @@ class PhaseSchedule:
 
     def __post_init__(self) -> None:
         if not self.phases:
-            raise IdseError("schedule: needs at least one of [[schedule.phases]]")
+            raise IdseError("schedule: it has no phase: add at least one [[schedule.phases]]")
 
     @property
     def epochs(self) -> int:
-        """All phases together."""
+        """Number of epochs of all phases together."""
         return sum(phase.epochs for phase in self.phases)
 
     def weights(self, epoch: int) -> LossWeights:
-        """See `Schedule.weights`; after the last phase its weights stay."""
+        """See `Schedule.weights`; after the last phase its weights are kept."""
         ends = list(itertools.accumulate(phase.epochs for phase in self.phases))
         at = min(bisect.bisect_right(ends, epoch), len(ends) - 1)
         phase = self.phases[at]
@@ -141,21 +141,21 @@ class PhaseSchedule:
         return 1.0 if phase is None else phase.gain
 
     def _beginning(self, epoch: int) -> Phase | None:
-        """The phase whose first epoch this is."""
+        """The phase that begins at this epoch, or None."""
         starts = [0, *itertools.accumulate(phase.epochs for phase in self.phases)]
         return self.phases[starts.index(epoch)] if epoch in starts[:-1] else None
 
 
 @dataclass(frozen=True)
 class LeSchedule:
-    """Le 2020: first the picture, then the task, then less and less rate, in three runs.
+    """Schedule of Le 2020: first the MSE, then also the task, then also the rate, whose weight rises in three stages.
 
     With f(x, a) = 10^-3 a^(x-1): w_mse = 1; w_task = 4 f(e - p1, 1.01) from epoch p1; w_rate = 2 f(e - p2, 1.01) from
-    p2, 2 f(e - p3, 1.01) from p3, 2 f(e - p4, 1.02) from p4; before, they are 0.
+    p2, 2 f(e - p3, 1.01) from p3, 2 f(e - p4, 1.02) from p4. Before p1 and p2 these two weights are 0.
 
     Attributes:
         p: p1 < p2 < p3 < p4.
-        epochs: How many are trained.
+        epochs: Number of epochs.
     """
 
     p: tuple[int, int, int, int] = (50, 75, 120, 165)
@@ -163,7 +163,7 @@ class LeSchedule:
 
     def __post_init__(self) -> None:
         if len(self.p) != 4 or not all(a < b for a, b in itertools.pairwise((-1, *self.p))):
-            raise IdseError(f"schedule: p {list(self.p)}: must be four rising epochs")
+            raise IdseError(f"schedule: p {list(self.p)}: must be four epochs in ascending order")
         if isinstance(self.epochs, bool) or not isinstance(self.epochs, int) or self.epochs < 1:
             raise IdseError(f"schedule: epochs {self.epochs}: must be a whole number, at least 1")
 
@@ -180,7 +180,7 @@ class LeSchedule:
         return LossWeights(rate, 1.0, task)
 
     def init_point(self, epoch: int) -> int | None:
-        """See `Schedule.init_point`: none, it is one training from end to end."""
+        """See `Schedule.init_point`: always None."""
         return None
 
     def gain(self, epoch: int) -> float:
@@ -189,5 +189,5 @@ class LeSchedule:
 
 
 def _growth(x: int, a: float) -> float:
-    """f(x, a) of the paper."""
+    """The paper's f(x, a)."""
     return 1e-3 * a ** (x - 1)

@@ -1,4 +1,4 @@
-"""Which checkpoints make the codec: the Pareto front of rate and quality over a training's epochs (Le 2020)."""
+"""Selection of the checkpoints that form the codec: the Pareto front of rate and quality over the epochs (Le 2020)."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def pareto_points(
     first: int = 0,
     kept: Sequence[int] | None = None,
 ) -> list[int]:
-    """Epochs on the Pareto front of validation's bpp and a metric, by falling rate; at most `count`.
+    """Epochs on the Pareto front of validation bpp and a metric, at most `count`, with the highest rate first.
 
     Args:
         log: `RunFolder.read_log`.
         metric: "task_loss", "psnr", "ap" or "map".
-        count: Where the front has more, those that lie most evenly in the logarithm of the rate.
-        first: Earlier epochs are left out.
+        count: If the front has more points, those that are spaced most evenly in the logarithm of the rate are kept.
+        first: Earlier epochs are not used.
         kept: Epochs that have a checkpoint; None: all.
 
     Raises:
-        IdseError: No epoch has the figures.
+        IdseError: No epoch has these metrics.
     """
     rows = [
         (int(entry["epoch"]), entry["validation"])
@@ -49,11 +49,11 @@ def pareto_points(
     ]
     if not rows:
         raise IdseError(
-            "no epoch to choose from: none from selection.first on has figures and a checkpoint yet"
+            "selection: no epoch from selection.first on has validation metrics and a checkpoint: lower first, or train on"
         )
     if not any(metric in figures for _, figures in rows):
         known = ", ".join(name for name in rows[-1][1] if name not in ("bpp", "mse"))
-        raise IdseError(f"selection: metric '{metric}' was not measured in training; there are {known}")
+        raise IdseError(f"selection: metric '{metric}' was not measured in training: choose one of {known}")
     sign = -1 if metric in _LOWER_IS_BETTER else 1
     rates = [float(figures["bpp"]) for _, figures in rows]
     front = pareto_front(rates, [sign * float(figures.get(metric, math.nan)) for _, figures in rows])
@@ -62,15 +62,15 @@ def pareto_points(
 
 
 def build_codec_file(run: RunFolder, config: TrainingConfig, epochs: Sequence[int]) -> TrainedCodec:
-    """Make `codec.idsec` of checkpoints, and the file of the detector that was trained for each.
+    """Make `codec.idsec` from checkpoints, and write the detector that was trained for each of them.
 
     Args:
-        run: Whose checkpoints.
-        config: What they were trained with.
-        epochs: Which, by falling rate.
+        run: The run with the checkpoints.
+        config: The configuration of the training.
+        epochs: Epochs of the checkpoints, with the highest rate first.
 
     Raises:
-        IdseError: A checkpoint is damaged, the mask's or the task's detector is gone, or a file cannot be written.
+        IdseError: A checkpoint is damaged, the mask's or the task's detector is missing, or a file cannot be written.
     """
     figures = {int(entry["epoch"]): entry.get("validation", {}) for entry in run.read_log()}
     settings, detector = _with_detector(config.model)
@@ -97,13 +97,13 @@ def build_codec_file(run: RunFolder, config: TrainingConfig, epochs: Sequence[in
 
 
 def _evenly(rates: Sequence[float], count: int) -> list[int]:
-    """Indices of at most `count` of rising rates, with both ends; one: the middle."""
+    """Indices of at most `count` of ascending rates, including both ends; if `count` is 1, the middle one."""
     if len(rates) <= count:
         return list(range(len(rates)))
     logs = [math.log(max(rate, 1e-9)) for rate in rates]
     span = logs[-1] - logs[0]
     shares = [0.5] if count == 1 else [i / (count - 1) for i in range(count)]
-    # The ends first: no inner target may take them.
+    # The ends come first, so that no inner target takes them.
     shares.sort(key=lambda share: -abs(share - 0.5))
     left = list(range(len(rates)))
     for share in shares:
@@ -112,11 +112,11 @@ def _evenly(rates: Sequence[float], count: int) -> list[int]:
 
 
 def _with_detector(settings: ModelSettings) -> tuple[ModelSettings, bytes]:
-    """The settings with all that was found out about the mask's detector, and its file's bytes."""
+    """The settings with the level and the digest of the mask's detector, and the bytes of its file."""
     if settings.mask is None:
         return settings, b""
     salience = load_salience(settings.mask, "cpu")
-    salience.channels()  # this settles the level
+    salience.channels()  # this chooses the level
     settings = dataclasses.replace(settings, mask=salience.settled())
     path = Path(settings.mask.detector if settings.mask else "")
     return settings, path.read_bytes() if path.suffix.lower() == ".onnx" else b""

@@ -1,4 +1,4 @@
-"""What `idse train` was asked for: which configuration, in which folder, from which checkpoint."""
+"""What `idse train` has to do: the configuration, the folder, and the checkpoint to resume from."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from idse.learned.training.config import TrainingConfig, parse_config, read_conf
 
 @dataclass(frozen=True)
 class Session:
-    """A training to begin or to go on with.
+    """A training to begin or to resume.
 
     Attributes:
         config: What to train.
-        run: Where.
-        epoch: The checkpoint to go on from: later ones are dropped; None: the last there is.
+        run: The run's folder.
+        epoch: Epoch of the checkpoint to resume from; later ones are deleted. None: the last checkpoint.
     """
 
     config: TrainingConfig
@@ -25,7 +25,7 @@ class Session:
     epoch: int | None = None
 
     def begin(self) -> None:
-        """Make the folder, or bring it to the checkpoint that training goes on from.
+        """Make the folder, or delete what is later than the checkpoint that training resumes from.
 
         Raises:
             IdseError: It cannot be written.
@@ -35,15 +35,15 @@ class Session:
 
 
 def open_session(what: Path | None, out: Path | None, resume: Path | None) -> Session:
-    """Find out what is meant; nothing is written.
+    """Read the configuration and find the run's folder; nothing is written.
 
     Args:
-        what: A configuration, or a run's folder to go on with.
-        out: The run's folder; None: `runs/NAME` of the configuration's file.
+        what: A configuration, or the folder of a run to resume.
+        out: The run's folder; None: `runs/NAME`, with the name of the configuration's file.
         resume: A run's folder or one of its checkpoints.
 
     Raises:
-        IdseError: Nothing or too much was given, a file is missing or damaged, or the folder is another training's.
+        IdseError: Too few or too many arguments, a missing or damaged file, or a folder of another training.
     """
     if what is not None and what.is_dir():
         if resume is not None:
@@ -51,10 +51,10 @@ def open_session(what: Path | None, out: Path | None, resume: Path | None) -> Se
         what, resume = None, what
     if what is None and resume is None:
         raise IdseError(
-            "give a configuration (idse train CONFIG.toml), or a run to go on with (--resume RUN)"
+            "give a configuration (idse train CONFIG.toml), or a run to resume (--resume RUN)"
         )
     if resume is not None and out is not None:
-        raise IdseError(f"--resume goes on in {resume}: leave -o out")
+        raise IdseError(f"--resume continues in {resume}: remove -o")
     if resume is None:
         assert what is not None
         run, epoch = RunFolder(out or Path("runs") / what.stem), None
@@ -63,7 +63,7 @@ def open_session(what: Path | None, out: Path | None, resume: Path | None) -> Se
     old = _config_of(run)
     config = read_config(what) if what is not None else old
     if config is None:
-        raise IdseError(f"{run.path}: no run of idse train: give the configuration too")
+        raise IdseError(f"{run.path}: not a run of idse train: give the configuration too")
     if old is None:
         _check_free(run.path)
     elif old.digest != config.digest and run.epochs():
@@ -82,7 +82,7 @@ def _resumed(resume: Path) -> tuple[RunFolder, int | None]:
 
 
 def _config_of(run: RunFolder) -> TrainingConfig | None:
-    """What a run was begun with."""
+    """The configuration that a run was started with."""
     started = run.started()
     if started is None:
         return None
@@ -95,7 +95,7 @@ def _config_of(run: RunFolder) -> TrainingConfig | None:
 
 def _check_free(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
-        raise IdseError(f"{folder}: is a file; a run is a folder: choose another -o")
-    # What is left of a run that was killed before it had its configuration is no hindrance.
+        raise IdseError(f"{folder}: is a file, but a run needs a folder: choose another -o")
+    # A run that was killed before its configuration was written leaves these two; they may be overwritten.
     if folder.is_dir() and {path.name for path in folder.iterdir()} - {"checkpoints", "origin"}:
-        raise IdseError(f"{folder}: is not empty, and no run of idse train: choose another -o")
+        raise IdseError(f"{folder}: is not empty and not a run of idse train: choose another -o")

@@ -11,9 +11,9 @@
 | mask | | | | | x |
 | mask+codec | x | x | x | | x |
 
-With `decoder_fixed` what the decoder needs (decoder, gain and entropy) stays as it is, so that decoders in the field
-play the streams. With `gains` the gains of latent channels are trained with the decoder: they say in a few steps what
-rounding a channel is worth, which the transforms' weights, many times larger than a step of Adam, take long for.
+With `decoder_fixed` the parts that the decoder needs (decoder, gain and entropy) are not trained, so that existing
+decoders can decode the streams. With `gains` the gains of the latent channels are trained too. They learn in a few steps
+how finely each channel should be rounded; the transforms' weights are much larger than a step of Adam and learn it slowly.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ SETUPS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Setup:
-    """Which parts are trained; the others stay as they are.
+    """Which parts are trained; the others are frozen.
 
     Attributes:
-        train: Of `PARTS`.
-        rounding: What stands for it in training: "noise", or "straight-through" (see `LatentCodec`). Where many latents
-            are 0, noise is much worse than rounding, and a task would be trained for pictures that nobody sees.
+        train: The trained parts, some of `PARTS`.
+        rounding: What replaces rounding in training: "noise" or "straight-through" (see `LatentCodec`). If many latents
+            are 0, noise distorts much more than rounding, and the task would be trained on unrealistic pictures.
     """
 
     train: tuple[str, ...]
@@ -63,7 +63,7 @@ class Setup:
         rounding: str = "noise",
         gains: bool = False,
     ) -> Setup:
-        """A set-up by name, or by its parts.
+        """Make a set-up from its name or from its parts.
 
         Raises:
             IdseError: An unknown name, part or rounding, or nothing left to train.
@@ -77,7 +77,7 @@ class Setup:
         wanted = {*train, "gain"} if gains else set(train)
         parts = tuple(p for p in PARTS if p in wanted and not (decoder_fixed and p in _DECODER))
         if not parts:
-            raise IdseError("set-up: nothing is left to train: name other parts, or leave out decoder_fixed")
+            raise IdseError("set-up: no part is left to train: choose other parts, or remove decoder_fixed")
         if rounding not in ROUNDINGS:
             raise IdseError(f"set-up: rounding '{rounding}': must be one of {', '.join(ROUNDINGS)}")
         return cls(parts, rounding)
@@ -88,17 +88,17 @@ class Setup:
         return any(part != "task" for part in self.train)
 
     def apply(self, codec: LatentCodec, task: Task | None) -> None:
-        """Freeze all but what is trained, and set the modules' modes.
+        """Freeze all parts that are not trained, and set the modules' modes.
 
-        The codec rounds as in real streams unless something of it is trained.
+        If no part of the codec is trained, it rounds as in real streams.
 
         Raises:
-            IdseError: A part is to be trained that is not there.
+            IdseError: A part that shall be trained does not exist.
         """
         if "task" in self.train and task is None:
-            raise IdseError("set-up: the task model is to be trained: give a [task]")
+            raise IdseError("set-up: it trains the task model, and there is none: add a [task]")
         if "mask" in self.train and codec.mask is None:
-            raise IdseError("set-up: the mask is to be trained: give a [codec.mask]")
+            raise IdseError("set-up: it trains the mask, and there is none: add a [codec.mask]")
         codec.requires_grad_(False).train(self.trains_codec)
         groups = codec.groups()
         for part in self.train:

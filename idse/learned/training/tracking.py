@@ -1,4 +1,4 @@
-"""How a training goes: a bar with rate, distortion, task loss and the time left, and TensorBoard's events."""
+"""Progress of a training: a bar with rate, distortion, task loss and remaining time, and TensorBoard events."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from torch import Tensor
 from idse.progress import Progress as Lines
 
 _EVERY = 10
-"""Steps between values written for TensorBoard."""
+"""Steps between two values for TensorBoard."""
 _FRESH = 0.5
-"""Seconds that values are shown for."""
+"""Seconds between two updates of the shown values."""
 NAMES = ("loss", "rate", "mse", "task")
-"""What a step tells, in this order."""
+"""The values of a step, in this order."""
 
 Value = float | Tensor
 
 
 class Tracker:
-    """Shows and writes what a training tells; a context. Steps are counted from 1 over all epochs.
+    """Context manager that shows and writes the values of a training. Steps are counted from 1 over all epochs.
 
-    Values may be tensors on a GPU: they are only waited for when something is shown or written.
+    Values may be tensors on a GPU: they are copied to the CPU only when they are shown or written.
 
     Args:
-        steps: Of the whole training.
-        done: Steps before this process began: those of the checkpoint that it goes on from.
-        events: Folder for TensorBoard; None: none.
-        shown: False at all ranks but 0: only the means are kept.
-        target: Where to tell; standard error by default.
+        steps: Number of steps of the whole training.
+        done: Number of steps before the checkpoint that this process resumed from.
+        events: Folder for TensorBoard; None: no events are written.
+        shown: Whether to show progress. False for all ranks but 0: only the means are computed.
+        target: Output stream; standard error by default.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Tracker:
                 TextColumn("{task.description}"),
                 console=Console(file=self._target),
             )
-            # A resumed training's speed is that of its own steps: what was done before is no progress.
+            # The speed of a resumed training counts only its own steps.
             self._task = self._bar.add_task("", total=self._steps, completed=self._done)
             self._bar.start()
         else:
@@ -78,14 +78,14 @@ class Tracker:
             self._writer.close()
 
     def step(self, step: int, loss: Value, rate: Value, mse: Value, task: Value = 0.0) -> None:
-        """Tell of one step.
+        """Record one step.
 
         Args:
-            step: Which, from 1, over all epochs.
-            loss: What is minimised.
-            rate: Bits a luma sample.
+            step: Its number, from 1, over all epochs.
+            loss: The loss that is minimised.
+            rate: Bits per luma sample.
             mse: Mean squared error of RGB in 0..1.
-            task: Loss of the detector; 0 without one.
+            task: Task loss; 0 without a task.
         """
         values = {
             name: v.detach() if isinstance(v, Tensor) else v
@@ -108,18 +108,18 @@ class Tracker:
             self._lines(step - self._done, f"; {self._words}")
 
     def means(self) -> dict[str, float]:
-        """Means of `NAMES` since the last call; of an epoch, when called at its end."""
+        """Means of `NAMES` since the last call; when called at the end of each epoch, the means of the epoch."""
         found = {name: float(value) / self._count for name, value in self._sums.items()}
         self._sums, self._count = {}, 0
         return found
 
     def epoch(self, step: int, validation: Mapping[str, float], weights: Mapping[str, float]) -> None:
-        """Write an epoch's figures for TensorBoard.
+        """Write an epoch's metrics for TensorBoard.
 
         Args:
-            step: The epoch's last.
-            validation: Figures of the pictures that are held out; may be empty.
-            weights: Of the loss's parts, learning rate and the like.
+            step: The epoch's last step.
+            validation: Metrics of the held-out pictures; may be empty.
+            weights: Weights of the loss, learning rate and similar values.
         """
         if self._writer is None:
             return
@@ -130,7 +130,7 @@ class Tracker:
         self._writer.flush()
 
     def note(self, text: str) -> None:
-        """A line above the bar."""
+        """Print a line above the bar."""
         if self._live:
             self._bar.console.print(text, highlight=False, markup=False)
         elif self._shown:
@@ -144,10 +144,10 @@ def _words(values: Mapping[str, Value]) -> str:
 
 
 def _writer(folder: Path, done: int, target: TextIO) -> Any:
-    """TensorBoard's writer, or None where it is not installed."""
+    """TensorBoard's writer, or None if it is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        print("note: no TensorBoard events: pip install tensorboard", file=target)
+        print("note: no TensorBoard events are written: pip install tensorboard", file=target)
         return None
     return SummaryWriter(str(folder), purge_step=done + 1)

@@ -49,7 +49,7 @@ class Figures:
         return {name: value for name, value in asdict(self).items() if not math.isnan(value)}
 
 
-class Judge:
+class DetectorEvaluator:
     """A detector that says how well decoded pictures can be used.
 
     Args:
@@ -115,7 +115,7 @@ def validate(
     task: Task | None,
     salience: Salience | None,
     samples: Sequence[Sample],
-    judge: Judge | None = None,
+    evaluator: DetectorEvaluator | None = None,
     exact: bool = False,
 ) -> Figures:
     """Code whole pictures without training; weights, modes and randomness of the training stay as they are.
@@ -125,7 +125,7 @@ def validate(
         task: Its loss is computed; None: not.
         salience: Of a codec with a mask network.
         samples: Pictures, with targets where the task needs them.
-        judge: Gives `ap` or `map` too. Where `task` is being trained it sees with its weights.
+        evaluator: Gives `ap` or `map` too. Where `task` is being trained it sees with its weights.
         exact: Rates of real strings, on the CPU, instead of likelihoods.
 
     Raises:
@@ -133,9 +133,9 @@ def validate(
     """
     device = next(codec.parameters()).device
     detector, found = None, []
-    if judge is not None:
+    if evaluator is not None:
         trained = task is not None and any(p.requires_grad for p in task.parameters())
-        detector = judge.detector(task if trained else None)
+        detector = evaluator.detector(task if trained else None)
     rows = []
     with torch.no_grad(), _evaluating(codec, task):
         if exact:
@@ -160,8 +160,8 @@ def validate(
                 array = decoded[0].permute(1, 2, 0).cpu().numpy()
                 found.append(detector.detect([np.ascontiguousarray(array, dtype=np.float32)])[0])
     bpp, mse, psnr, loss = (float(value) for value in np.mean(np.array(rows, dtype=np.float64), axis=0))
-    ap = math.nan if judge is None or detector is None else judge.precision(found, detector.classes)
-    annotated = judge is not None and judge.annotated
+    ap = math.nan if evaluator is None or detector is None else evaluator.precision(found, detector.classes)
+    annotated = evaluator is not None and evaluator.annotated
     return Figures(bpp, mse, psnr, loss, math.nan if annotated else ap, ap if annotated else math.nan)
 
 

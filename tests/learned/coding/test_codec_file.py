@@ -112,7 +112,7 @@ def test_damage_is_told(saved, tmp_path):
 
 
 def test_foreign_files_are_told(saved, tmp_path):
-    with pytest.raises(IdseError, match="no such codec file: 'idse train' makes one"):
+    with pytest.raises(IdseError, match="no such codec file: make one with 'idse train'"):
         TrainedCodec.load(tmp_path / "absent.idsec")
     with pytest.raises(IdseError, match="cannot be read"):
         TrainedCodec.load(tmp_path)

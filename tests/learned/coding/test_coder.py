@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import struct
-import subprocess
-import sys
 import zlib
 
 import numpy as np
@@ -18,8 +15,7 @@ import torch
 
 from idse.engines.verify import compare
 from idse.errors import IdseError
-from idse.learned.coding.coder import decode_stream, encode_frames, samples_crc
-from idse.learned.coding.exact import exact
+from idse.learned.coding.coder import decode_stream, deterministic, encode_frames, samples_crc
 from idse.learned.coding.stream import pack, unpack
 from idse.media.frame import Frame
 
@@ -49,7 +45,9 @@ def of_part(photograph, height, width, **options):
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_a_fresh_process_makes_the_same_bytes_and_samples(untrained_codec, photograph, tmp_path, system):
+def test_a_fresh_process_makes_the_same_bytes_and_samples(
+    untrained_codec, photograph, tmp_path, fork, system
+):
     """With another number of threads; odd sizes and sizes below the padding too."""
     codec = untrained_codec(system)
     codec.save(tmp_path / "a.idsec")
@@ -63,15 +61,10 @@ def test_a_fresh_process_makes_the_same_bytes_and_samples(untrained_codec, photo
         planes = coded.frames[0].recon.planes
         wanted.append((hashlib.sha256(b"".join(p.tobytes() for p in planes)).hexdigest(), "True"))
         names.append(str(path))
-    for threads in ("1", "4"):
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", IN_A_PROCESS, str(tmp_path / "a.idsec"), *names],
-            env=os.environ | {"OMP_NUM_THREADS": threads},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert [tuple(line.split()) for line in done.stdout.splitlines()] == wanted
+    for threads in (1, 4):
+        done = fork(IN_A_PROCESS, tmp_path / "a.idsec", *names, threads=threads).wait()
+        assert done.status == 0, done.err
+        assert [tuple(line.split()) for line in done.out.splitlines()] == wanted
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -90,9 +83,9 @@ def test_threads_of_this_process_change_nothing(untrained_codec, photograph, sys
     assert len(made) == 1
 
 
-def test_exact_puts_everything_back():
+def test_deterministic_restores_all_settings():
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), torch.is_grad_enabled()
-    with pytest.raises(KeyError), exact():
+    with pytest.raises(KeyError), deterministic():
         assert torch.get_num_threads() == 1
         assert torch.are_deterministic_algorithms_enabled()
         assert not torch.is_grad_enabled()
@@ -167,7 +160,7 @@ def test_a_decoder_that_computes_otherwise_is_told(untrained_codec, photograph):
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_garbage_never_ends_the_process(untrained_codec, photograph, tmp_path, system):
+def test_garbage_never_ends_the_process(untrained_codec, photograph, tmp_path, fork, system):
     """Strings that no encoder made, under a right checksum: an error or a wrong picture, in a process that lives."""
     codec = untrained_codec(system)
     header, (strings,) = unpack(encode_frames(codec, 0, [of_part(photograph, 130, 190)]).data)
@@ -196,13 +189,10 @@ def test_garbage_never_ends_the_process(untrained_codec, photograph, tmp_path, s
         "    except IdseError as error:\n        print('error', error)\n"
         "    else:\n        print('picture')\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, str(tmp_path), str(len(made))],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == len(made)
-    assert done.stdout.splitlines()[-1].startswith("error")
+    done = fork(code, tmp_path, len(made)).wait()
+    assert done.status == 0, done.err
+    assert len(done.out.splitlines()) == len(made)
+    assert done.out.splitlines()[-1].startswith("error")
 
 
 def test_pictures_too_large_are_refused(untrained_codec):

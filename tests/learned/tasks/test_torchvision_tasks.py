@@ -213,7 +213,7 @@ def test_labels_of_classes(folder: Path, tmp_path: Path) -> None:
     assert coco.labels_of(("Person", "stop sign", "toothbrush")) == [1, 13, 90]
     with pytest.raises(IdseError, match="knows no class 'rider' of the data set"):
         coco.labels_of(("person", "rider"))
-    with pytest.raises(IdseError, match="loss 'features' takes no annotations"):
+    with pytest.raises(IdseError, match="loss 'features' does not use annotations"):
         load(folder, SSD, "features").labels_of(("person",))
 
 

@@ -32,7 +32,7 @@ lr = 1e-3
 [schedule]
 epoch_steps = 2
 [[schedule.phases]]
-epochs = 24
+epochs = 16
 rate = 1e-3
 [selection]
 metric = "psnr"

@@ -116,7 +116,7 @@ def test_crops_come_from_everywhere(folder: Path) -> None:
 
 
 def test_whole_pictures_of_one_size(folder: Path) -> None:
-    with pytest.raises(IdseError, match="do not go into one batch: set crop, or batch = 1"):
+    with pytest.raises(IdseError, match="do not fit into one batch: set crop, or batch = 1"):
         [plain(folder, crop=0, batch=2).batch(0, step) for step in range(3)]
 
 

@@ -1,11 +1,13 @@
-"""Two processes on this machine, started by torchrun, over gloo."""
+"""Two processes on this machine, started by torchrun or with the environment that it gives, over gloo."""
 
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,6 +28,17 @@ def torchrun(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
         *command,
     ]
     return subprocess.run(launch, cwd=folder, capture_output=True, text=True, timeout=300)
+
+
+def two_processes(fork: Any, folder: Path, code: str | None, *arguments: object) -> list[Any]:
+    """Two forked processes with the environment that torchrun gives; how each ended, in the order of ranks."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    ranks = [{"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in (0, 1)]
+    children = [fork(code, *arguments, threads=1, folder=folder, environment=shared | rank) for rank in ranks]
+    return [child.wait() for child in children]
 
 
 SCRIPT = """
@@ -62,10 +75,9 @@ with world("cpu") as here:
 """
 
 
-def test_gradients_are_averaged_and_words_spread(tmp_path: Path) -> None:
-    (tmp_path / "script.py").write_text(SCRIPT)
-    result = torchrun(tmp_path, "script.py", str(tmp_path))
-    assert result.returncode == 0, result.stderr
+def test_gradients_are_averaged_and_values_are_broadcast(fork: Any, tmp_path: Path) -> None:
+    for result in two_processes(fork, tmp_path, SCRIPT, tmp_path):
+        assert result.status == 0, result.err
     first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
     assert [(r["rank"], r["size"], r["main"]) for r in (first, second)] == [(0, 2, True), (1, 2, False)]
     assert first["mean"] == second["mean"] == {"a": 1.0, "b": 5.0}
@@ -85,9 +97,9 @@ def test_gradients_are_averaged_and_words_spread(tmp_path: Path) -> None:
         torch.testing.assert_close(torch.tensor(result_of["both"]), wanted)
 
 
-def test_training_in_two_processes(tiny: Path, tmp_path: Path) -> None:
+def test_training_in_two_processes(tiny: Path, fork: Any, tmp_path: Path) -> None:
     config = tmp_path / "two.toml"
-    text = tiny.read_text().replace("epochs = 24", "epochs = 2")
+    text = tiny.read_text().replace("epochs = 16", "epochs = 2")
     config.write_text(text.replace('"pictures"', f'"{tiny.parent / "pictures"}"'))
     command = ("-m", "idse", "train", str(config), "-o", "run", "--device", "cpu", "--threads", "1")
     result = torchrun(tmp_path, *command)
@@ -96,17 +108,17 @@ def test_training_in_two_processes(tiny: Path, tmp_path: Path) -> None:
     log = RunFolder(tmp_path / "run").read_log()
     assert [line["epoch"] for line in log] == [1, 2]
     assert [line["pictures"] for line in log] == [8, 8]  # 2 processes x batch of 2 x 2 steps
-    again = torchrun(tmp_path, *command)
-    assert again.returncode == 0, again.stderr
-    assert again.stderr.count("goes on after epoch 2") == 1
+    again = two_processes(fork, tmp_path, None, *command[2:])
+    assert [one.status for one in again] == [0, 0], again
+    assert sum(one.err.count("goes on after epoch 2") for one in again) == 1
     assert RunFolder(tmp_path / "run").read_log() == log
 
 
-def test_one_complaint_of_two_processes(tiny: Path, tmp_path: Path) -> None:
+def test_one_error_message_of_two_processes(tiny: Path, fork: Any, tmp_path: Path) -> None:
     with RunFolder(tmp_path / "run").locked():
-        result = torchrun(tmp_path, "-m", "idse", "train", str(tiny), "-o", "run", "--device", "cpu")
-    assert result.returncode != 0
-    assert result.stderr.count("idse: error: run: another idse train is at work there") == 1
+        results = two_processes(fork, tmp_path, None, "train", tiny, "-o", "run", "--device", "cpu")
+    assert [result.status for result in results] == [2, 2], results
+    assert sum(r.err.count("idse: error: run: another idse train is at work there") for r in results) == 1
 
 
 def test_alone(monkeypatch: pytest.MonkeyPatch) -> None:

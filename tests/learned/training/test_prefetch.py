@@ -1,4 +1,4 @@
-"""Batches come in order, the next one being loaded meanwhile."""
+"""Batches come in order, and the next one is loaded while one is used."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from idse.learned.training.prefetch import prefetch
+from idse.learned.training.data import prefetch
 
 
 def test_the_next_is_loaded_while_one_is_used() -> None:
@@ -25,7 +25,7 @@ def test_the_next_is_loaded_while_one_is_used() -> None:
     assert list(prefetch(load, [])) == []
 
 
-def test_errors_come_at_their_turn() -> None:
+def test_errors_are_raised_in_order() -> None:
     def load(key: int) -> float:
         return 1 / key
 

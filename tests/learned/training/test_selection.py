@@ -84,7 +84,7 @@ def toy_config(tiny: Path, name: str, **changes: str) -> Path:
     from toys import yolox
 
     yolox(tiny.parent / "toy.onnx", classes=80)
-    text = tiny.read_text().replace("epochs = 24", "epochs = 2\ntask = 0.1")
+    text = tiny.read_text().replace("epochs = 16", "epochs = 2\ntask = 0.1")
     text = text.replace("[optimizer]", '[task]\nmodel = "toy.onnx"\n[optimizer]')
     for old, new in changes.values():
         assert old in text

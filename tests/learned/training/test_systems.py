@@ -1,4 +1,4 @@
-"""Every system and set-up from a configuration to streams: trained, killed, gone on with, coded."""
+"""Every system and set-up from a configuration to streams: trained, killed, resumed, coded."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -221,22 +221,12 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
         asked.close()
 
 
-def kill_in_the_middle(config: Path, run: Path) -> None:
+def kill_in_the_middle(fork: Any, config: Path, run: Path) -> None:
     """Train until a checkpoint appears, and end that with SIGKILL."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "idse", "train", config, "-o", run, "--threads", "1", "--device", "cpu"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    until = time.monotonic() + 240
-    while not RunFolder(run).checkpoint(KILLED_AFTER).exists():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until
-        time.sleep(0.005)
-    process.kill()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    training = fork(None, "train", config, "-o", run, "--threads", "1", "--device", "cpu")
+    training.wait_for(RunFolder(run).checkpoint(KILLED_AFTER))
+    training.process.kill()
+    assert training.wait().status == -signal.SIGKILL
     assert RunFolder(run).latest() in range(KILLED_AFTER, EPOCHS)
     assert not (run / "codec.idsec").exists()
 
@@ -247,9 +237,9 @@ def task_files(run: Path) -> dict[str, bytes]:
 
 # c-ft-fixed differs from c-ft in what is frozen, not in what a checkpoint holds.
 @pytest.mark.parametrize("name", [name for name in SYSTEMS if name != "c-ft-fixed"])
-def test_killed_and_gone_on_with(bench: Path, runs: Runs, tmp_path: Path, name: str) -> None:
+def test_killed_and_resumed(bench: Path, runs: Runs, fork: Any, tmp_path: Path, name: str) -> None:
     whole, run, config = runs(name), tmp_path / "run", bench / f"{name}.toml"
-    kill_in_the_middle(config, run)
+    kill_in_the_middle(fork, config, run)
     assert main(["train", str(config), "-o", str(run), "--threads", "1", "--device", "cpu"]) == 0
     assert RunFolder(run).read_log() == RunFolder(whole).read_log()
     codec = TrainedCodec.load(run / "codec.idsec")

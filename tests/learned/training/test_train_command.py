@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ import torch
 from idse.cli.main import main
 from idse.learned.training.checkpoint import RunFolder
 
-LAST = 24  # epoch
+LAST = 16  # epoch
 
 
 def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -70,15 +71,15 @@ def test_a_run(finished: Path) -> None:
     assert (finished / "codec.idsec").is_file()
 
 
-def test_killed_and_resumed(tiny: Path, finished: Path, tmp_path: Path) -> None:
+def test_killed_and_resumed(tiny: Path, finished: Path, fork: Any, tmp_path: Path) -> None:
     """Kill -9 at any moment: after a checkpoint, and again in the middle of what follows."""
     run = tmp_path / "run"
     arguments = (str(tiny), "-o", str(run))
-    for epoch in (2, 10):
-        process = start(*arguments)
-        wait_for(process, RunFolder(run).checkpoint(epoch))
-        process.kill()
-        process.wait()
+    for epoch in (2, 7):
+        training = fork(None, "train", *arguments, "--threads", "1", "--device", "cpu")
+        training.wait_for(RunFolder(run).checkpoint(epoch))
+        training.process.kill()
+        assert training.wait().status == -signal.SIGKILL
         assert RunFolder(run).latest() in range(epoch, LAST)
         assert not (run / "codec.idsec").exists()
     assert main(["train", *arguments]) == 0

@@ -19,7 +19,7 @@ from idse.learned.models import Coded, ModelSettings, build_codec, pad
 from idse.learned.tasks import TaskSettings, load_task
 from idse.learned.training.checkpoint import RunFolder
 from idse.learned.training.data import Sample
-from idse.learned.training.validation import Figures, Judge, validate
+from idse.learned.training.validation import DetectorEvaluator, Figures, validate
 from idse.metrics.detection import Detections, Truth, align
 
 SETTINGS = ModelSettings("scale-hyperprior", 8, 12)
@@ -154,11 +154,11 @@ def test_task_loss(samples: list[Sample], toy: Path) -> None:
 
 
 def test_ap_against_the_uncompressed_picture(samples: list[Sample], quarters: Path) -> None:
-    judge = Judge(TaskSettings(str(quarters)), samples, (), False, "cpu")
-    same = validate(Copier(), None, None, samples, judge)  # type: ignore[arg-type]
+    evaluator = DetectorEvaluator(TaskSettings(str(quarters)), samples, (), False, "cpu")
+    same = validate(Copier(), None, None, samples, evaluator)  # type: ignore[arg-type]
     assert same.ap == pytest.approx(1.0)
     assert math.isnan(same.map)
-    other = validate(Copier(0.2), None, None, samples, judge)  # type: ignore[arg-type]
+    other = validate(Copier(0.2), None, None, samples, evaluator)  # type: ignore[arg-type]
     assert other.ap == 0
 
 
@@ -166,13 +166,13 @@ def test_ap_with_the_weights_of_now(samples: list[Sample], quarters: Path) -> No
     """A detector that is being trained is asked as it is now; a frozen one is the file's."""
     settings = TaskSettings(str(quarters))
     task = load_task(settings, torch.device("cpu"))
-    judge = Judge(settings, samples, (), False, "cpu")
+    evaluator = DetectorEvaluator(settings, samples, (), False, "cpu")
     with torch.no_grad():
         for parameter in task.parameters():
             parameter.mul_(0.5)
     for trained, ap in ((False, 1.0), (True, 0.0)):
         task.trainable(trained)
-        found = validate(Copier(), task, None, samples, judge)  # type: ignore[arg-type]
+        found = validate(Copier(), task, None, samples, evaluator)  # type: ignore[arg-type]
         assert found.ap == pytest.approx(ap)
 
 
@@ -187,8 +187,8 @@ def test_map_against_annotations(samples: list[Sample], quarters: Path) -> None:
         areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
         truth = Truth(boxes, found.labels, np.zeros(len(found), bool), areas)
         annotated.append(Sample(sample.name, sample.picture, truth, None))
-    judge = Judge(TaskSettings(str(quarters)), annotated, classes, True, "cpu")
-    figures = validate(Copier(), None, None, annotated, judge)  # type: ignore[arg-type]
+    evaluator = DetectorEvaluator(TaskSettings(str(quarters)), annotated, classes, True, "cpu")
+    figures = validate(Copier(), None, None, annotated, evaluator)  # type: ignore[arg-type]
     assert figures.map == pytest.approx(1.0)
     assert math.isnan(figures.ap)
 

@@ -12,7 +12,7 @@ from idse.detectors.layouts import Head, Layout, cell_grid
 from idse.detectors.onnx import choose_layout
 from idse.features.onnx import OnnxExtractor
 from idse.learned.tasks.base import Target, Task
-from idse.learned.tasks.distillation import Answer, answer_error
+from idse.learned.tasks.distillation import HeadOutput, head_output_error
 from idse.learned.tasks.student import OnnxStudent
 
 _MAX_LOG_SIZE = 20.0  # as in the layouts: beyond any picture, and finite
@@ -50,21 +50,21 @@ class OnnxDetectionTask(Task):
             wanted = self._teacher(self._preprocess(original))
         found = self.student(decoded)
         errors = [
-            answer_error(
-                self.answer([o[i] for o in found]),
-                self.answer([o[i] for o in wanted]),
+            head_output_error(
+                self.head_output([o[i] for o in found]),
+                self.head_output([o[i] for o in wanted]),
                 self.layout.score_threshold,
             )
             for i in range(len(decoded))
         ]
         return torch.stack(errors).mean()
 
-    def answer(self, outputs: Sequence[Tensor]) -> Answer:
+    def head_output(self, outputs: Sequence[Tensor]) -> HeadOutput:
         """The outputs for one picture (without the batch) as boxes and scores."""
         return decode(self.layout, self.head, outputs)
 
 
-def decode(layout: Layout, head: Head, outputs: Sequence[Tensor]) -> Answer:
+def decode(layout: Layout, head: Head, outputs: Sequence[Tensor]) -> HeadOutput:
     """What `Layout.decode` does, for tensors; gradients flow.
 
     Args:
@@ -75,20 +75,20 @@ def decode(layout: Layout, head: Head, outputs: Sequence[Tensor]) -> Answer:
     return _DECODERS[layout.name](head, [output.float() for output in outputs])
 
 
-def _yolox(head: Head, outputs: Sequence[Tensor]) -> Answer:
+def _yolox(head: Head, outputs: Sequence[Tensor]) -> HeadOutput:
     output = outputs[0]
     grid, stride = _grid(head, output)
     centre = (output[:, :2] + grid) * stride
     size = output[:, 2:4].clamp(max=_MAX_LOG_SIZE).exp() * stride
-    return Answer(_corners(centre, size), output[:, 4:5] * output[:, 5:])
+    return HeadOutput(_corners(centre, size), output[:, 4:5] * output[:, 5:])
 
 
-def _yolox_decoded(head: Head, outputs: Sequence[Tensor]) -> Answer:
+def _yolox_decoded(head: Head, outputs: Sequence[Tensor]) -> HeadOutput:
     output = outputs[0]
-    return Answer(_corners(output[:, :2], output[:, 2:4]), output[:, 4:5] * output[:, 5:])
+    return HeadOutput(_corners(output[:, :2], output[:, 2:4]), output[:, 4:5] * output[:, 5:])
 
 
-def _nanodet(head: Head, outputs: Sequence[Tensor]) -> Answer:
+def _nanodet(head: Head, outputs: Sequence[Tensor]) -> HeadOutput:
     levels: dict[int, list[Tensor]] = {}
     for output in outputs:
         levels.setdefault(len(output), []).append(output)
@@ -99,15 +99,15 @@ def _nanodet(head: Head, outputs: Sequence[Tensor]) -> Answer:
     bins = torch.arange(head.bins, dtype=scores.dtype, device=scores.device)
     distance = (logits.unflatten(1, (4, head.bins)).softmax(2) @ bins) * stride
     centre = (grid + 0.5) * stride - 0.5
-    return Answer(torch.cat([centre - distance[:, :2], centre + distance[:, 2:]], 1), scores)
+    return HeadOutput(torch.cat([centre - distance[:, :2], centre + distance[:, 2:]], 1), scores)
 
 
-def _yolov8(head: Head, outputs: Sequence[Tensor]) -> Answer:
+def _yolov8(head: Head, outputs: Sequence[Tensor]) -> HeadOutput:
     cells = outputs[0].T
-    return Answer(_corners(cells[:, :2], cells[:, 2:4]), cells[:, 4:])
+    return HeadOutput(_corners(cells[:, :2], cells[:, 2:4]), cells[:, 4:])
 
 
-_DECODERS: dict[str, Callable[[Head, Sequence[Tensor]], Answer]] = {
+_DECODERS: dict[str, Callable[[Head, Sequence[Tensor]], HeadOutput]] = {
     "yolox": _yolox,
     "yolox_decoded": _yolox_decoded,
     "nanodet": _nanodet,

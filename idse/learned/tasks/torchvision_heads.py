@@ -16,7 +16,7 @@ from torch import Tensor
 
 from idse.errors import IdseError
 from idse.learned.tasks.base import Target, Task
-from idse.learned.tasks.distillation import Answer, answer_error
+from idse.learned.tasks.distillation import HeadOutput, head_output_error
 from idse.learned.tasks.student import TorchvisionStudent
 
 # The best of a picture: the second stage's cost grows with them, and hardly any later one is an object.
@@ -38,7 +38,7 @@ class TorchvisionDetectionTask(Task):
         model: Any = student.model
         self._two_stages = hasattr(model, "roi_heads")
         if not self._two_stages and not hasattr(model, "head"):
-            raise IdseError(f"{self.identity['model']}: its heads are not known; take loss features")
+            raise IdseError(f"{self.identity['model']}: its heads are not supported; use loss features")
         teacher: Any = copy.deepcopy(model)
         self._teacher = (teacher,)  # in a tuple: it is not part of the state
         self._threshold = float((model.roi_heads if self._two_stages else model).score_thresh)
@@ -50,9 +50,9 @@ class TorchvisionDetectionTask(Task):
 
     def _compare_anchors(self, student: Any, teacher: Any, decoded: Tensor, original: Tensor) -> Tensor:
         with torch.no_grad():
-            wanted = anchor_answers(teacher, original)
-        found = anchor_answers(student, decoded)
-        errors = [answer_error(f, w, self._threshold) for f, w in zip(found, wanted, strict=True)]
+            wanted = anchor_outputs(teacher, original)
+        found = anchor_outputs(student, decoded)
+        errors = [head_output_error(f, w, self._threshold) for f, w in zip(found, wanted, strict=True)]
         return torch.stack(errors).mean()
 
     def _compare_stages(self, student: Any, teacher: Any, decoded: Tensor, original: Tensor) -> Tensor:
@@ -60,17 +60,17 @@ class TorchvisionDetectionTask(Task):
             images, levels = _levels(teacher, original)
             proposals = [found[:_PROPOSALS] for found in teacher.rpn(images, levels)[0]]
             wanted_objects = _objectness(teacher, levels)
-            wanted = proposal_answers(teacher, levels, proposals, images.image_sizes)
+            wanted = proposal_outputs(teacher, levels, proposals, images.image_sizes)
         images, levels = _levels(student, decoded)
         found_objects = _objectness(student, levels)
-        found = proposal_answers(student, levels, proposals, images.image_sizes)
+        found = proposal_outputs(student, levels, proposals, images.image_sizes)
         energy = wanted_objects.square().sum(1).clamp_min(1.0)
         first = (found_objects - wanted_objects).square().sum(1) / energy
-        second = [answer_error(f, w, self._threshold) for f, w in zip(found, wanted, strict=True)]
+        second = [head_output_error(f, w, self._threshold) for f, w in zip(found, wanted, strict=True)]
         return (first + torch.stack(second)).mean()
 
 
-def anchor_answers(model: Any, rgb: Tensor) -> list[Answer]:
+def anchor_outputs(model: Any, rgb: Tensor) -> list[HeadOutput]:
     """A one-stage detector's answers to `[N, 3, H, W]` pictures, at each anchor."""
     images, levels = _levels(model, rgb)
     maps = list(levels.values())
@@ -87,12 +87,12 @@ def anchor_answers(model: Any, rgb: Tensor) -> list[Answer]:
         scores = logits.sigmoid()
         decode = model.box_coder.decode_single
     anchors = model.anchor_generator(images, maps)
-    return [Answer(decode(codes[i], anchors[i]), scores[i]) for i in range(len(rgb))]
+    return [HeadOutput(decode(codes[i], anchors[i]), scores[i]) for i in range(len(rgb))]
 
 
-def proposal_answers(
+def proposal_outputs(
     model: Any, levels: dict[str, Tensor], proposals: Sequence[Tensor], sizes: Sequence[tuple[int, int]]
-) -> list[Answer]:
+) -> list[HeadOutput]:
     """A two-stage detector's answers for proposed boxes: a class's own box and score for each place.
 
     Args:
@@ -107,11 +107,11 @@ def proposal_answers(
     scores = logits.float().softmax(-1)[:, 1:]
     boxes = heads.box_coder.decode(codes.float(), list(proposals))[:, 1:]
     counts = [len(found) for found in proposals]
-    answers = []
+    outputs = []
     for own_boxes, own_scores in zip(boxes.split(counts), scores.split(counts), strict=True):
         # A proposal is as many places as there are classes, each with its box and its one score.
-        answers.append(Answer(own_boxes.flatten(0, 1), own_scores.flatten()[:, None]))
-    return answers
+        outputs.append(HeadOutput(own_boxes.flatten(0, 1), own_scores.flatten()[:, None]))
+    return outputs
 
 
 def _levels(model: Any, rgb: Tensor) -> tuple[Any, dict[str, Tensor]]:

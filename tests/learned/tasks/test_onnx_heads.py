@@ -18,8 +18,8 @@ import toys  # noqa: E402
 from idse.detectors.layouts import LAYOUTS, Head  # noqa: E402
 from idse.errors import IdseError  # noqa: E402
 from idse.learned.tasks import TaskSettings, load_task  # noqa: E402
-from idse.learned.tasks.distillation import Answer, answer_error  # noqa: E402
-from idse.learned.tasks.onnx_answers import OnnxDetectionTask, decode  # noqa: E402
+from idse.learned.tasks.distillation import HeadOutput, head_output_error  # noqa: E402
+from idse.learned.tasks.onnx_heads import OnnxDetectionTask, decode  # noqa: E402
 
 CPU = torch.device("cpu")
 CELLS = (96, 24, 6)  # of toys.SIZE at strides 8, 16, 32
@@ -53,24 +53,24 @@ def test_decoding_is_the_layouts(layout: str, swapped: bool) -> None:
     np.testing.assert_allclose(found.scores.numpy(), scores, rtol=1e-5)
 
 
-def test_answer_error_by_hand() -> None:
+def test_head_output_error_by_hand() -> None:
     boxes = torch.tensor([[0.0, 0.0, 10.0, 10.0], [20.0, 0.0, 30.0, 10.0], [0.0, 0.0, 5.0, 5.0]])
-    teacher = Answer(boxes, torch.tensor([[0.8, 0.1], [0.0, 0.6], [0.01, 0.02]]))
-    assert answer_error(teacher, teacher, 0.05).item() == 0
+    teacher = HeadOutput(boxes, torch.tensor([[0.8, 0.1], [0.0, 0.6], [0.01, 0.02]]))
+    assert head_output_error(teacher, teacher, 0.05).item() == 0
     scores = teacher.scores.clone()
     scores[2, 0] = 0.51  # something that is not there
-    assert answer_error(Answer(boxes, scores), teacher, 0.05).item() == pytest.approx(
+    assert head_output_error(HeadOutput(boxes, scores), teacher, 0.05).item() == pytest.approx(
         0.25 / (0.64 + 0.01 + 0.36 + 0.0005), rel=1e-4
     )
     moved = boxes.clone()
     moved[0, ::2] += 5  # IoU 1/3, nothing between: the generalised IoU is the same
     moved[2] += 100  # nothing is reported there
-    assert answer_error(Answer(moved, teacher.scores), teacher, 0.05).item() == pytest.approx(
+    assert head_output_error(HeadOutput(moved, teacher.scores), teacher, 0.05).item() == pytest.approx(
         0.8 * (2 / 3) / 1.4, rel=1e-4
     )
-    nothing = Answer(boxes, torch.full((3, 2), 0.01))
-    assert answer_error(nothing, nothing, 0.05).item() == 0
-    assert answer_error(teacher, nothing, 0.05).item() < 1.2
+    nothing = HeadOutput(boxes, torch.full((3, 2), 0.01))
+    assert head_output_error(nothing, nothing, 0.05).item() == 0
+    assert head_output_error(teacher, nothing, 0.05).item() < 1.2
 
 
 @pytest.mark.parametrize(
