@@ -424,10 +424,12 @@ def test_a_bad_picture_does_not_end_the_folder(folder, tmp_path, capfd):
 def document() -> str:
     rows = "".join(f"| {what} | `idse {command}` | {line} |\n" for what, command, line in CASES)
     return (
-        "# What idse says to a mistake\n\n"
-        "One line on standard error after `idse: error: `, exit code 2, and no file left behind (… stands for what\n"
-        "depends on the file or the system). Ctrl-C and SIGTERM: exit code 130, no file left behind either.\n"
-        "`tests/cli/test_errors.py` runs every line and prints this table.\n\n"
+        "# Error messages\n\n"
+        "After a user's error, `idse` prints one line on standard error that begins with `idse: error: `, ends with exit "
+        "code 2 and leaves no\n"
+        "file behind. In the table, … stands for text that depends on the file or the system. Ctrl-C and SIGTERM end with "
+        "exit code 130 and leave no file\n"
+        "behind either. `tests/cli/test_errors.py` runs every command and prints this table.\n\n"
         "| mistake | command | line |\n|---|---|---|\n" + rows
     )
 
