@@ -98,7 +98,7 @@ def test_training_in_two_processes(tiny: Path, tmp_path: Path) -> None:
     assert [line["pictures"] for line in log] == [8, 8]  # 2 processes x batch of 2 x 2 steps
     again = torchrun(tmp_path, *command)
     assert again.returncode == 0, again.stderr
-    assert again.stderr.count("goes on after epoch 2") == 1
+    assert again.stderr.count("continues after epoch 2") == 1
     assert RunFolder(tmp_path / "run").read_log() == log
 
 
