@@ -1,4 +1,4 @@
-"""Hashes of settings: what results are kept under."""
+"""Hashes of settings and files, which are the keys of results."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, BinaryIO
 
 
 def settings_hash(settings: dict[str, Any], digits: int = 12) -> str:
-    """Hexadecimal digits that change with anything in `settings` (JSON-able; anything else counts as its words)."""
+    """Return a hexadecimal hash of `settings`; values that JSON does not know are hashed as text (`str`)."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:digits]
 
 
 def file_hash(file: BinaryIO) -> str:
-    """SHA-256, hexadecimal, of what is left to read."""
+    """Return the hexadecimal SHA-256 of the rest of an open file."""
     digest = hashlib.sha256()
     while part := file.read(1 << 20):
         digest.update(part)

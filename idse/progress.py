@@ -1,4 +1,4 @@
-"""How far a long run is, on standard error."""
+"""Progress of a long run, printed on standard error."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import time
 from typing import TextIO
 
 _LIVE, _QUIET = 0.5, 10.0
-"""Seconds between updates on a terminal, and between lines anywhere else."""
+"""Seconds between updates on a terminal, and between lines elsewhere."""
 
 
 class Progress:
-    """Says how many steps are done and how long the rest may take.
+    """Prints how many steps are done and an estimate of the remaining time.
 
-    On a terminal one line is rewritten; a file gets a line at most every ten seconds, and the last.
+    On a terminal one line is rewritten. A file gets at most one line every ten seconds, and one at the end.
 
     Args:
-        what: What the steps are: "streams".
-        total: How many there are.
-        target: Where to say it; standard error by default.
+        what: Name of the steps in the plural, such as "streams".
+        total: Number of steps.
+        target: File to print to; standard error by default.
     """
 
     def __init__(self, what: str, total: int, target: TextIO | None = None) -> None:
@@ -27,7 +27,7 @@ class Progress:
         self._length = 0
 
     def __call__(self, done: int, more: str = "") -> None:
-        """Tell that `done` steps are done, and something more; says nothing if it has only just said something."""
+        """Print that `done` steps are done, followed by `more`, unless the last output is too recent."""
         now, live, last = time.monotonic(), self._target.isatty(), done >= self._total
         if not last and now - self._said < (_LIVE if live else _QUIET):
             return

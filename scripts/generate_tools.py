@@ -1,4 +1,4 @@
-"""Write what follows from the table of the native encoder's tools, cpp/vvc/tools.def.
+"""Write the files that are generated from the table of the native encoder's tools, cpp/vvc/tools.def.
 
 usage: python scripts/generate_tools.py [--check]
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TABLE = "cpp/vvc/tools.def"
 
 _MODULE = '''\
-"""The tools of the native encoder. Made from cpp/vvc/tools.def by scripts/generate_tools.py: change the table."""
+"""The tools of the native encoder. Generated from cpp/vvc/tools.def by scripts/generate_tools.py: edit the table."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from idse.errors import IdseError
 
 @dataclass(frozen=True)
 class NativeTools:
-    """What the native encoder (and VTM, where it has the same) may use; the metadata of a field is its option.
+    """The tools that the native encoder (and VTM, where it has them) may use; a field's metadata describe its option.
 
     Attributes:
 {attributes}
@@ -73,7 +73,7 @@ class Tool:
 
 
 def read_table(text: str) -> list[Tool]:
-    """The rows of the table.
+    """Return the rows of the table.
 
     Raises:
         ValueError: A row that is not of the form that the table's head describes.
@@ -95,7 +95,7 @@ def read_table(text: str) -> list[Tool]:
 
 
 def python_module(tools: list[Tool]) -> str:
-    """The text of idse/engines/native_tools.py."""
+    """Return the text of idse/engines/native_tools.py."""
 
     def quoted(text: str) -> str:
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
@@ -113,12 +113,12 @@ def python_module(tools: list[Tool]) -> str:
 
 
 def stub_lines(tools: list[Tool]) -> str:
-    """The tools' part of idse/_native.pyi."""
+    """Return the lines for the tools in idse/_native.pyi."""
     return "".join(f"    {tool.name}: {tool.type}\n" for tool in tools)
 
 
 def documentation(tools: list[Tool]) -> str:
-    """The table of tools in docs/encoder.md."""
+    """Return the table of tools in docs/encoder.md."""
 
     def shown(value: int | bool) -> str:
         return str(value) if not isinstance(value, bool) else "on" if value else "off"
@@ -133,7 +133,7 @@ def documentation(tools: list[Tool]) -> str:
 
 
 def between(text: str, begin: str, end: str, new: str) -> str:
-    """The text with what stands between the lines `begin` and `end` replaced.
+    """Return the text with everything between the lines `begin` and `end` replaced.
 
     Raises:
         ValueError: The lines are not there.
@@ -145,7 +145,7 @@ def between(text: str, begin: str, end: str, new: str) -> str:
 
 
 def generated(root: Path) -> dict[Path, str]:
-    """Every generated file, by its path, with the text that it should have."""
+    """Return the text that each generated file should have, by the file's path."""
     tools = read_table((root / TABLE).read_text())
     stub, docs = root / "idse/_native.pyi", root / "docs/encoder.md"
     return {
@@ -160,9 +160,9 @@ def generated(root: Path) -> dict[Path, str]:
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
-    """Write the files that are not what the table says, or name them."""
+    """Write the files that do not agree with the table, or with `--check` only name them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is stale")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is out of date")
     check = parser.parse_args(arguments).check
     stale = [
         (path, text)

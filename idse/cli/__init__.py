@@ -1,4 +1,4 @@
-"""The command line: one small module a command; `run` and `run_encode` are the entry points."""
+"""The command line, with one module for each command; `run` and `run_encode` are the entry points."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import sys
 
 
 def run() -> None:
-    """`idse`."""
+    """Run `idse` with the arguments of the process, and exit."""
     sys.exit(_main(sys.argv[1:]))
 
 
 def run_encode() -> None:
-    """`idse-encode`: the same as `idse encode`."""
+    """Run `idse-encode`, which is the same as `idse encode`, and exit."""
     sys.exit(_main(["encode", *sys.argv[1:]]))
 
 
 def _main(arguments: list[str]) -> int:
-    # PyTorch's idle threads then sleep instead of spinning: on a busy machine a map takes 0.1 s, not 4.
+    # With this, PyTorch's idle threads sleep instead of spinning: on a busy machine a map takes 0.1 s instead of 4 s.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        from idse.cli.main import main  # within the try: Ctrl-C may come while modules load
+        from idse.cli.main import main  # inside the try block: Ctrl-C may arrive while modules load
     except KeyboardInterrupt:
         return 130
     return main(arguments)

@@ -1,4 +1,4 @@
-"""`idse compare`: two sets of results side by side."""
+"""`idse compare`: prints two sets of results side by side."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import typer
 
 from idse.errors import IdseError
 
-_SOURCE = "STORE, STORE:SWEEP, a CSV of idse report, or CompressAI's JSON (a file or a folder)."
+_SOURCE = "STORE, STORE:SWEEP, a CSV file of idse report, or CompressAI's JSON (a file or a folder)."
 
 
 def compare(
     a: Annotated[str, typer.Argument(metavar="A", help=_SOURCE)],
-    b: Annotated[str, typer.Argument(metavar="B", help="The same.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The other results, in the same form.")],
     output: Annotated[
-        list[Path] | None, typer.Option("-o", "--output", help=".html, .md or .csv beside the table; repeat.")
+        list[Path] | None, typer.Option("-o", "--output", help="Also write a .html, .md or .csv file; may be repeated.")
     ] = None,
     method: Annotated[str, typer.Option("--method", help="Interpolation: pchip or akima.")] = "pchip",
 ) -> None:
-    """BD-rate of B against A for codecs of the same name, points that differ, settings that differ."""
+    """Print the BD-rate of B against A for codecs of the same name, and the points and settings that differ."""
     if method not in ("pchip", "akima"):
         raise IdseError(f"--method {method}: must be pchip or akima")
     from idse.media.files import check_writable, write_bytes

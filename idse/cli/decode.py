@@ -1,4 +1,4 @@
-"""`idse decode`."""
+"""`idse decode`: decodes a stream to pictures or raw video."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ def decode(
     output: Annotated[Path, typer.Option("-o", "--output", help="Picture (.png, .jpg), .y4m or raw .yuv.")],
     frames: o.Frames = None,
     bit_depth: Annotated[
-        int | None, typer.Option("--bit-depth", help="Of .yuv and .y4m, 8..16 (default: the stream's).")
+        int | None, typer.Option("--bit-depth", help="Bit depth of .yuv and .y4m files, 8..16 (default: the stream's).")
     ] = None,
     engine: Annotated[
         str | None,
         typer.Option(
-            "--engine", help="The engine that made the stream, where neither the suffix nor --codec says it."
+            "--engine", help="The engine that made the stream, if neither its suffix nor --codec determines it."
         ),
     ] = None,
     engine_option: EngineOptions = None,
     codec: Annotated[
-        Path | None, typer.Option("--codec", help="Of a learned codec's stream: the codec's file (.idsec).")
+        Path | None, typer.Option("--codec", help="For a stream of a learned codec: the codec's file (.idsec).")
     ] = None,
     matrix: o.Matrix = None,
     range_: o.Range = None,
     json: o.Json = False,
 ) -> None:
-    """Decode a stream of any engine: with FFmpeg (PyAV), or with the engine that made it."""
+    """Decode a stream of any engine with FFmpeg (PyAV), or with the engine that made it."""
     options = o.input_options(None, bit_depth, None, frames, matrix, range_)
     check_output_suffix(output)
     if output.exists() and stream.exists() and output.samefile(stream):
@@ -71,7 +71,7 @@ def decode(
 def _engine(
     name: str | None, options: list[str] | None, codec: Path | None
 ) -> tuple[str | None, dict[str, Any]]:
-    """Name and options of the engine that decodes; None: the stream's suffix says which decoder."""
+    """Return the name and options of the engine that decodes; the name None means a decoder by the stream's suffix."""
     if codec is not None:
         if name not in (None, "learned"):
             raise IdseError("--codec is for learned codecs: add --engine learned, or leave it out")
@@ -99,5 +99,7 @@ def _decode(stream: Path, name: str, chosen: dict[str, Any], options: InputOptio
     first, last = options.frames
     wanted = frames[first:last]
     if len(wanted) < (1 if last is None else last - first):
-        raise IdseError(f"{stream}: has {len(frames)} frames, frames {first}:{last or ''} asked for: see --frames")
+        raise IdseError(
+            f"{stream}: has {len(frames)} frames, frames {first}:{last or ''} asked for: choose others with --frames"
+        )
     return wanted

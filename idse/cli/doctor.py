@@ -1,4 +1,4 @@
-"""`idse doctor`."""
+"""`idse doctor`: checks the installation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OPTIONAL = {
 
 
 def doctor() -> None:
-    """Say what is installed, and which engines and devices work; fails if the main job cannot be done."""
+    """Print what is installed and which engines and devices work; fail if pictures cannot be coded."""
     print(f"idse {__version__}, Python {platform.python_version()}, {platform.platform()}")
     missing = []
     for package in (*_PACKAGES, *_OPTIONAL):
@@ -45,12 +45,12 @@ def doctor() -> None:
         if not _say(name, check):
             missing.append(name)
     for engine in engine_names():
-        if engine != "native":  # what the main job does not need may be absent
+        if engine != "native":  # the other engines are optional
             _say(f"engine {engine}", partial(_installation, engine), failure="absent ")
     _say("engine vtm in process", _vtm_in_process, failure="absent ")
     if missing:
-        raise IdseError(f"not in order: {', '.join(missing)}")
-    print("everything the main job needs works")
+        raise IdseError(f"missing or not working: {', '.join(missing)}; install what the lines above name")
+    print("everything needed to code pictures works")
 
 
 def _say(name: str, check: Callable[[], str | None], failure: str = "MISSING") -> bool:

@@ -1,4 +1,4 @@
-"""`idse encode`."""
+"""`idse encode`: codes a picture, a video or a folder of pictures."""
 
 from __future__ import annotations
 
@@ -58,24 +58,26 @@ def encode(
         int,
         typer.Option(
             "--qp",
-            help="Luma QP, 0..63; x265, x264: 0..51; jpeg: quality 1..100; learned: the codec's point, 0 the finest.",
+            help="Luma QP, 0..63; x265, x264: 0..51; jpeg: quality 1..100; learned: the codec's point (0: most bits).",
             rich_help_panel=_STREAM,
         ),
     ] = Target.qp,
     target_bytes: Annotated[
         int | None,
-        typer.Option("--target-bytes", help="Bytes wanted for each frame.", rich_help_panel=_STREAM),
+        typer.Option("--target-bytes", help="Target size of each frame in bytes.", rich_help_panel=_STREAM),
     ] = None,
     target_bpp: Annotated[
         float | None,
-        typer.Option("--target-bpp", help="The same in bits per luma sample.", rich_help_panel=_STREAM),
+        typer.Option(
+            "--target-bpp", help="Target rate of each frame in bits per luma sample.", rich_help_panel=_STREAM
+        ),
     ] = None,
     preset: Annotated[
         str | None,
         typer.Option(
             "--preset",
             help=f"faster, fast, medium, slow, slower, or 0..4 (default: {PRESETS[EncodeSettings.preset]}); "
-            "x265, x264: their own (veryslow); svtav1: 0..13 (4).",
+            "x265, x264: their own presets (veryslow); svtav1: 0..13 (4).",
             rich_help_panel=_STREAM,
         ),
     ] = None,
@@ -83,20 +85,20 @@ def encode(
         int,
         typer.Option(
             "--threads",
-            help="Frames coded at once; with --wpp rows too. The bytes never depend on it.",
+            help="Number of frames coded at once; with --wpp also of CTU rows. The bytes do not depend on it.",
             rich_help_panel=_STREAM,
         ),
     ] = 1,
-    tools: NativeTools = NativeTools(),  # noqa: B008 (it never changes)
+    tools: NativeTools = NativeTools(),  # noqa: B008 (it is immutable)
     md5: Annotated[
         bool,
-        typer.Option("--md5", help="Add each picture's MD5 for decoders to check.", rich_help_panel=_STREAM),
+        typer.Option("--md5", help="Add the MD5 of each picture, which decoders check.", rich_help_panel=_STREAM),
     ] = False,
     cb_qp_offset: Annotated[
-        int, typer.Option("--cb-qp-offset", help="-12..12.", rich_help_panel=_STREAM)
+        int, typer.Option("--cb-qp-offset", help="QP offset of Cb, -12..12.", rich_help_panel=_STREAM)
     ] = 0,
     cr_qp_offset: Annotated[
-        int, typer.Option("--cr-qp-offset", help="-12..12.", rich_help_panel=_STREAM)
+        int, typer.Option("--cr-qp-offset", help="QP offset of Cr, -12..12.", rich_help_panel=_STREAM)
     ] = 0,
     engine: e.EngineName = "native",
     engine_option: e.EngineOptions = None,
@@ -104,8 +106,8 @@ def encode(
         str | None,
         typer.Option(
             "--importance",
-            help=f"What makes the map: {', '.join(METHODS)} (default: {ImportanceSettings.method}; "
-            "none where the engine takes no map).",
+            help=f"Method that makes the map: {', '.join(METHODS)} (default: {ImportanceSettings.method}; "
+            "none if the engine takes no map).",
             rich_help_panel="Importance",
         ),
     ] = None,
@@ -132,17 +134,17 @@ def encode(
         str,
         typer.Option(
             "--weight-scope",
-            help="Where weights act: all, none, or some of rdo,quant,qp.",
+            help="Where the weights act: all, none, or some of rdo,quant,qp.",
             rich_help_panel="Importance",
         ),
     ] = "all",
     map_in: Annotated[
-        Path | None, typer.Option("--map-in", help="Take this weight map.", rich_help_panel="Importance")
+        Path | None, typer.Option("--map-in", help="Read the weight map from this file.", rich_help_panel="Importance")
     ] = None,
     map_out: Annotated[
-        Path | None, typer.Option("--map-out", help="Write the weight map.", rich_help_panel="Importance")
+        Path | None, typer.Option("--map-out", help="Write the weight map to this file.", rich_help_panel="Importance")
     ] = None,
-    vtm: dict[str, Any] = {},  # noqa: B006 (of the group)
+    vtm: dict[str, Any] = {},  # noqa: B006 (the group always gives a new one)
     codec_depth: e.CodecDepth = None,
     codec_param: e.CodecParams = None,
     codec: e.Codec = None,
@@ -154,17 +156,17 @@ def encode(
     range_: o.Range = None,
     recon: Annotated[
         Path | None,
-        typer.Option("--recon", help="Write the reconstruction, raw YUV; above 8 bit little-endian."),
+        typer.Option("--recon", help="Write the reconstruction as raw YUV (16-bit little-endian above 8 bit)."),
     ] = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Decode, with FFmpeg where it can, and compare every sample.")
+        bool, typer.Option("--verify", help="Decode the stream (with FFmpeg if possible) and compare every sample.")
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="In a folder: do what is already there again.")
+        bool, typer.Option("--overwrite", help="For a folder: also code pictures whose stream exists already.")
     ] = False,
     json: o.Json = False,
 ) -> None:
-    """Code pictures as VVC, with the bits where a detector looks; or as HEVC, AV1, H.264, JPEG, learned codecs."""
+    """Code pictures as VVC, with more bits where a detector needs them; or as HEVC, AV1, H.264, JPEG, or learned."""
     coding = engine_class(engine)
     method = importance or (ImportanceSettings.method if coding.takes_weights else "none")
     tau, exponent, clip_qp = o.shaping(context, method, tau, exponent, clip_qp)
@@ -213,7 +215,7 @@ def encode(
 
 @dataclass(frozen=True)
 class _Job:
-    """Everything but the files' names."""
+    """Everything that an encode needs except the names of its files."""
 
     settings: EncodeSettings
     maker: MapMaker
@@ -231,7 +233,7 @@ class _Job:
         map_out: Path | None = None,
         recon: Path | None = None,
     ) -> dict[str, Any]:
-        """Code one file; every output appears whole, or none does."""
+        """Code one file and return its figures; either all outputs appear complete, or none does."""
         _check_outputs(source, output, recon, map_out)
         frames = read_frames(source, self.reading)
         if map_in is not None:
@@ -268,7 +270,7 @@ def _load_map(path: Path, frames: Sequence[Frame]) -> WeightMap:
     try:
         weights.check_fits(frames[0].width, frames[0].height, len(frames))
     except IdseError as error:
-        raise IdseError(f"{path}: {error}: make the input's own with 'idse map'") from None
+        raise IdseError(f"{path}: {error}: make a map of this input with 'idse map'") from None
     return weights
 
 
@@ -288,7 +290,7 @@ def _encode_folder(job: _Job, folder: Path, output: Path | None, overwrite: bool
     waiting = [(p, s) for p, s in zip(pictures, streams, strict=True) if overwrite or not s.exists()]
     if len(waiting) < len(pictures):
         note(
-            f"{len(pictures) - len(waiting)} of {len(pictures)} are already in {target}; --overwrite does them again"
+            f"{len(pictures) - len(waiting)} of {len(pictures)} are already in {target}; --overwrite codes them again"
         )
     began = time.perf_counter()
     total, failed = 0, []
@@ -296,7 +298,7 @@ def _encode_folder(job: _Job, folder: Path, output: Path | None, overwrite: bool
         note(f"{number}/{len(waiting)} {picture.name}")
         try:
             total += int(job.run(picture, stream)["bytes"])
-        except IdseError as error:  # one bad picture does not end the night's work
+        except IdseError as error:  # continue with the other pictures
             failed.append(picture.name)
             note(f"idse: error: {error}")
     note(
@@ -309,7 +311,7 @@ def _encode_folder(job: _Job, folder: Path, output: Path | None, overwrite: bool
 
 
 def _stream_names(pictures: list[Path], target: Path, suffix: str) -> list[Path]:
-    """`a.png` -> `a.266`; where another picture has the same stem, `a.png.266`."""
+    """Return names such as `a.266` for `a.png`, or `a.png.266` if another picture has the same stem."""
     stems = [p.stem for p in pictures]
     return [target / f"{p.name if stems.count(p.stem) > 1 else p.stem}{suffix}" for p in pictures]
 
@@ -320,5 +322,5 @@ def _check_outputs(source: Path, *outputs: Path | None) -> None:
         if path.resolve() == source.resolve():
             raise IdseError(f"{path}: would overwrite the input; choose another name with -o")
         if path.resolve() in [p.resolve() for p in named[:i]]:
-            raise IdseError(f"{path}: named for two outputs")
+            raise IdseError(f"{path}: named for two outputs; choose another name for one of them")
         check_writable(path)

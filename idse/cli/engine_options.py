@@ -1,4 +1,4 @@
-"""The options that choose an engine and belong to it, and the engine they ask for."""
+"""The options that choose and configure an engine, and the engine that is made from them."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ EngineOptions = Annotated[
     list[str] | None,
     typer.Option(
         "--engine-option",
-        help="Any option of the engine, NAME=VALUE as in a plan; may be given again.",
+        help="Any option of the engine, NAME=VALUE as in a plan; may be repeated.",
         rich_help_panel="Stream",
     ),
 ]
 CodecDepth = Annotated[
     int | None,
-    typer.Option("--codec-depth", help="Bits of the coded samples, 8 or 10.", rich_help_panel=_ANCHORS),
+    typer.Option("--codec-depth", help="Bit depth of the coded samples, 8 or 10.", rich_help_panel=_ANCHORS),
 ]
 CodecParams = Annotated[
     list[str] | None,
     typer.Option(
-        "--codec-param", help="The library's own, NAME=VALUE; may be given again.", rich_help_panel=_ANCHORS
+        "--codec-param", help="Parameter of the library, NAME=VALUE; may be repeated.", rich_help_panel=_ANCHORS
     ),
 ]
 Codec = Annotated[
     Path | None,
     typer.Option(
-        "--codec", help="A learned codec's file (.idsec), made by idse train.", rich_help_panel="Learned"
+        "--codec", help="File of a learned codec (.idsec), made by idse train.", rich_help_panel="Learned"
     ),
 ]
 
@@ -64,7 +64,7 @@ TOOLS = Group(
     ],
     lambda values: NativeTools(**values),
 )
-"""An option for each tool of the native encoder."""
+"""One option for each tool of the native encoder."""
 
 
 def make_engine(
@@ -80,22 +80,23 @@ def make_engine(
     vtm: Mapping[str, Any],
     more: list[str] | None,
 ) -> Engine:
-    """The engine that was asked for; what it cannot do is told now, before a map is made.
+    """Make an engine, and check the settings with it before a map is made.
 
     Args:
-        name: Of the engine.
-        settings: Of the encode.
+        name: Name of the engine.
+        settings: Settings of the encode.
         weighted: Whether there will be a map.
-        tiles: Whether it will have tiles.
-        preset: Of `--preset`.
-        codec_depth: Of `--codec-depth`.
-        codec_params: Of `--codec-param`.
-        codec: Of `--codec`.
-        vtm: Of the group `cli.vtm.VTM`.
-        more: Of `--engine-option`.
+        tiles: Whether the map will have tiles.
+        preset: Value of `--preset`.
+        codec_depth: Value of `--codec-depth`.
+        codec_params: Values of `--codec-param`.
+        codec: Value of `--codec`.
+        vtm: Values of the group `cli.vtm.VTM`.
+        more: Values of `--engine-option`.
 
     Raises:
-        IdseError: No such engine, options of another one, or settings it cannot code with.
+        IdseError: The engine does not exist, an option belongs to another engine, or the engine cannot code with
+            the settings.
     """
     known = engine_class(name).option_names()
     options = vtm_options(name, vtm)
@@ -116,10 +117,10 @@ def make_engine(
 
 
 def settings_preset(engine: type[Engine], text: str | None) -> int:
-    """`EncodeSettings.preset` of `--preset`, where an engine has no presets of its own.
+    """Return `EncodeSettings.preset` for the text of `--preset`; the default if the engine has its own presets.
 
     Raises:
-        IdseError: An unknown preset, or the engine has none at all.
+        IdseError: The preset is unknown, or the engine has no presets at all.
     """
     if text is None or "preset" in engine.option_names():
         return EncodeSettings.preset
@@ -129,10 +130,10 @@ def settings_preset(engine: type[Engine], text: str | None) -> int:
 
 
 def engine_options(name: str, texts: Sequence[str] | None) -> dict[str, Any]:
-    """Options by name of `--engine-option NAME=VALUE`; of a list each gives one element.
+    """Return the options of `--engine-option NAME=VALUE` by name; each text adds one element to a list option.
 
     Raises:
-        IdseError: Not of that form, given twice, or an option that the engine does not have.
+        IdseError: A text is not of that form, an option is given twice, or the engine does not have it.
     """
     found: dict[str, Any] = {}
     engine = engine_class(name)
@@ -153,7 +154,7 @@ def engine_options(name: str, texts: Sequence[str] | None) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    """Numbers and truth values are what they look like; the rest is text."""
+    """Convert a text to a truth value or a number if it looks like one; otherwise return the text."""
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     for kind in (int, float):

@@ -1,4 +1,4 @@
-"""`idse eval`: one codec over a data set, point by point."""
+"""`idse eval`: measures one codec over a data set, point by point."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from idse.report.tables import Table
 
 _WIDE = 240
-"""Width of the table in a file or a pipe: every figure stays on one line."""
+"""Width of the table in a file or a pipe, so that every figure stays on one line."""
 
 
 def eval_(
@@ -35,26 +35,29 @@ def eval_(
     annotations: Annotated[Path | None, typer.Option("--annotations", help="COCO's annotation file.")] = None,
     kind: Annotated[str | None, typer.Option("--kind", help="coco, cityscapes, folder or sequence.")] = None,
     detector: Annotated[
-        list[str] | None, typer.Option("--detector", help="FILE.onnx or torchvision's name; repeat.")
+        list[str] | None, typer.Option("--detector", help="FILE.onnx or a torchvision model's name; may be repeated.")
     ] = None,
     task_model: Annotated[
         list[str] | None,
         typer.Option(
             "--task-model",
-            help="DETECTOR=FILE-{qp}.onnx: fine-tuned weights that look at the codec's pictures; repeat.",
+            help="DETECTOR=FILE-{qp}.onnx: fine-tuned weights for the decoded pictures; may be repeated.",
         ),
     ] = None,
     qp: Annotated[
-        str | None, typer.Option("--qp", help="Points, joined by commas; else all of a trained codec.")
+        str | None,
+        typer.Option("--qp", help="QPs or points, separated by commas (default: all points of a trained codec)."),
     ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", help="So many pictures at most.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", help="Maximum number of pictures.")] = None,
     store: Annotated[
         Path | None,
-        typer.Option("--store", "-o", help="Keep what was measured here (SQLite), for idse report."),
+        typer.Option("--store", "-o", help="Keep the results in this SQLite file, for idse report."),
     ] = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Processes; else one a CPU.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", help="Number of processes (default: one per CPU).")
+    ] = None,
     json_: Annotated[
-        Path | None, typer.Option("--json", help="Write the figures to this file, in CompressAI's form.")
+        Path | None, typer.Option("--json", help="Write the figures to this file in CompressAI's format.")
     ] = None,
 ) -> None:
     """Measure one codec over a data set: rate, estimated rate, fidelity, detections, times."""

@@ -1,4 +1,4 @@
-"""Options that belong together: a command takes them as one argument."""
+"""Groups of options that a command takes as one argument."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Group:
-    """Options and what becomes of their values.
+    """A group of options, and the function that combines their values.
 
     Attributes:
-        parameters: Parameters of a function, annotated as Typer wants them, with defaults.
-        collect: From the values by name to the one argument.
+        parameters: Parameters of a function, with Typer's annotations and defaults.
+        collect: Makes the one argument from the values by name.
     """
 
     parameters: Sequence[inspect.Parameter]
@@ -23,12 +23,12 @@ class Group:
 
 
 def option(name: str, annotation: Any, default: Any = None) -> inspect.Parameter:
-    """A parameter of a group."""
+    """Return a parameter of a group."""
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 def grouped(**groups: Group) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Let Typer see the options of groups in the place of the arguments of those names."""
+    """Decorate a command so that Typer sees the options of each group in place of the argument of that name."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         signature = inspect.signature(command, eval_str=True)

@@ -1,4 +1,4 @@
-"""`idse info`."""
+"""`idse info`: describes a stream without decoding it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def info(
     stream: Annotated[Path, typer.Argument(metavar="STREAM", help="VVC stream (.266), or a learned codec's (.idsl).")],
     json: o.Json = False,
 ) -> None:
-    """Say what a VVC or learned codec's stream holds, without decoding it."""
+    """Describe the contents of a stream of VVC or of a learned codec, without decoding it."""
     try:
         data = stream.read_bytes()
     except OSError as error:

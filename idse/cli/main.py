@@ -1,4 +1,4 @@
-"""All commands under one roof, and one line for every mistake."""
+"""The program `idse`: its commands, and one-line messages for errors."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from idse.cli.train import train
 from idse.cli.vtm import vtm
 from idse.errors import IdseError
 
-# Typer's own copy of Click, or Click itself, by its version: the base of all its complaints.
+# The base class of all usage errors; depending on its version, Typer uses its own copy of Click or Click itself.
 _UsageError: type[Exception] = typer.BadParameter.mro()[1]
 
 _INTERRUPTED = 130
 
 app = typer.Typer(
     name="idse",
-    help="Code pictures for machines with VVC: a detector's sketched Jacobian says where the bits go.",
+    help="Code pictures for machines with VVC: a detector's sketched Jacobian decides where the bits go.",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -58,7 +58,7 @@ def _print_version(wanted: bool) -> None:
 def _root(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
     pass
@@ -68,7 +68,8 @@ def main(arguments: list[str]) -> int:
     """Run a command.
 
     Returns:
-        0; 2 after a user's mistake, told in one line on standard error; 130 after Ctrl-C.
+        The exit code: 0 after success, 2 after a user's error, which is printed in one line on standard error, 130
+        after Ctrl-C or SIGTERM.
     """
     arguments = arguments or ["--help"]
     with contextlib.suppress(ValueError):  # not in the main thread
@@ -86,10 +87,10 @@ def main(arguments: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(
             os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # the reader has gone: say nothing at exit
+        )  # the reader has closed the pipe: print no error at exit
         return 1
-    if result == _INTERRUPTED:  # Typer turns Ctrl-C into this exit code, some versions into an Abort
-        return _complain("interrupted; nothing half-done is left behind", _INTERRUPTED)
+    if result == _INTERRUPTED:  # Typer returns this exit code after Ctrl-C; some versions raise Abort
+        return _complain("interrupted; no incomplete file is left behind", _INTERRUPTED)
     return result if isinstance(result, int) else 0
 
 

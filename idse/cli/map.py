@@ -1,4 +1,4 @@
-"""`idse map`."""
+"""`idse map`: writes the weight map of a picture."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ def map_(
         typer.Option("-o", "--output", help="Weight map (default: the input's name with .idsew)."),
     ] = None,
     heatmap: Annotated[
-        Path | None, typer.Option("--heatmap", help="PNG of the map over the first frame.")
+        Path | None, typer.Option("--heatmap", help="Write a PNG of the map over the first frame.")
     ] = None,
     roi: Annotated[
-        Path | None, typer.Option("--roi", help="Delta QPs for kvazaar and uvg266 (.bin: binary).")
+        Path | None,
+        typer.Option("--roi", help="Write delta QPs for kvazaar and uvg266 (binary if the name ends in .bin)."),
     ] = None,
     importance: o.Importance = ImportanceSettings.method,
     detector: o.Detectors = None,
@@ -57,7 +58,7 @@ def map_(
     range_: o.Range = None,
     json: o.Json = False,
 ) -> None:
-    """Write the weight map of a picture; --tau, --exponent and --clip-qp shape only the ROI file."""
+    """Write the weight map of a picture; --tau, --exponent and --clip-qp affect only the ROI file."""
     if importance == "none":
         raise IdseError("--importance none makes no map: choose jacobian, activity or roi")
     maker = o.make_maker(

@@ -1,4 +1,4 @@
-"""Options that several commands share, under the same names everywhere."""
+"""Options that several commands share, with the same names in all of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _IN, _MAP = "Input", "Importance"
 
 Size = Annotated[str | None, typer.Option("--size", help="WIDTHxHEIGHT of a raw file.", rich_help_panel=_IN)]
 BitDepth = Annotated[
-    int | None, typer.Option("--bit-depth", help="Bits a sample of a raw file.", rich_help_panel=_IN)
+    int | None, typer.Option("--bit-depth", help="Bits per sample of a raw file.", rich_help_panel=_IN)
 ]
 Chroma = Annotated[str | None, typer.Option("--chroma", help="420 or 400 (no chroma).", rich_help_panel=_IN)]
 Frames = Annotated[
@@ -30,49 +30,52 @@ Frames = Annotated[
 Matrix = Annotated[
     str | None,
     typer.Option(
-        "--matrix", help="YCbCr matrix, bt601 or bt709, where the file says none.", rich_help_panel=_IN
+        "--matrix", help="YCbCr matrix, bt601 or bt709; overrides the file's.", rich_help_panel=_IN
     ),
 ]
 Range = Annotated[
     str | None,
     typer.Option(
-        "--range", help="Sample range, full or limited, where the file says none.", rich_help_panel=_IN
+        "--range", help="Sample range, full or limited; overrides the file's.", rich_help_panel=_IN
     ),
 ]
 
 Importance = Annotated[
-    str, typer.Option("--importance", help=f"What makes the map: {', '.join(METHODS)}.", rich_help_panel=_MAP)
+    str, typer.Option("--importance", help=f"Method that makes the map: {', '.join(METHODS)}.", rich_help_panel=_MAP)
 ]
 Detectors = Annotated[
     list[str] | None,
     typer.Option(
         "--detector",
         help=f"embedded, a torchvision model's name, or FILE.onnx (default: {ImportanceSettings.detector}); "
-        "given several times: the sum of their maps.",
+        "if repeated, the maps are added.",
         rich_help_panel=_MAP,
     ),
 ]
 Weights = Annotated[
     Path | None,
-    typer.Option("--weights", help="The detector's weights, instead of its own.", rich_help_panel=_MAP),
+    typer.Option("--weights", help="File of weights to use instead of the detector's own.", rich_help_panel=_MAP),
 ]
 Nodes = Annotated[
     str | None,
-    typer.Option("--nodes", help="Feature tensors by name, joined by commas.", rich_help_panel=_MAP),
+    typer.Option("--nodes", help="Names of the feature tensors, separated by commas.", rich_help_panel=_MAP),
 ]
-ProjDim = Annotated[int, typer.Option("--proj-dim", help="Rows of the sketch, 1..64.", rich_help_panel=_MAP)]
-Sketch = Annotated[str, typer.Option("--sketch", help=f"{', '.join(SKETCHES)}.", rich_help_panel=_MAP)]
-Seed = Annotated[int, typer.Option("--seed", help="Decides the map.", rich_help_panel=_MAP)]
-Rounds = Annotated[int, typer.Option("--rounds", help="Maps averaged, 1..64.", rich_help_panel=_MAP)]
+ProjDim = Annotated[int, typer.Option("--proj-dim", help="Number of rows of the sketch, 1..64.", rich_help_panel=_MAP)]
+Sketch = Annotated[
+    str,
+    typer.Option("--sketch", help=f"Distribution of the sketch: {', '.join(SKETCHES)}.", rich_help_panel=_MAP),
+]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the map's random numbers.", rich_help_panel=_MAP)]
+Rounds = Annotated[int, typer.Option("--rounds", help="Number of maps that are averaged, 1..64.", rich_help_panel=_MAP)]
 Noise = Annotated[
     float,
-    typer.Option("--noise", help="Sigma of the input noise in each round, of 255.", rich_help_panel=_MAP),
+    typer.Option("--noise", help="Standard deviation of the input noise in each round, 0..255.", rich_help_panel=_MAP),
 ]
 LevelNorm = Annotated[
     str,
     typer.Option(
         "--level-norm",
-        help=f"How feature levels add up: {', '.join(LEVEL_NORMS)} (plain sum, mean error, relative energy).",
+        help=f"How feature levels are added: {', '.join(LEVEL_NORMS)} (plain sum, mean error, relative energy).",
         rich_help_panel=_MAP,
     ),
 ]
@@ -91,11 +94,11 @@ ChromaPlanes = Annotated[
 RoiQp = Annotated[
     float,
     typer.Option(
-        "--roi-qp", help="Of roi: QP steps by which boxes are coded finer, at most 12.", rich_help_panel=_MAP
+        "--roi-qp", help="For roi: QP steps by which boxes are coded finer, at most 12.", rich_help_panel=_MAP
     ),
 ]
 RoiScore = Annotated[
-    float, typer.Option("--roi-score", help="Of roi: least score of a box.", rich_help_panel=_MAP)
+    float, typer.Option("--roi-score", help="For roi: minimum score of a box, 0..1.", rich_help_panel=_MAP)
 ]
 Unit = Annotated[
     int,
@@ -105,7 +108,11 @@ Unit = Annotated[
 ]
 Tiles = Annotated[
     bool,
-    typer.Option("--tiles", help="Rank-l factors per 8x8 tile too: the true IDSE.", rich_help_panel=_MAP),
+    typer.Option(
+        "--tiles",
+        help="Add the rank-l factors of each 8x8 tile, for the IDSE with correlations inside a tile.",
+        rich_help_panel=_MAP,
+    ),
 ]
 Device = Annotated[
     str, typer.Option("--device", help="Where the detector runs: auto, cpu or cuda.", rich_help_panel=_MAP)
@@ -113,19 +120,19 @@ Device = Annotated[
 Tau = Annotated[
     float,
     typer.Option(
-        "--tau", help="Plain squared error blended in, of the mean weight (roi: 0).", rich_help_panel=_MAP
+        "--tau", help="Share of plain squared error, in units of the mean weight (roi: 0).", rich_help_panel=_MAP
     ),
 ]
 Exponent = Annotated[
-    float, typer.Option("--exponent", help="Power of the weights (roi: 1).", rich_help_panel=_MAP)
+    float, typer.Option("--exponent", help="Exponent of the weights (roi: 1).", rich_help_panel=_MAP)
 ]
 ClipQp = Annotated[
     float,
     typer.Option(
-        "--clip-qp", help="Weights are clipped to this many QP steps (roi: 12).", rich_help_panel=_MAP
+        "--clip-qp", help="Limit of the weights in QP steps, 0..12 (roi: 12).", rich_help_panel=_MAP
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="The figures as JSON on standard output.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
 
 def input_options(
@@ -136,7 +143,11 @@ def input_options(
     matrix: str | None,
     range_: str | None,
 ) -> InputOptions:
-    """What the options say of the input."""
+    """Return the description of the input that the options give.
+
+    Raises:
+        IdseError: A value is out of its range.
+    """
     if bit_depth is not None and not 8 <= bit_depth <= 16:
         raise IdseError(f"--bit-depth {bit_depth}: must be 8..16")
     one_of("--chroma", chroma, ("420", "400"))
@@ -153,16 +164,16 @@ def input_options(
 
 
 def make_maker(*, detectors: list[str] | None, nodes: str | None, unit: int, **settings: Any) -> MapMaker:
-    """The maker of maps that the options describe.
+    """Return the maker of maps that the options describe.
 
     Args:
-        detectors: Names; None: the default.
-        nodes: Of `--nodes`.
-        unit: Of `--unit`.
+        detectors: Names of the detectors; None means the default.
+        nodes: Value of `--nodes`.
+        unit: Value of `--unit`.
         settings: The other fields of `ImportanceSettings`.
 
     Raises:
-        IdseError: A value out of its range.
+        IdseError: A value is out of its range.
     """
     if detectors:
         settings["detector"] = "+".join(detectors)
@@ -179,14 +190,14 @@ def _load_detector(name: str, weights: Path | None, device: str) -> Detector:
 def shaping(
     context: typer.Context, method: str, tau: float, exponent: float, clip_qp: float
 ) -> tuple[float, float, float]:
-    """Tau, exponent and clip: what the user gave, else the default of the importance method or of the encoder.
+    """Return tau, exponent and clip: the user's values, else the defaults of the importance method or the encoder.
 
     Args:
-        context: Knows which options the user gave.
-        method: Of `ImportanceSettings`.
-        tau: Of `--tau`.
-        exponent: Of `--exponent`.
-        clip_qp: Of `--clip-qp`.
+        context: Tells which options the user gave.
+        method: Method of `ImportanceSettings`.
+        tau: Value of `--tau`.
+        exponent: Value of `--exponent`.
+        clip_qp: Value of `--clip-qp`.
     """
     values = {"tau": tau, "exponent": exponent, "clip_qp": clip_qp}
     for name, value in SHAPING.get(method, {}).items():
@@ -197,7 +208,7 @@ def shaping(
 
 
 def parse_preset(text: str) -> int:
-    """A preset's number or name."""
+    """Return the number of a preset that is given by its number or name."""
     if text.lower() in PRESETS:
         return PRESETS.index(text.lower())
     if text.isdigit() and int(text) < len(PRESETS):
@@ -207,30 +218,30 @@ def parse_preset(text: str) -> int:
 
 
 def parse_unit(unit: int) -> int:
-    """The logarithm of a cell's side."""
+    """Return the base-2 logarithm of a cell's side."""
     if unit not in (1, 2, 4, 8, 16, 32, 64, 128):
         raise IdseError(f"--unit {unit}: must be 1, 2, 4, 8, 16, 32, 64 or 128")
     return unit.bit_length() - 1
 
 
 def parse_nodes(text: str | None) -> tuple[str, ...]:
-    """Names joined by commas."""
+    """Split names that are separated by commas."""
     return () if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def one_of(option: str, value: str | None, known: tuple[str, ...]) -> None:
-    """Raise an `IdseError` unless the value is known, or was not given."""
+    """Raise an `IdseError` if a value was given and is not one of the known ones."""
     if value is not None and value not in known:
         raise IdseError(f"{option} '{value}': must be {' or '.join(known)}")
 
 
 def numbers(option: str, text: str, kind: type[Any]) -> list[Any]:
-    """Numbers that an option gives, joined by commas or blanks.
+    """Read the numbers of an option, separated by commas or blanks.
 
     Raises:
-        IdseError: A word that is none.
+        IdseError: A part of the text is not a number.
     """
     try:
         return [kind(part) for part in text.replace(",", " ").split()]
     except ValueError:
-        raise IdseError(f"{option} '{text}': must be numbers, joined by commas") from None
+        raise IdseError(f"{option} '{text}': must be numbers separated by commas") from None

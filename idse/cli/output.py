@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 class Bar:
-    """A progress bar that appears on a terminal when something takes more than two seconds.
+    """A progress bar that appears on a terminal if the work takes more than `patience` seconds.
 
-    Call an instance with the share done, 0..1. Between calls it still shows that work continues.
+    Call an instance with the completed share, 0..1. Between calls the bar keeps moving, to show that work continues.
     """
 
     def __init__(self, words: str, console: Console | None = None, patience: float = 2.0) -> None:
@@ -51,7 +51,7 @@ class Bar:
         return self
 
     def __call__(self, share: float) -> None:
-        """Show that `share` of the work is done."""
+        """Show the completed share of the work, 0..1."""
         self._progress.update(self._task, completed=share)
 
     def __exit__(
@@ -65,12 +65,12 @@ class Bar:
 
 
 def note(text: str) -> None:
-    """One line for the user that is no result."""
+    """Print one line for the user on standard error; it is not part of the result."""
     print(text, file=sys.stderr)
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """One JSON object a line."""
+    """Print one JSON object on one line."""
     print(json.dumps(value, default=str), flush=True)
 
 
@@ -81,13 +81,13 @@ def summary(
     load_seconds: float = 0.0,
     map_seconds: float = 0.0,
 ) -> dict[str, Any]:
-    """The figures of an encode, and the origin of its map, JSON-serialisable.
+    """Return the figures of an encode and the origin of its map, as values for JSON.
 
     Args:
-        stream: What was coded.
-        weights: With this map.
+        stream: The coded stream.
+        weights: The weight map it was coded with.
         load_seconds: Wall time of loading the detector.
-        map_seconds: Wall time of the map.
+        map_seconds: Wall time of making the map.
     """
     return {
         "bytes": len(stream.data),
@@ -111,7 +111,7 @@ def summary(
 
 
 def last_line(figures: dict[str, Any]) -> str:
-    """Bytes, bpp, PSNR and times of `summary`."""
+    """Return the bytes, bpp, PSNR and times of a `summary` as one line."""
     psnr = "lossless" if figures["psnr"] is None else f"{figures['psnr']:.2f} dB"
     return (
         f"{figures['bytes']} bytes  {figures['bpp']:.4f} bpp  PSNR {psnr}  "
@@ -120,5 +120,5 @@ def last_line(figures: dict[str, Any]) -> str:
 
 
 def _finite(value: float) -> float | None:
-    """JSON knows no infinity: a lossless plane's PSNR is null."""
+    """Return None for infinity, which JSON does not have: the PSNR of a lossless plane is null."""
     return value if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""`idse report`: tables, plots and pictures of a sweep."""
+"""`idse report`: writes tables, plots and pictures of a sweep."""
 
 from __future__ import annotations
 
@@ -18,30 +18,31 @@ def report(
         typer.Option(
             "-o",
             "--output",
-            help=".html, .csv, .md, .tex, or a folder for CompressAI's JSON; repeat. Else the store's name with .html.",
+            help=".html, .csv, .md, .tex, or a folder for CompressAI's JSON; may be repeated "
+            "(default: the store's name with .html).",
         ),
     ] = None,
     sweep: Annotated[
-        str | None, typer.Option("--sweep", help="Name of the sweep; else the last one.")
+        str | None, typer.Option("--sweep", help="Name of the sweep (default: the last one).")
     ] = None,
     anchor: Annotated[
-        str | None, typer.Option("--anchor", help="Codec that BD-rates are against; else the first.")
+        str | None, typer.Option("--anchor", help="Codec that BD-rates are computed against (default: the first).")
     ] = None,
     method: Annotated[str, typer.Option("--method", help="Interpolation: pchip or akima.")] = "pchip",
-    gallery: Annotated[int, typer.Option("--gallery", help="Pictures to show; 0: none.")] = 6,
+    gallery: Annotated[int, typer.Option("--gallery", help="Number of pictures to show; 0: none.")] = 6,
     format_: Annotated[
-        str | None, typer.Option("--format", help="html, csv, md, latex, compressai, joined by commas.")
+        str | None, typer.Option("--format", help="html, csv, md, latex, compressai, separated by commas.")
     ] = None,
     draws: Annotated[
-        int, typer.Option("--draws", help="Resamples for the intervals; 0: no intervals.")
+        int, typer.Option("--draws", help="Number of bootstrap resamples for the intervals; 0: no intervals.")
     ] = 200,
-    title: Annotated[str, typer.Option("--title", help="Headline; else the sweep's name.")] = "",
+    title: Annotated[str, typer.Option("--title", help="Title (default: the sweep's name).")] = "",
     check_map: Annotated[
         bool,
-        typer.Option("--check-map", help="Compute every mAP again with faster-coco-eval, and compare."),
+        typer.Option("--check-map", help="Compute every mAP again with faster-coco-eval and compare."),
     ] = False,
 ) -> None:
-    """Write a page (HTML) or files of what a sweep measured."""
+    """Write the results of a sweep as an HTML page or as files."""
     if method not in ("pchip", "akima"):
         raise IdseError(f"--method {method}: must be pchip or akima")
     if gallery < 0 or draws < 0:

@@ -1,4 +1,4 @@
-"""`idse sweep`: codecs x QPs x sizes x pictures, measured and kept."""
+"""`idse sweep`: measures codecs x QPs x sizes x pictures, and keeps the results."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ _DATA, _WHAT, _RUN = "Instead of a plan: data", "Instead of a plan: what is meas
 
 def sweep(
     plan: Annotated[
-        Path | None, typer.Argument(help="A plan (TOML); or say with options what is wanted.")
+        Path | None, typer.Argument(help="A plan (TOML); without it, the options describe the sweep.")
     ] = None,
     store: Annotated[
         Path | None,
-        typer.Option("--store", "-o", help="Results (SQLite); else the plan's name with .sqlite."),
+        typer.Option("--store", "-o", help="File of the results, SQLite (default: the plan's name with .sqlite)."),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", help="Processes; else one a CPU.", rich_help_panel=_RUN)
+        int | None,
+        typer.Option("--jobs", "-j", help="Number of processes (default: one per CPU).", rich_help_panel=_RUN),
     ] = None,
     scheduler: Annotated[
         str | None,
@@ -32,7 +33,7 @@ def sweep(
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be done.", rich_help_panel=_RUN)
+        bool, typer.Option("--dry-run", help="Only print what would be done.", rich_help_panel=_RUN)
     ] = False,
     images: Annotated[
         Path | None,
@@ -46,43 +47,48 @@ def sweep(
         typer.Option("--kind", help="coco, cityscapes, folder or sequence.", rich_help_panel=_DATA),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", help="So many pictures at most.", rich_help_panel=_DATA)
+        int | None, typer.Option("--limit", help="Maximum number of pictures.", rich_help_panel=_DATA)
     ] = None,
     detector: Annotated[
         list[str] | None,
-        typer.Option("--detector", help="FILE.onnx or torchvision's name; repeat.", rich_help_panel=_WHAT),
+        typer.Option(
+            "--detector", help="FILE.onnx or a torchvision model's name; may be repeated.", rich_help_panel=_WHAT
+        ),
     ] = None,
     codec: Annotated[
         list[str] | None,
         typer.Option(
-            "--codec", help="native, x265:preset=slow, low=native:preset=0; repeat.", rich_help_panel=_WHAT
+            "--codec", help="native, x265:preset=slow, low=native:preset=0; may be repeated.", rich_help_panel=_WHAT
         ),
     ] = None,
     qp: Annotated[
-        str, typer.Option("--qp", help="QPs, joined by commas.", rich_help_panel=_WHAT)
+        str, typer.Option("--qp", help="QPs, separated by commas.", rich_help_panel=_WHAT)
     ] = "27,32,37,42,47",
-    scale: Annotated[str, typer.Option("--scale", help="Sizes in per cent.", rich_help_panel=_WHAT)] = "100",
+    scale: Annotated[
+        str, typer.Option("--scale", help="Picture sizes in per cent, separated by commas.", rich_help_panel=_WHAT)
+    ] = "100",
     importance: Annotated[
         list[str] | None,
         typer.Option(
             "--importance",
-            help="Further rows of native and vtm: embedded, activity, FILE.onnx or torchvision's name; repeat.",
+            help="Also code with these maps (native and vtm): embedded, activity, FILE.onnx or a torchvision model's "
+            "name; may be repeated.",
             rich_help_panel=_WHAT,
         ),
     ] = None,
     proj_dim: Annotated[
         str | None,
-        typer.Option("--proj-dim", help="Rows of the sketch, joined by commas.", rich_help_panel=_WHAT),
+        typer.Option("--proj-dim", help="Numbers of rows of the sketch, separated by commas.", rich_help_panel=_WHAT),
     ] = None,
     tau: Annotated[
-        str | None, typer.Option("--tau", help="Values of tau, joined by commas.", rich_help_panel=_WHAT)
+        str | None, typer.Option("--tau", help="Values of tau, separated by commas.", rich_help_panel=_WHAT)
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the maps.", rich_help_panel=_WHAT)] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the maps.", rich_help_panel=_WHAT)] = 0,
     name: Annotated[
-        str, typer.Option("--name", help="Of the sweep in the store.", rich_help_panel=_WHAT)
+        str, typer.Option("--name", help="Name of the sweep in the store.", rich_help_panel=_WHAT)
     ] = "sweep",
 ) -> None:
-    """Measure codecs over a data set: rate, PSNR, MS-SSIM, features, detections. What is there is not done again."""
+    """Measure codecs over a data set: rate, PSNR, MS-SSIM, features, detections. Stored results are kept and reused."""
     from idse.sweeps.flags import Flags, plan_text
     from idse.sweeps.plan import parse_plan, read_plan
 

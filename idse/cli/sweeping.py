@@ -1,4 +1,4 @@
-"""Carrying out a plan on the terminal: what is to do, a bar, and what failed."""
+"""Runs a plan from the command line: prints the work that is left, the progress and the failures."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def run_plan(
     dry_run: bool = False,
     temporary: bool = False,
 ) -> Prepared:
-    """Do what a plan's store lacks; progress goes to standard error.
+    """Measure what is missing in a plan's store; progress goes to standard error.
 
     Args:
         plan: What is measured.
-        path: The store; made where it is missing, and removed again where the plan cannot be prepared.
-        jobs: Processes on this machine; None: one a CPU.
-        scheduler: Dask's, in place of processes here.
-        dry_run: Only say what would be done.
-        temporary: The store is thrown away afterwards.
+        path: The store. It is created if it is missing, and then removed again if the plan cannot be prepared.
+        jobs: Number of processes on this machine; None means one per CPU.
+        scheduler: Address of a Dask scheduler to use instead of processes on this machine.
+        dry_run: Only print what would be done.
+        temporary: The caller deletes the store afterwards.
 
     Raises:
-        IdseError: The plan cannot be carried out, or jobs failed.
+        IdseError: The plan cannot be run, or jobs failed.
     """
     if jobs is not None and jobs < 1:
         raise IdseError(f"--jobs {jobs}: must be at least 1")
@@ -85,7 +85,7 @@ def run_plan(
                 )
     except KeyboardInterrupt:
         if not temporary:
-            note(f"note: what was measured is kept in {path}; the same command goes on from there")
+            note(f"note: results so far are kept in {path}; run the same command to continue")
         raise
     finally:
         if client:
@@ -94,7 +94,7 @@ def run_plan(
         note(f"failed: {failure}")
     if failures:
         raise IdseError(
-            f"{len(failures)} of {len(prepared.jobs)} jobs failed; the same command tries them again"
+            f"{len(failures)} of {len(prepared.jobs)} jobs failed; run the same command to try them again"
         )
     return prepared
 
@@ -102,7 +102,7 @@ def run_plan(
 def _workers(client: Client) -> int:
     threads = sum(client.nthreads().values())
     if threads == 0:
-        note("note: the cluster has no worker yet; jobs wait for one")
+        note("note: the cluster has no worker yet; jobs wait until there is one")
     return max(1, threads)
 
 
@@ -123,8 +123,8 @@ def _print_plan(prepared: Prepared, rows: list[Row], where: str, workers: int) -
         )
     Console(stderr=True).print(table)
     total = sum(row.seconds for row in rows)
-    kept = f", {prepared.kept} there already" if prepared.kept else ""
-    rough = " (~: a rough guess, nothing of that codec is measured yet)" if any(
+    kept = f", {prepared.kept} already in the store" if prepared.kept else ""
+    rough = " (~: a rough estimate, nothing of that codec is measured yet)" if any(
         r.missing and not r.measured and r.codec in points for r in rows
     ) else ""  # fmt: skip
     note(
@@ -142,7 +142,7 @@ def _duration(seconds: float) -> str:
 
 
 class _Progress:
-    """A bar on a terminal, a line now and then elsewhere."""
+    """A progress bar on a terminal; elsewhere, a line from time to time."""
 
     def __init__(self, total: int) -> None:
         self._total, self._live = total, sys.stderr.isatty()

@@ -1,4 +1,4 @@
-"""`idse train`: a learned codec from a configuration."""
+"""`idse train`: trains a learned codec from a configuration."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 
 def train(
     config: Annotated[
-        Path | None, typer.Argument(help="Configuration (TOML), or the folder of a run to go on with.")
+        Path | None, typer.Argument(help="Configuration (TOML), or the folder of a run to continue.")
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Folder of the run; else runs/NAME of the configuration."),
+        typer.Option("--out", "-o", help="Folder of the run (default: runs/NAME, by the configuration's name)."),
     ] = None,
     resume: Annotated[
         Path | None,
-        typer.Option("--resume", help="Go on with a run, or from one of its checkpoints (later ones go)."),
+        typer.Option("--resume", help="Continue a run, or from one of its checkpoints (later ones are deleted)."),
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="Where it computes: auto, cpu or cuda.")] = "auto",
+    device: Annotated[str, typer.Option("--device", help="Where to compute: auto, cpu or cuda.")] = "auto",
     threads: Annotated[
-        int | None, typer.Option("--threads", help="CPU threads; else torch's choice.")
+        int | None, typer.Option("--threads", help="Number of CPU threads (default: torch's).")
     ] = None,
     select_only: Annotated[
         bool, typer.Option("--select-only", help="Only choose the codec's points again.")
     ] = False,
 ) -> None:
-    """Train a learned codec; the same command goes on after any end. Several GPUs: torchrun -m idse train ..."""
+    """Train a learned codec; the same command continues an interrupted run. Several GPUs: torchrun -m idse train ..."""
     if threads is not None and not 1 <= threads <= 1024:
         raise IdseError(f"--threads {threads}: must be 1..1024")
     from idse.learned.optional_dependencies import require_compressai
@@ -54,7 +54,7 @@ def train(
         raise IdseError(f"{session.run.path}: has no checkpoint to choose from: train first")
     with world(device) as here, contextlib.ExitStack() as held:
         problem = None
-        if here.main:  # the others wait for what it finds
+        if here.main:  # the other processes wait for its result
             try:
                 held.enter_context(session.run.locked())
                 if not select_only:
@@ -86,13 +86,13 @@ def _fit(session: Session, here: World) -> None:
         raise
     steps = training.steps
     if here.main and training.epoch:
-        note(f"{run.path}: goes on after epoch {training.epoch}")
+        note(f"{run.path}: continues after epoch {training.epoch}")
     try:
         with Tracker(epochs * steps, training.epoch * steps, run.tensorboard, here.main) as tracker:
             training.fit(tracker)
     except KeyboardInterrupt:
         if here.main:
-            note(f"note: checkpoints are kept in {run.path}; the same command goes on from there")
+            note(f"note: checkpoints are kept in {run.path}; run the same command to continue")
         raise
 
 

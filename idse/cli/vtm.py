@@ -26,7 +26,7 @@ VTM = Group(
             Annotated[
                 Path | None,
                 typer.Option(
-                    "--vtm-root", help="A checkout of VTM, built; else IDSE_VTM_ROOT.", rich_help_panel=_PANEL
+                    "--vtm-root", help="A built checkout of VTM (default: IDSE_VTM_ROOT).", rich_help_panel=_PANEL
                 ),
             ],
         ),
@@ -47,7 +47,8 @@ VTM = Group(
                 str | None,
                 typer.Option(
                     "--vtm-tools",
-                    help=f"What weights reach, instead of --weight-scope: all, none, or some of {','.join(TOOLS)}.",
+                    help="Decisions that use the weights, instead of --weight-scope: all, none, or some of "
+                    f"{','.join(TOOLS)}.",
                     rich_help_panel=_PANEL,
                 ),
             ],
@@ -58,7 +59,7 @@ VTM = Group(
                 str | None,
                 typer.Option(
                     "--vtm-extra",
-                    help='Further arguments for VTM: "--ALF=0 --SAO=0".',
+                    help='Further arguments for VTM, such as "--ALF=0 --SAO=0".',
                     rich_help_panel=_PANEL,
                 ),
             ],
@@ -69,7 +70,7 @@ VTM = Group(
                 bool,
                 typer.Option(
                     "--vtm-in-process",
-                    help="Code with idse._vtm in this process, if built.",
+                    help="Code with the module idse._vtm in this process, if it is built.",
                     rich_help_panel=_PANEL,
                 ),
             ],
@@ -80,31 +81,31 @@ VTM = Group(
             Annotated[
                 float | None,
                 typer.Option(
-                    "--vtm-timeout", help="Seconds after which VTM is given up.", rich_help_panel=_PANEL
+                    "--vtm-timeout", help="Seconds after which VTM is ended.", rich_help_panel=_PANEL
                 ),
             ],
         ),
     ],
     lambda values: {name: value for name, value in values.items() if value is not None and value is not False},
 )
-"""The options `--vtm-...` of `idse encode`: those that were given, by name."""
+"""The options `--vtm-...` of `idse encode`; collects those that were given, by name."""
 
 vtm = typer.Typer(
-    help="Put idse's weights into your own checkout of VTM, the VVC reference software, or take them out."
+    help="Patch your checkout of VTM, the VVC reference software, so that it can use weights, or remove the patch."
 )
 
 _Root = Annotated[Path, typer.Argument(metavar="DIR", help="Your checkout of VTM: 8.2, 10.0 or 23.x.")]
 
 
 def vtm_options(engine: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of the engine `vtm` from those of the command line.
+    """Return the options of the engine `vtm` for those of the command line.
 
     Args:
-        engine: That was asked for.
-        given: What `VTM` collects.
+        engine: Name of the chosen engine.
+        given: The options that `VTM` collected.
 
     Raises:
-        IdseError: Another engine, or a value that cannot be read.
+        IdseError: Options are given for another engine, or a value cannot be read.
     """
     if given and engine != "vtm":
         name = next(iter(given)).replace("_", "-")
@@ -117,7 +118,7 @@ def vtm_options(engine: str, given: Mapping[str, Any]) -> dict[str, Any]:
             options["extra"] = shlex.split(options["extra"])
         except ValueError as error:
             raise IdseError(
-                f"--vtm-extra {options['extra']}: {error}; write it as a shell takes it"
+                f"--vtm-extra {options['extra']}: {error}; quote it as for a shell"
             ) from None
     return options
 
@@ -130,7 +131,7 @@ def _root(context: typer.Context) -> None:
 
 @vtm.command("patch")
 def patch(root: _Root) -> None:
-    """Add idse's sources and lines, or bring them up to date; all of them or none."""
+    """Add idse's sources and lines to a checkout, or bring them up to date; if that is not possible, change nothing."""
     report = patcher.patch(root)
     if _tell(report, "patched", "already patched"):
         print(patcher.status(root).next_step)
@@ -138,13 +139,13 @@ def patch(root: _Root) -> None:
 
 @vtm.command("unpatch")
 def unpatch(root: _Root) -> None:
-    """Take idse's sources and lines out again, to the byte; your own edits stay."""
-    _tell(patcher.unpatch(root), "taken out", "nothing to take out")
+    """Remove idse's sources and lines, byte for byte; your own edits stay."""
+    _tell(patcher.unpatch(root), "patch removed", "nothing to remove")
 
 
 @vtm.command("status")
 def status(root: _Root, json: o.Json = False) -> None:
-    """Say whether a checkout is patched and built, and what to do next."""
+    """Print whether a checkout is patched and built, and what to do next."""
     found = patcher.status(root)
     tree = found.tree
     if json:
@@ -166,7 +167,7 @@ def status(root: _Root, json: o.Json = False) -> None:
 
 
 def _tell(report: PatchReport, done: str, nothing: str) -> bool:
-    """What was done; False if there was nothing to do."""
+    """Print what was done, and return False if there was nothing to do."""
     for line in report.notes:
         note(line)
     counts = [f"{len(names)} files {verb}" for names, verb in (

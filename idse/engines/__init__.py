@@ -1,4 +1,4 @@
-"""Encoders behind one base class (`base.Engine`); `get_engine` finds them by name among the installed packages."""
+"""Encoders with one base class (`base.Engine`); `get_engine` finds them by name among the installed packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every engine takes and gives: settings, frames and weights in, a stream and its reconstruction out."""
+"""The interface of engines: they take settings, frames and weights, and return a stream and its reconstruction."""
 
 from __future__ import annotations
 
@@ -23,17 +23,19 @@ if TYPE_CHECKING:
     from idse.importance.weight_map import WeightMap
 
 Progress = Callable[[float], None]
-"""Called now and then with the share done, 0..1; an exception it raises ends the encode and passes through."""
+"""Called during an encode with the completed share, 0..1; an exception in it ends the encode and is passed on."""
 
 
 @dataclass(frozen=True)
 class FrameStats:
-    """What an engine says about one coded frame.
+    """The figures of one coded frame.
 
     Attributes:
-        bytes: Of its slice and SEI.
-        qp: The slice QP used.
-        psnr: dB per plane, 10 bit, peak 255 << 2; infinite for a lossless plane.
+        bytes: Bytes of the slice and its SEI.
+        qp: QP of the slice.
+        psnr: PSNR of each plane in dB, computed in 10 bit with a peak of 255 << 2; infinite for a lossless plane.
+        cb_qp_offset: QP offset of Cb.
+        cr_qp_offset: QP offset of Cr.
     """
 
     bytes: int
@@ -49,11 +51,11 @@ class EncodedStream:
 
     Attributes:
         data: The stream's bytes.
-        recon: What a decoder gives: frames of 10 bit (of the anchor's own depth for anchors).
-        frames: Figures per frame.
+        recon: The frames that a decoder gives, in 10 bit (for anchors in their own bit depth).
+        frames: Figures of each frame.
         seconds: Wall time of the encode.
-        cpu_seconds: CPU time of the encode, where the engine counts it apart from decoding its own stream.
-        provenance: Engine, version, settings: what it takes to make the same bytes again.
+        provenance: Engine, version, settings and all else that is needed to make the same bytes again.
+        cpu_seconds: CPU time of the encode, if the engine can measure it without the decoding of its own stream.
     """
 
     data: bytes
@@ -65,7 +67,7 @@ class EncodedStream:
 
     @property
     def bpp(self) -> float:
-        """Bits per luma sample, over all frames."""
+        """Bits per luma sample over all frames."""
         return 8 * len(self.data) / sum(f.width * f.height for f in self.recon)
 
     @property
@@ -77,29 +79,29 @@ class EncodedStream:
 
 
 class Engine(ABC):
-    """Something that codes pictures; docs/engines.md says how to write one.
+    """Base class of the encoders; docs/engines.md explains how to write one.
 
-    A class needs `name`, `stream_format`, `version` and `encode`; everything else has a default. Its options are the
-    parameters of its `__init__`.
+    A subclass needs `name`, `stream_format`, `version` and `encode`; everything else has a default. The options of an
+    engine are the parameters of its `__init__`.
 
     Attributes:
-        name: As `get_engine` knows it.
-        version: Of the encoder.
-        stream_format: "vvc", "hevc", "h264", "av1" or "jpeg", which FFmpeg decodes (`idse.media.coded`), or a name
-            of its own together with a `decode` of its own.
-        qp_range: Least and greatest `Target.qp`; an instance may narrow what its class says.
-        qp_word: What `Target.qp` is called in messages.
-        codes_at: What an engine without rate control keeps to, in messages.
-        takes_weights: Whether a weight map does anything; an engine that takes none refuses it.
-        takes_target: Whether it reaches a size (`Target.target_bytes`).
-        takes_md5: Whether it can write a checksum of each picture.
-        takes_chroma_offsets: Whether it can offset the QP of chroma.
-        takes_preset: Whether `EncodeSettings.preset` or an option `preset` means anything.
-        path_options: Options that name files or folders: a plan takes them relative to its own folder.
-        list_options: Options whose value is a list: a plan does not read it as several codecs.
-        unhashed_options: Options that do not decide a stream's bytes by themselves. `path_options` belong to them:
-            `identity` tells what lies there.
-        verify_refusal: One line that says why no decoder can confirm the streams; None where one can.
+        name: Name for `get_engine`.
+        version: Version of the encoder.
+        stream_format: "vvc", "hevc", "h264", "av1" or "jpeg", which FFmpeg decodes (`idse.media.coded`), or another
+            name if the engine overrides `decode`.
+        qp_range: Smallest and largest `Target.qp`; an instance may have a narrower range than its class.
+        qp_word: Name of `Target.qp` in messages.
+        codes_at: What an engine without rate control codes at, in messages.
+        takes_weights: Whether a weight map has an effect; an engine that takes no weights refuses a map.
+        takes_target: Whether the engine can aim at a size (`Target.target_bytes`).
+        takes_md5: Whether the engine can write a checksum of each picture.
+        takes_chroma_offsets: Whether the engine can offset the QP of chroma.
+        takes_preset: Whether `EncodeSettings.preset` or an option `preset` has an effect.
+        path_options: Options that name files or folders; a plan takes them relative to its own folder.
+        list_options: Options whose value is a list; a plan does not read the list as several codecs.
+        unhashed_options: Options that do not decide a stream's bytes by themselves, in addition to `path_options`,
+            for which `identity` describes the contents of the files.
+        verify_refusal: One line that says why no decoder can confirm the streams; None if a decoder can.
     """
 
     name: ClassVar[str]
@@ -126,46 +128,52 @@ class Engine(ABC):
         settings: EncodeSettings,
         progress: Progress | None = None,
     ) -> EncodedStream:
-        """Code frames of one size, depth and chroma format.
+        """Code frames of one size, bit depth and chroma format.
+
+        Args:
+            frames: The frames to code.
+            weights: The weight map, or None to code without weights.
+            settings: The settings of the encode.
+            progress: Called with the completed share, 0..1.
 
         Raises:
             IdseError: The frames, weights or settings cannot be coded.
         """
 
     def decode(self, data: bytes, like: Frame | None = None, *, name: str = "stream") -> list[Frame]:
-        """The frames of a stream that this engine made: by FFmpeg, unless the engine has a decoder of its own.
+        """Decode a stream that this engine made, with FFmpeg unless the engine overrides this method.
 
         Args:
             data: The whole stream.
-            like: The source, if it is there: the frames get its matrix, range and chroma format where a stream does
-                not say them.
-            name: Of the stream, for messages.
+            like: The source, if known; the frames get its matrix, range and chroma format if the stream does not
+                state them.
+            name: Name of the stream in messages.
 
         Raises:
-            IdseError: A damaged stream, or one that this engine did not make.
+            IdseError: The stream is damaged, or this engine did not make it.
         """
         return decode_coded(data, self.stream_format, like, name=name)
 
     @functools.cached_property
     def identity(self) -> Mapping[str, Any]:
-        """What else than name and version decides the bytes, for the keys of results.
+        """Everything besides name and version that decides the bytes; it is part of the keys of results.
 
-        By default the hash of what the engine makes of one small picture, coded once for an instance: it changes with
-        the library behind the engine and with every option, given or not.
+        By default this is the hash of the stream of one small picture, coded once for each instance. It changes with
+        the library that the engine uses and with the value of every option, including defaults.
         """
         settings = EncodeSettings(qp=sum(self.qp_range) // 2)
         return {"probe": hashlib.sha256(self.encode([probe_frame(96, 64)], None, settings).data).hexdigest()[:12]}
 
     def check(self, settings: EncodeSettings, *, weighted: bool, tiles: bool = False) -> None:
-        """Refuse settings that this engine cannot code with, before any work.
+        """Refuse settings that this engine cannot code with, before any work is done.
 
         Args:
-            settings: Of an encode.
+            settings: The settings of an encode.
             weighted: Whether there will be a map.
-            tiles: Whether it will have tiles.
+            tiles: Whether the map will have tiles.
 
         Raises:
-            IdseError: What does not go, and what to do instead.
+            IdseError: The message says what is not possible, and what to do instead.
         """
         if (weighted or tiles) and not self.takes_weights:
             raise IdseError(
@@ -179,36 +187,36 @@ class Engine(ABC):
         self.check_chroma_offsets(settings)
 
     def check_point(self, qp: int) -> None:
-        """The part of `check` that looks at the QP."""
+        """Refuse a QP out of range; `check` calls this."""
         low, high = self.qp_range
         if not low <= qp <= high:
             raise IdseError(f"{self.qp_word} {qp}: must be {low}..{high}")
 
     def check_chroma_offsets(self, settings: EncodeSettings) -> None:
-        """The part of `check` that looks at chroma QP offsets."""
+        """Refuse chroma QP offsets that the engine cannot use; `check` calls this."""
         if (settings.cb_qp_offset or settings.cr_qp_offset) and not self.takes_chroma_offsets:
             raise IdseError(f"the {self.name} engine takes no chroma QP offsets: leave them at 0")
 
     @classmethod
     def option_names(cls) -> frozenset[str]:
-        """Names of the options that `from_options` takes."""
+        """Return the names of the options that `from_options` takes."""
         return frozenset(inspect.signature(cls.__init__).parameters) - {"self"}
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Self:
-        """The engine with options as a plan or the command line has them: paths as text, lists.
+        """Make the engine from options in the form of a plan or the command line: paths as text, tuples as lists.
 
         Raises:
-            IdseError: An option that the engine does not have, or refuses.
+            IdseError: The engine does not have an option, or refuses its value.
         """
         return cls(**cls.converted(options))
 
     @classmethod
     def converted(cls, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Options with paths and tuples in the place of text and lists.
+        """Return the options with text and lists converted to paths and tuples where the engine needs them.
 
         Raises:
-            IdseError: An option that the engine does not have.
+            IdseError: The engine does not have an option.
         """
         if unknown := options.keys() - cls.option_names():
             known = ", ".join(sorted(cls.option_names())) or "none"
@@ -222,35 +230,35 @@ class Engine(ABC):
 
     @classmethod
     def points(cls, options: Mapping[str, Any]) -> tuple[int, ...] | None:
-        """Every QP there is with these options, for a plan that names none; None: too many to measure them all."""
+        """Return all QPs that exist with these options, for a plan that lists none; None if a plan must list them."""
         return None
 
     @classmethod
     def installation(cls) -> str | None:
-        """One line for `idse doctor` that says what is there; None where an option that must be given decides.
+        """Return one line for `idse doctor` about the installation; None if it depends on an option without a default.
 
         Raises:
-            IdseError: What is missing, and how to get it.
+            IdseError: The message says what is missing, and how to get it.
         """
         return f"version {cls.from_options({}).version}"
 
     @classmethod
     def has_own_decoder(cls) -> bool:
-        """Whether only the engine decodes its streams, and FFmpeg does not."""
+        """Return whether the engine decodes its streams itself, without FFmpeg."""
         return cls.decode is not Engine.decode
 
     @classmethod
     def stream_suffix(cls) -> str:
-        """The usual suffix of a stream's file."""
+        """Return the usual suffix of a stream's file."""
         return SUFFIXES.get(cls.stream_format, (f".{cls.stream_format}",))[0]
 
     def provenance(self, settings: EncodeSettings, **more: Any) -> dict[str, Any]:
-        """What every stream's provenance begins with, and more."""
+        """Return the provenance of a stream: engine, version, settings and the given further entries."""
         return {"engine": self.name, "version": self.version, "settings": settings.record(), **more}
 
 
 def check_frames(frames: Sequence[Frame]) -> None:
-    """Raise an `IdseError` unless there are frames, all of one size, depth and chroma format."""
+    """Raise an `IdseError` unless there is at least one frame and all have one size, bit depth and chroma format."""
     if not frames:
         raise IdseError("no frames to encode")
     first = frames[0]
@@ -261,4 +269,4 @@ def check_frames(frames: Sequence[Frame]) -> None:
                 "all frames of a stream need one size"
             )
         if (f.bit_depth, f.chroma_format) != (first.bit_depth, first.chroma_format):
-            raise IdseError(f"frame {i} has another bit depth or chroma format than frame 0")
+            raise IdseError(f"frame {i} has another bit depth or chroma format than frame 0: convert them")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from idse.importance.weight_map import WeightMap
 
 class NativeEngine(Engine):
-    """Our own encoder: all intra, Main 10; 8- and 10-bit input of 4:2:0 or 4:0:0, coded in 10 bit.
+    """The VVC encoder of this package: all intra, Main 10; input of 8..10 bit in 4:2:0 or 4:0:0, coded in 10 bit.
 
     Raises:
         IdseError: The compiled module is missing.
@@ -40,7 +40,7 @@ class NativeEngine(Engine):
 
     @functools.cached_property
     def identity(self) -> dict[str, str]:
-        """Hash of the compiled module: results of another build are not this one's."""
+        """Hash of the compiled module: results of different builds are kept apart."""
         return {"build": _build(self._native.__file__)}
 
     def encode(

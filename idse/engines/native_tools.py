@@ -1,4 +1,4 @@
-"""The tools of the native encoder. Made from cpp/vvc/tools.def by scripts/generate_tools.py: change the table."""
+"""The tools of the native encoder. Generated from cpp/vvc/tools.def by scripts/generate_tools.py: edit the table."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from idse.errors import IdseError
 
 @dataclass(frozen=True)
 class NativeTools:
-    """What the native encoder (and VTM, where it has the same) may use; the metadata of a field is its option.
+    """The tools that the native encoder (and VTM, where it has them) may use; a field's metadata describe its option.
 
     Attributes:
         ctu_size: Width and height of a coding tree unit in luma samples.
-        dual_tree: Chroma has a coding tree of its own; a 4:0:0 picture ignores it.
-        cclm: Chroma may be predicted from luma (cross-component linear model); a 4:0:0 picture ignores it.
-        dependent_quant: Dependent quantisation with a trellis; off: plain levels with RDOQ.
-        transform_skip: Blocks up to a size that the preset sets may be coded without a transform.
+        dual_tree: Chroma has a separate coding tree; no effect on 4:0:0.
+        cclm: Chroma may be predicted from luma (cross-component linear model); no effect on 4:0:0.
+        dependent_quant: Dependent quantisation with a trellis; if off, scalar quantisation with RDOQ.
+        transform_skip: Blocks up to a size that depends on the preset may be coded without a transform.
         deblocking: The deblocking filter.
-        wpp: Wavefronts: rows of CTUs in parallel; intra prediction then cannot use the CTU above to the right.
+        wpp: Wavefronts: CTU rows are coded in parallel; intra prediction then cannot use the CTU above to the right.
 
     Raises:
         IdseError: A value that a tool does not have.
@@ -29,7 +29,7 @@ class NativeTools:
         metadata={
             "choices": (64, 128),
             "option": "--ctu",
-            "help": "64 or 128.",
+            "help": "CTU size, 64 or 128.",
         },
     )
     dual_tree: bool = field(
@@ -37,7 +37,7 @@ class NativeTools:
         metadata={
             "choices": (False, True),
             "option": "--dual-tree/--single-tree",
-            "help": "Chroma has a tree of its own.",
+            "help": "Separate coding tree for chroma.",
         },
     )
     cclm: bool = field(
@@ -45,7 +45,7 @@ class NativeTools:
         metadata={
             "choices": (False, True),
             "option": "--cclm/--no-cclm",
-            "help": "Chroma may be predicted from luma.",
+            "help": "Prediction of chroma from luma (CCLM).",
         },
     )
     dependent_quant: bool = field(
@@ -53,7 +53,7 @@ class NativeTools:
         metadata={
             "choices": (False, True),
             "option": "--dependent-quant/--no-dependent-quant",
-            "help": "Dependent quantisation (trellis), else RDOQ.",
+            "help": "Dependent quantisation (trellis) instead of RDOQ.",
         },
     )
     transform_skip: bool = field(
@@ -61,7 +61,7 @@ class NativeTools:
         metadata={
             "choices": (False, True),
             "option": "--transform-skip/--no-transform-skip",
-            "help": "Small blocks may go without a transform.",
+            "help": "Coding of small blocks without a transform.",
         },
     )
     deblocking: bool = field(
@@ -77,7 +77,7 @@ class NativeTools:
         metadata={
             "choices": (False, True),
             "option": "--wpp",
-            "help": "Wavefronts: threads within a picture.",
+            "help": "Wavefronts: several threads code one picture.",
         },
     )
 

@@ -1,4 +1,4 @@
-"""PSNR of frames, for engines whose encoder does not say it."""
+"""PSNR of frames, for engines whose encoder does not report it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PEAK = 255 << 2
 
 
 def frame_psnr(source: Frame, decoded: Frame) -> tuple[float, ...]:
-    """`FrameStats.psnr`; the same as `idse.metrics.psnr`, whose package needs numba and is therefore not imported."""
+    """Compute `FrameStats.psnr` as `idse.metrics.psnr`, which is not imported because its package needs numba."""
     figures = []
     for a, b in zip(source.with_bit_depth(10).planes, decoded.with_bit_depth(10).planes, strict=True):
         error = (a.astype(np.int64) - b.astype(np.int64)).ravel()

@@ -1,4 +1,4 @@
-"""The settings of an encode, in parts: what is aimed at, how weights are shaped, tools, and what all engines share."""
+"""The settings of an encode, in parts: target, shaping of weights, tools, and settings that all engines share."""
 
 from __future__ import annotations
 
@@ -16,20 +16,24 @@ PRESETS = ("faster", "fast", "medium", "slow", "slower")
 
 
 class WeightScope(enum.Flag):
-    """Where the weight map acts; anything less than `ALL` is for ablation."""
+    """Where the weight map acts; parts of `ALL` are for ablation studies."""
 
     NONE = 0
     RDO = 1
-    """Distortion of every decision."""
+    """The distortion in every decision uses the weights."""
     QUANT = 2
-    """lambda / mean(w) inside the quantiser."""
+    """The quantiser uses lambda / mean(w)."""
     QP = 4
-    """QP - 3 log2(mean w) per 64x64 luma block."""
+    """Each 64x64 luma block is coded at QP - 3 log2(mean w)."""
     ALL = 7
 
     @classmethod
     def parse(cls, text: str) -> WeightScope:
-        """Read "rdo,quant,qp", any part of it, "all" or "none"."""
+        """Read a text such as "rdo,quant,qp", a part of it, "all" or "none".
+
+        Raises:
+            IdseError: The text has another word.
+        """
         scope = cls.NONE
         for name in text.split(","):
             try:
@@ -46,13 +50,13 @@ class Target:
     """What an encode aims at: a QP, or a size.
 
     Attributes:
-        qp: Luma QP of the slice, or what the engine has in its place, within its `qp_range` (0..63 of VVC). With a
-            target it is only where the search begins.
-        target_bytes: One-picture rate control: bytes of each frame. Excludes `target_bpp`.
-        target_bpp: The same as bits per luma sample.
+        qp: Luma QP of the slice, or the engine's counterpart of it, within its `qp_range` (0..63 for VVC). With a
+            target size it is only the start of the search.
+        target_bytes: Target size of each frame in bytes; excludes `target_bpp`.
+        target_bpp: Target size of each frame in bits per luma sample.
 
     Raises:
-        IdseError: A value out of its range.
+        IdseError: A value is out of its range.
     """
 
     qp: int = 32
@@ -69,11 +73,11 @@ class Target:
 
     @property
     def is_size(self) -> bool:
-        """Whether a size is wanted and not a QP."""
+        """Whether the target is a size and not a QP."""
         return self.target_bytes is not None or self.target_bpp is not None
 
     def frame_bytes(self, width: int, height: int) -> int:
-        """Bytes wanted for each frame; 0 where `qp` is fixed."""
+        """Return the target size of each frame in bytes; 0 if the target is a QP."""
         if self.target_bytes is not None:
             return self.target_bytes
         if self.target_bpp is not None:
@@ -83,18 +87,18 @@ class Target:
 
 @dataclass(frozen=True)
 class Shaping:
-    """What becomes of the weights of a map, and where they act.
+    """How the weights of a map are shaped, and where they act.
 
     Attributes:
-        weight_scope: Where they act.
-        tau: Share of plain squared error blended into the weights, in units of their mean, >= 0; infinity is plain
-            squared error.
-        exponent: Power the weights are raised to, 0..10 (beyond, only the two ends of the clip are left); 0 is plain
-            squared error.
-        clip_qp: Weights are clipped to what this many steps of QP are worth, 0..12.
+        weight_scope: Where the weights act.
+        tau: Share of plain squared error that is added to the weights, in units of their mean, >= 0; infinity gives
+            plain squared error.
+        exponent: Power that the weights are raised to, 0..10 (with larger values only the two limits of the clip would
+            be left); 0 gives plain squared error.
+        clip_qp: The weights are clipped to the equivalent of this many QP steps, 0..12.
 
     Raises:
-        IdseError: A value out of its range.
+        IdseError: A value is out of its range.
     """
 
     weight_scope: WeightScope = WeightScope.ALL
@@ -110,24 +114,24 @@ class Shaping:
 
 @dataclass(frozen=True, init=False)
 class EncodeSettings:
-    """Everything but the picture and its weights that decides a stream's bytes (and `threads`, which does not).
+    """All settings that decide a stream's bytes besides the picture and its weights, and `threads`, which does not.
 
-    `EncodeSettings(qp=37, tau=0.1, wpp=True)` takes the fields of all parts by their own names; a part may also be
-    given whole, and named fields are then changed in it.
+    `EncodeSettings(qp=37, tau=0.1, wpp=True)` takes the fields of all parts by their own names. A part may also be
+    given as a whole; fields given by name then replace its values.
 
     Attributes:
-        target: The QP or size that is aimed at.
-        shaping: Of the weights.
-        tools: Of the native encoder and, where it has the same, of VTM.
+        target: The QP or size to aim at.
+        shaping: Shaping of the weights.
+        tools: Tools of the native encoder, and of VTM where it has the same tool.
         preset: 0 (fastest) .. 4 (slowest); see `PRESETS`.
-        threads: At least 1.
-        md5_sei: Put the MD5 of each reconstructed picture into the stream.
-        cb_qp_offset: -12..12; what the map's chroma planes ask for comes on top.
-        cr_qp_offset: The same for Cr.
+        threads: Number of threads, 1..1024.
+        md5_sei: Whether to put the MD5 of each reconstructed picture into the stream.
+        cb_qp_offset: QP offset of Cb, -12..12; the offset that follows from the map's chroma planes is added to it.
+        cr_qp_offset: QP offset of Cr, in the same way.
 
     Raises:
-        IdseError: A value out of its range.
-        TypeError: A name that no part has.
+        IdseError: A value is out of its range.
+        TypeError: No part has a field of that name.
     """
 
     target: Target
@@ -175,16 +179,16 @@ class EncodeSettings:
             object.__setattr__(self, name, value)
 
     def changed(self, **fields: Any) -> EncodeSettings:
-        """The same with other values of some fields, of any part.
+        """Return a copy with other values of some fields, which may belong to any part.
 
         Raises:
-            IdseError: A value out of its range.
+            IdseError: A value is out of its range.
         """
         own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return EncodeSettings(**own | fields)
 
     def flat(self) -> dict[str, Any]:
-        """The fields of all parts by their own names: what hashes are made of, and `EncodeSettings(**...)` takes."""
+        """Return the fields of all parts by their own names, for hashes and for `EncodeSettings(**...)`."""
         target, shaping, tools = (dict(vars(part)) for part in (self.target, self.shaping, self.tools))
         return {
             **target,
@@ -198,7 +202,7 @@ class EncodeSettings:
         }
 
     def record(self) -> dict[str, Any]:
-        """`flat` as JSON takes it: a stream's provenance."""
+        """Return `flat` with values that JSON can hold, for a stream's provenance."""
         return self.flat() | {"weight_scope": self.shaping.weight_scope.value}
 
 

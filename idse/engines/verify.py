@@ -1,4 +1,4 @@
-"""Encodes that a decoder confirms: every sample of the reconstruction is compared with what the decoder gives."""
+"""Verified encodes: every sample of the reconstruction is compared with the decoder's output."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ def encode_verified(
     settings: EncodeSettings,
     progress: Progress | None = None,
 ) -> EncodedStream:
-    """`Engine.encode`, and a decoder (FFmpeg's, where it has one) confirms every sample.
+    """Encode as `Engine.encode` does, decode the stream (with FFmpeg if it can) and compare every sample.
 
     Raises:
-        IdseError: The input cannot be coded, no decoder knows this engine's streams, or it gives other samples.
+        IdseError: The input cannot be coded, no decoder can confirm this engine's streams, or the decoder gives other
+            samples.
     """
     check_verifiable(engine)
     stream = engine.encode(frames, weights, settings, progress)
@@ -41,7 +42,7 @@ def check_verifiable(engine: Engine) -> None:
 
 
 def compare(decoded: Sequence[Frame], expected: Sequence[Frame]) -> None:
-    """Raise an `IdseError` unless both hold the same samples."""
+    """Raise an `IdseError` unless both sequences of frames hold the same samples."""
     if len(decoded) != len(expected):
         raise IdseError(
             f"verify: the decoder gives {len(decoded)} frames, {len(expected)} were coded: please report it"

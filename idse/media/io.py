@@ -159,7 +159,7 @@ def _raw_frames(path: Path, options: InputOptions) -> Iterator[Frame]:
     total = path.stat().st_size // fmt.frame_bytes
     if first >= total or (last is not None and last > total):
         raise IdseError(
-            f"{path}: has {total} frames, frames {first}:{'' if last is None else last} requested: see --frames"
+            f"{path}: has {total} frames, frames {first}:{'' if last is None else last} asked for: choose others with --frames"
         )
     with path.open("rb") as source:
         source.seek(first * fmt.frame_bytes)

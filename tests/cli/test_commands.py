@@ -179,7 +179,7 @@ def test_version_doctor_and_info(folder, capfd):
     assert main(["--version"]) == 0
     assert capfd.readouterr().out == f"idse {__version__}\n"
     assert main(["doctor"]) == 0
-    assert "everything the main job needs works" in capfd.readouterr().out
+    assert "everything needed to code pictures works" in capfd.readouterr().out
     main(["encode", "cat.png", "--importance", "none", "--preset", "0"])
     capfd.readouterr()
     assert main(["info", "cat.266"]) == 0

@@ -116,7 +116,7 @@ CASES = [
     ("an output below a file", "encode good.png -o notes.txt/x.266", "cannot write notes.txt/x.266: …"),
     ("an unwritable folder", "encode good.png -o /proc/x.266", "cannot write /proc/x.266: …; choose another folder"),
     ("the output is the input", "encode good.png -o good.png", "good.png: would overwrite the input; choose another…"),
-    ("one file for two outputs", "encode good.png -o x.266 --recon x.266", "x.266: named for two outputs"),
+    ("one file for two outputs", "encode good.png -o x.266 --recon x.266", "x.266: named for two outputs; choose…"),
     ("a full disk", "encode good.png -o /dev/full", "cannot write /dev/full: No space left on device"),
     ("a full disk for the reconstruction", "encode good.png --recon /dev/full", "cannot write /dev/full: No space left…"),
     ("one map for a folder", "encode pictures --map-out x.idsew", "--map-out names one file, pictures is a folder…"),
@@ -151,7 +151,7 @@ CASES = [
     ("a learned codec's file that is missing", "sweep --images pictures --codec learned:codec=absent.idsec", "plan: codec 'learned': …absent.idsec: no such…"),
     ("a point beyond a learned codec's", "sweep --images pictures --codec learned:codec=good.idsec,qp=7", "codec 'learned': point 7: must be 0..1 (0 has the most bits); choose one with --qp"),
     ("a QP beyond a codec's", "sweep --images pictures --codec x265 --qp 60", "plan: codec 'x265': qp 60: x265 takes 0..51"),
-    ("QPs that are no numbers", "sweep --images pictures --qp low", "--qp 'low': must be numbers, joined by commas"),
+    ("QPs that are no numbers", "sweep --images pictures --qp low", "--qp 'low': must be numbers separated by commas"),
     ("an absent data set", "sweep --images absent --kind folder", "…absent: no such folder"),
     ("annotations that are none", "sweep --images pictures --annotations notes.txt", "…notes.txt: is not a JSON file…"),
     ("an unknown detector to measure with", "sweep --images pictures --detector resnet", "unknown detector 'resnet': must be…"),
@@ -378,7 +378,7 @@ def test_interrupted_encode_leaves_nothing(noise, sent):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, (out, err, time.monotonic() - began)
     assert time.monotonic() - began < 20
-    assert (out, err) == ("", "idse: error: interrupted; nothing half-done is left behind\n")
+    assert (out, err) == ("", "idse: error: interrupted; no incomplete file is left behind\n")
     assert os.listdir(noise.parent) == [noise.name]
 
 
@@ -424,10 +424,12 @@ def test_a_bad_picture_does_not_end_the_folder(folder, tmp_path, capfd):
 def document() -> str:
     rows = "".join(f"| {what} | `idse {command}` | {line} |\n" for what, command, line in CASES)
     return (
-        "# What idse says to a mistake\n\n"
-        "One line on standard error after `idse: error: `, exit code 2, and no file left behind (… stands for what\n"
-        "depends on the file or the system). Ctrl-C and SIGTERM: exit code 130, no file left behind either.\n"
-        "`tests/cli/test_errors.py` runs every line and prints this table.\n\n"
+        "# Error messages\n\n"
+        "After a user's error, `idse` prints one line on standard error that begins with `idse: error: `, ends with exit "
+        "code 2 and leaves no\n"
+        "file behind. In the table, … stands for text that depends on the file or the system. Ctrl-C and SIGTERM end with "
+        "exit code 130 and leave no file\n"
+        "behind either. `tests/cli/test_errors.py` runs every command and prints this table.\n\n"
         "| mistake | command | line |\n|---|---|---|\n" + rows
     )
 

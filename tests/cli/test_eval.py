@@ -74,7 +74,7 @@ def test_a_trained_codec(tmp_path: Path, pictures: Path, untrained_codec: Any, c
     # What is there is not coded again.
     assert main([*command, "--store", str(store), "--qp", "1"]) == 0
     said = capsys.readouterr()
-    assert "0 jobs, 2 there already" in said.err
+    assert "0 jobs, 2 already in the store" in said.err
     assert codec.points[0].label not in said.out
 
 

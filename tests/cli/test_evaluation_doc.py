@@ -39,7 +39,7 @@ def test_tutorial(tmp_path, monkeypatch, photograph, capsys):
     assert "34 jobs" in said[0].err
     assert said[0].out == ""
     assert "all 32 cells" in said[1].out
-    assert "8 jobs, 16 there already" in said[3].err  # the second sweep lacks only its new map
+    assert "8 jobs, 16 already in the store" in said[3].err  # the second sweep lacks only its new map
     assert Path("report.html").stat().st_size > 1_000_000
     assert "x265" in Path("figures.csv").read_text()
     assert "native" in said[4].out

@@ -87,9 +87,9 @@ def test_patch_build_unpatch(root, capfd):
     ]  # fmt: skip
 
     out, err = call(capfd, "unpatch", root)
-    assert (out, err) == (f"taken out: VTM 23.13 in {root}, 1 files written, 1 files removed\n", "")
+    assert (out, err) == (f"patch removed: VTM 23.13 in {root}, 1 files written, 1 files removed\n", "")
     assert (root / COST).read_text() == "int cost();\n"
-    assert call(capfd, "unpatch", root) == (f"nothing to take out: VTM 23.13 in {root}\n", "")
+    assert call(capfd, "unpatch", root) == (f"nothing to remove: VTM 23.13 in {root}\n", "")
 
 
 def test_status_of_every_recognised_tree_succeeds(root, capfd):

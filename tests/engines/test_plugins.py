@@ -175,8 +175,8 @@ def test_one_name_in_two_packages(package):
         ("nowhere:X", " cannot be imported from {} (ModuleNotFoundError: No module named 'nowhere')"),
         ("broken:X", " cannot be imported from {} (ZeroDivisionError: division by zero)"),
         ("json:absent", " cannot be imported from {} (AttributeError: "),
-        ("json:dumps", ": {} is no subclass of idse.engines.Engine"),
-        ("pathlib:Path", ": {} is no subclass of idse.engines.Engine"),
+        ("json:dumps", ": {} is not a subclass of idse.engines.Engine"),
+        ("pathlib:Path", ": {} is not a subclass of idse.engines.Engine"),
         ("idse.engines.native:NativeEngine", ": {} calls itself 'native'; the names must agree"),
     ],
 )  # fmt: skip

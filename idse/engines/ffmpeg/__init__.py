@@ -1,1 +1,1 @@
-"""The anchors' encoders as engines, all intra: x265, SVT-AV1, x264 through PyAV's FFmpeg, JPEG through Pillow."""
+"""The all-intra anchors as engines: x265, SVT-AV1 and x264 through PyAV's FFmpeg, JPEG through Pillow."""

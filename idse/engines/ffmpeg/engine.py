@@ -1,4 +1,4 @@
-"""What the anchors have in common: the checks, the way back through a decoder, the figures, the provenance."""
+"""Base class of the anchors: checks, decoding of the stream, figures and provenance."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ if TYPE_CHECKING:
     from idse.importance.weight_map import WeightMap
 
 Parameters = Mapping[str, object] | Iterable[str]
-"""A library's own parameters: a mapping, or "key=value" each ("key" alone means 1)."""
+"""Parameters of a library: a mapping, or texts of the form "key=value" ("key" alone means 1)."""
 
 
 class AnchorEngine(Engine):
-    """An encoder of FFmpeg's world: all intra at a constant QP, one thread, no weights.
+    """An encoder of another project: all intra at a constant QP, in one thread, without weights.
 
-    `EncodeSettings.threads` and what only other encoders have (preset, CTU size, tools, shaping of weights) change
-    nothing. `EncodedStream.recon` is what FFmpeg's decoder gives, at `bit_depth`.
+    `EncodeSettings.threads` and settings that only other encoders have (preset, CTU size, tools, shaping of weights)
+    have no effect. `EncodedStream.recon` is the output of FFmpeg's decoder, at `bit_depth`.
 
     Attributes:
-        bit_depth: Of the coded samples.
-        params: The library's own parameters from the user, over the engine's.
+        bit_depth: Bit depth of the coded samples.
+        params: The user's parameters of the library, which override the engine's.
+        depths: Bit depths that the engine can code in, the default first.
+        least_side: Smallest width and height of a picture.
     """
 
     list_options: ClassVar[frozenset[str]] = frozenset({"params"})
@@ -53,11 +55,11 @@ class AnchorEngine(Engine):
     ) -> EncodedStream:
         """Code frames of one size; see `Engine.encode`. Safe to call from several threads at once.
 
-        A frame's `bytes` are those of its packet without parameter sets that are written once; its `qp` is the
-        engine's own scale. `cpu_seconds` is of the whole process.
+        A frame's `bytes` are those of its packet, without parameter sets that are written once; its `qp` is on the
+        engine's own scale. `cpu_seconds` is the CPU time of the whole process.
 
         Raises:
-            IdseError: What the encoder cannot do, or its own complaint in one line.
+            IdseError: The encoder cannot code this, or fails; the message holds its own in one line.
         """
         check_frames(frames)
         if settings.shaping.weight_scope is WeightScope.NONE:
@@ -70,7 +72,7 @@ class AnchorEngine(Engine):
             )
         if min(first.width, first.height) < self.least_side:
             raise IdseError(
-                f"the {self.name} engine takes pictures from {self.least_side}x{self.least_side} on, "
+                f"the {self.name} engine takes pictures of at least {self.least_side}x{self.least_side}, "
                 f"not {first.width}x{first.height}"
             )
         if first.chroma_format == "420" and (first.width % 2 or first.height % 2):
@@ -114,18 +116,18 @@ class AnchorEngine(Engine):
     def _code(
         self, frames: Sequence[Frame], settings: EncodeSettings, progress: Progress | None
     ) -> tuple[bytes, list[bytes], dict[str, Any]]:
-        """What stands once at the head, a packet a frame, and every option used."""
+        """Return the header that is written once, a packet for each frame, and every option that was used."""
 
     @abstractmethod
     def _libraries(self) -> dict[str, str]:
-        """Versions of all that took part."""
+        """Return the versions of all libraries that were used."""
 
 
 def parse_parameters(params: Parameters) -> dict[str, str]:
-    """Parameters as text; True is "1", False "0".
+    """Return the parameters as text; True becomes "1" and False "0".
 
     Raises:
-        IdseError: A name that is none, or given twice.
+        IdseError: A name is invalid, or given twice.
     """
     if isinstance(params, str):
         raise IdseError(f"parameters '{params}': give a mapping, or a list of key=value")

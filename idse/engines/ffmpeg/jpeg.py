@@ -23,14 +23,14 @@ _PARAMETERS = ("optimize", "progressive")
 class JpegEngine(AnchorEngine):
     """Baseline JPEG with optimal Huffman tables, 8 bit, 4:2:0 or grey; `Target.qp` is the quality 1..100.
 
-    The quality grows where a QP falls. Chroma is coded as it is given. Several frames are files one after another
-    (Motion JPEG). JPEG decoders may differ by a grey level: `recon` is FFmpeg's.
+    A higher quality gives more bits, unlike a higher QP. Chroma is coded as given, without resampling. Several frames
+    are coded as a sequence of files (Motion JPEG). JPEG decoders may differ by one grey level; `recon` is FFmpeg's.
 
     Args:
-        params: "optimize" (1) and "progressive" (0): 0 or 1.
+        params: "optimize" (default 1) and "progressive" (default 0), each 0 or 1.
 
     Raises:
-        IdseError: No such parameter, or a Pillow without JPEG.
+        IdseError: There is no such parameter, or Pillow was built without JPEG.
     """
 
     name = "jpeg"
@@ -76,7 +76,7 @@ class JpegEngine(AnchorEngine):
 
 
 def _image(frame: Frame) -> Image.Image:
-    """As Pillow wants it: chroma samples are repeated, libjpeg's mean over 2x2 gives just those back."""
+    """Return a frame as a Pillow image; each chroma sample is repeated 2x2, and libjpeg's mean restores it exactly."""
     if frame.chroma_format == "400":
         return Image.fromarray(frame.planes[0])
     chroma = (np.repeat(np.repeat(plane, 2, 0), 2, 1) for plane in frame.planes[1:])

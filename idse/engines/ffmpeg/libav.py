@@ -1,4 +1,4 @@
-"""FFmpeg's encoders through PyAV: opened without output on stderr, refusals as one line, frames in, packets out."""
+"""FFmpeg's encoders through PyAV, opened without output on stderr and with errors as one-line messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from idse.engines.ffmpeg import open_encoder
 from idse.errors import IdseError
 from idse.media.frame import Frame
 
-# SVT-AV1 writes to stderr by itself; only what ends it is left. Who set the variable wants to read the rest.
+# SVT-AV1 writes to stderr; with this value it writes only fatal errors. A value that the user has set is kept.
 os.environ.setdefault("SVT_LOG", "0")
 # Without this handler Python writes FFmpeg's warnings to stderr while they are captured.
 logging.getLogger("libav").addHandler(logging.NullHandler())
@@ -34,10 +34,10 @@ _RAW = re.compile(r"^(?:x26[45] \[error\]|Svt\[error\]): *(.*?)\s*$", re.MULTILI
 
 
 def open_silently(codec: str, width: int, height: int, pix_fmt: str, options: dict[str, str]) -> Any:
-    """An opened encoder; the arguments are those of `open_encoder.open_encoder`.
+    """Open an encoder; the arguments are those of `open_encoder.open_encoder`.
 
     Raises:
-        IdseError: There is no such encoder here, or it refuses; also where FFmpeg would only warn of an option.
+        IdseError: This PyAV has no such encoder, the encoder refuses the settings, or FFmpeg warns about an option.
     """
     failure: Exception | None = None
     context: Any = None
@@ -51,13 +51,13 @@ def open_silently(codec: str, width: int, height: int, pix_fmt: str, options: di
         except (FFmpegError, ValueError) as error:
             failure = error
         finally:
-            # Not back to None: a thread that logs meanwhile would stumble over it inside PyAV.
+            # The level is not reset to None: a thread that logs at this moment would fail inside PyAV.
             av.logging.set_level(av.logging.PANIC if level is None else level)
             av.logging.set_skip_repeated(skip)
     words = [text.strip().rstrip(".") for _, _, text in heard]
     for text in words:
         if _UNKNOWN.search(text):
-            raise IdseError(f"{codec} refuses the parameters ({text}): see its own list of them")
+            raise IdseError(f"{codec} refuses the parameters ({text}): use those in the library's documentation")
     if isinstance(failure, FFmpegError):
         loud = dict(options)
         if "x265-params" in loud:
@@ -76,24 +76,24 @@ def open_silently(codec: str, width: int, height: int, pix_fmt: str, options: di
 def code_frames(
     context: Any, frames: Sequence[Frame], pix_fmt: str, progress: Progress | None = None, share: float = 1.0
 ) -> list[bytes]:
-    """Packets of frames, one each, in their order.
+    """Code frames and return one packet for each, in their order.
 
     Args:
-        context: Opened.
-        frames: Of the depth of `pix_fmt`.
+        context: The opened encoder.
+        frames: Frames with the bit depth of `pix_fmt`.
         pix_fmt: FFmpeg's name of the sample format.
         progress: Called after each packet.
-        share: What of the whole is done at the end.
+        share: Share of the whole work that is done after the last packet, 0..1.
 
     Raises:
-        IdseError: The encoder fails, or gives other packets than one key frame for each frame.
+        IdseError: The encoder fails, or does not give exactly one key frame for each frame.
     """
     packets: list[bytes] = []
     try:
         for packet in _packets(context, frames, pix_fmt):
             if not packet.is_keyframe or packet.pts != len(packets):
                 raise IdseError(
-                    f"{context.name} does not code all intra with these parameters: leave some out"
+                    f"{context.name} does not code all intra with these parameters: leave some of them out"
                 )
             packets.append(bytes(packet))
             if progress is not None:
@@ -110,15 +110,17 @@ def code_frames(
 def stderr_of_opening(
     codec: str, width: int, height: int, pix_fmt: str, options: dict[str, str], svt_log: int = 1
 ) -> str:
-    """What an encoder writes to stderr on opening: in a process of its own, since the libraries write there past us.
+    """Return what an encoder writes to stderr when it is opened; empty if that cannot be found out.
+
+    The encoder is opened in a separate process, because the libraries write to the process's stderr directly.
 
     Args:
-        codec: This and the others are those of `open_encoder.open_encoder`.
-        width: Of the picture.
-        height: Of the picture.
+        codec: FFmpeg's name of the encoder; see `open_encoder.open_encoder` for this and the other arguments.
+        width: Width of the picture.
+        height: Height of the picture.
         pix_fmt: FFmpeg's name of the sample format.
-        options: FFmpeg's, with the library's own log level.
-        svt_log: SVT-AV1's level of talk: 1 errors, 3 all.
+        options: FFmpeg's options, including the library's own log level.
+        svt_log: Log level of SVT-AV1: 1 for errors, 3 for everything.
     """
     job = {"codec": codec, "width": width, "height": height, "pix_fmt": pix_fmt, "options": options}
     try:
@@ -133,18 +135,18 @@ def stderr_of_opening(
 
 
 def join_parameters(parameters: dict[str, str]) -> str:
-    """`key=value:key=value`, as FFmpeg's `x265-params` and the like take it."""
+    """Join parameters to `key=value:key=value`, the form of `x265-params` and similar options of FFmpeg."""
     return ":".join(key + "=" + re.sub(r"([:=\\'])", r"\\\1", value) for key, value in parameters.items())
 
 
 def drop_units(data: bytes, kinds: Iterable[int], shift: int, mask: int) -> bytes:
-    """An Annex B access unit without the NAL units of some types.
+    """Return an Annex B access unit without the NAL units of some types.
 
     Args:
-        data: With start codes.
-        kinds: nal_unit_types to leave out.
-        shift: Of the type in a unit's first byte.
-        mask: Of the type after the shift.
+        data: The access unit with start codes.
+        kinds: Values of nal_unit_type to leave out.
+        shift: Number of bits to the right of the type in a NAL unit's first byte.
+        mask: Mask of the type after the shift.
     """
     starts = [m.start() for m in re.finditer(rb"\x00?\x00\x00\x01", data)] + [len(data)]
     unwanted = set(kinds)
@@ -153,7 +155,7 @@ def drop_units(data: bytes, kinds: Iterable[int], shift: int, mask: int) -> byte
         for unit in (data[a:b] for a, b in itertools.pairwise(starts))
         if (unit[unit.index(1) + 1] >> shift) & mask not in unwanted
     )
-    # An access unit begins with the long start code.
+    # An access unit must begin with the four-byte start code.
     return kept if kept.startswith(b"\x00\x00\x00\x01") else b"\x00" + kept
 
 

@@ -1,6 +1,6 @@
-"""Opens an encoder of FFmpeg. Run as a program, the library's output goes to stderr: see `libav.stderr_of_opening`.
+"""Opens an encoder of FFmpeg. If it runs as a program, the library writes to stderr: see `libav.stderr_of_opening`.
 
-It needs nothing of idse, so that it runs as a plain file.
+It imports nothing from idse, so that it can be run as a file.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from av.error import FFmpegError
 
 
 def open_encoder(codec: str, width: int, height: int, pix_fmt: str, options: dict[str, str]) -> Any:
-    """An opened `av.VideoCodecContext` with one thread; parameter sets are in its `extradata`.
+    """Return an opened `av.VideoCodecContext` with one thread and the parameter sets in its `extradata`.
 
     Raises:
-        FFmpegError: FFmpeg, or the library, refuses.
-        ValueError: No such encoder.
+        FFmpegError: FFmpeg or the library refuses the arguments.
+        ValueError: There is no such encoder.
     """
     context: Any = av.CodecContext.create(codec, "w")
     context.width, context.height, context.pix_fmt = width, height, pix_fmt
@@ -39,10 +39,10 @@ def open_encoder(codec: str, width: int, height: int, pix_fmt: str, options: dic
 
 @contextlib.contextmanager
 def _same_scheduling() -> Iterator[None]:
-    """Give this thread, and the threads that the block starts, the scheduling policy that this thread has now.
+    """Restore the scheduling policy of this thread after the block, and give it to the threads that the block starts.
 
-    As root, SVT-AV1 makes its threads and the calling one real-time (SCHED_FIFO, 99). The program, and every program
-    it starts afterwards, would then starve the machine.
+    When run as root, SVT-AV1 gives its threads and the calling thread real-time priority (SCHED_FIFO, 99). This
+    program, and every program that it starts afterwards, would then take all CPU time of the machine.
     """
     if not hasattr(os, "sched_setscheduler") or not os.path.isdir("/proc/self/task"):
         yield
@@ -54,12 +54,12 @@ def _same_scheduling() -> Iterator[None]:
     finally:
         for thread, now in _policies().items():
             if now != before.get(thread, policy):
-                with contextlib.suppress(OSError):  # it has ended
+                with contextlib.suppress(OSError):  # the thread has ended
                     os.sched_setscheduler(thread, policy, parameters)
 
 
 def _policies() -> dict[int, int]:
-    """The scheduling policy of every thread of this process; a thread that ends meanwhile is left out."""
+    """Return the scheduling policy of every thread of this process; a thread that ends during the call is left out."""
     found = {}
     for thread in map(int, os.listdir("/proc/self/task")):
         with contextlib.suppress(OSError):

@@ -18,12 +18,12 @@ from idse.media.frame import Frame
 
 
 class SvtAv1Engine(VideoEngine):
-    """SVT-AV1: 4:2:0 from 4x4 on, in 10 bit (or 8), QP 0..63 at a constant quantiser, tuned for PSNR.
+    """SVT-AV1: 4:2:0 from 4x4 on, in 10 bit (or 8), with a constant QP 0..63, tuned for PSNR.
 
-    Every frame is a still picture of its own (`avif=1`): a temporal unit with the short headers that AV1 has for
-    those (from SVT-AV1 4 on; before, a few bytes more). The library takes no 4:0:0: grey is coded with neutral
-    chroma, of which `recon` shows luma alone. See `VideoEngine` for its arguments; chroma has quantiser offsets of
-    another scale among the parameters.
+    Every frame is coded as a separate still picture (`avif=1`), which is a temporal unit with AV1's short headers for
+    still pictures (from SVT-AV1 4 on; earlier versions need a few bytes more). The library does not take 4:0:0: it is
+    coded with neutral chroma, and `recon` has only luma. See `VideoEngine` for the arguments. Offsets of the chroma
+    quantisers are among the library's parameters, on another scale.
     """
 
     name = "svtav1"
@@ -40,11 +40,11 @@ class SvtAv1Engine(VideoEngine):
         return _version()
 
     def check_chroma_offsets(self, settings: EncodeSettings) -> None:
-        """Refuse them, and name what SVT-AV1 has instead."""
+        """Refuse chroma QP offsets, and name SVT-AV1's parameters for the same purpose."""
         if settings.cb_qp_offset or settings.cr_qp_offset:
             raise IdseError(
-                "the svtav1 engine takes no chroma QP offsets: SVT-AV1 has parameters such as "
-                "chroma-u-ac-qindex-offset, in steps of its own"
+                "the svtav1 engine takes no chroma QP offsets: use SVT-AV1's parameters such as "
+                "chroma-u-ac-qindex-offset, which have another scale"
             )
 
     def _options(self, settings: EncodeSettings) -> tuple[dict[str, str], dict[str, str]]:
@@ -54,7 +54,7 @@ class SvtAv1Engine(VideoEngine):
 
     @property
     def _codes_stills(self) -> bool:
-        """SVT-AV1 3 takes one picture a process in that mode, whichever encoder it goes to."""
+        """Whether frames are coded in still-picture mode; SVT-AV1 3 can code only one picture per process in it."""
         major = self.version.split(".")[0]
         return major.isdigit() and int(major) >= 4
 
@@ -93,7 +93,7 @@ def _with_chroma(frame: Frame) -> Frame:
 
 @functools.cache
 def _version() -> tuple[str, str]:
-    """From the lines SVT-AV1 writes when it starts: nothing else that FFmpeg passes on tells it."""
+    """Find the version in the lines that SVT-AV1 writes when it starts; FFmpeg offers no other way."""
     open_silently("libsvtav1", 64, 64, "yuv420p", {"preset": "13", "svtav1-params": "lp=1"})
     banner = stderr_of_opening("libsvtav1", 64, 64, "yuv420p", {"preset": "13", "svtav1-params": "lp=1"}, svt_log=3)
     said = re.search(r"SVT \[version\]:\s*(.*\S)", banner)

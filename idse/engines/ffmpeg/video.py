@@ -1,4 +1,4 @@
-"""x265, x264 and SVT-AV1 as FFmpeg's encoders: presets, parameters, one open encoder."""
+"""Base class of x265, x264 and SVT-AV1, which run as encoders of FFmpeg."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from idse.media.frame import Frame
 PRESETS = (
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo",
 )  # fmt: skip
-"""Of x264 and x265."""
+"""The presets of x264 and x265."""
 
 
 class VideoEngine(AnchorEngine):
     """An encoder library inside FFmpeg.
 
     Args:
-        preset: The library's own; None: the default of the class.
-        bit_depth: Of the coded samples; the source is shifted to it.
-        params: The library's own parameters; they win over the engine's.
+        preset: A preset of the library; None means the default of the class.
+        bit_depth: Bit depth of the coded samples; the source is shifted to it.
+        params: Parameters of the library; they override the engine's.
 
     Raises:
-        IdseError: No such preset, depth or parameter, or this PyAV lacks the encoder.
+        IdseError: There is no such preset, bit depth or parameter, or this PyAV does not have the encoder.
     """
 
     codec: ClassVar[str]
@@ -48,17 +48,17 @@ class VideoEngine(AnchorEngine):
             raise IdseError(f"preset '{self.preset}': the {self.name} engine has {', '.join(self.presets)}")
         if taken := sorted(self.reserved & self.params.keys()):
             raise IdseError(
-                f"parameter '{taken[0]}' belongs to the {self.name} engine: QP and preset have their own places"
+                f"parameter '{taken[0]}' is set by the {self.name} engine: use its qp and preset"
             )
         self.version, self._library = self._find_version()
 
     @abstractmethod
     def _find_version(self) -> tuple[str, str]:
-        """The library's version, and all it says of itself."""
+        """Return the library's version, and its full description of itself."""
 
     @abstractmethod
     def _options(self, settings: EncodeSettings) -> tuple[dict[str, str], dict[str, str]]:
-        """Options of FFmpeg, and the library's own parameters before the user's."""
+        """Return FFmpeg's options and the engine's parameters of the library, to which the user's are added."""
 
     def _pix_fmt(self, frame: Frame) -> str:
         kind = "gray" if frame.chroma_format == "400" else "yuv420p"
@@ -67,7 +67,7 @@ class VideoEngine(AnchorEngine):
     def _chosen(self, settings: EncodeSettings) -> tuple[dict[str, str], dict[str, str]]:
         options, parameters = self._options(settings)
         parameters |= self.params
-        if "tune" in parameters and "tune" in options:  # the libraries know it only beside the preset
+        if "tune" in parameters and "tune" in options:  # the libraries take it only together with the preset
             options["tune"] = parameters.pop("tune")
         return options, parameters
 
@@ -93,7 +93,7 @@ class VideoEngine(AnchorEngine):
 
 
 def ffmpeg_versions() -> dict[str, str]:
-    """Versions of PyAV and FFmpeg."""
+    """Return the versions of PyAV and FFmpeg."""
     return {
         "pyav": av.__version__,
         "ffmpeg": str(av.ffmpeg_version_info),

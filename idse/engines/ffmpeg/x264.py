@@ -19,9 +19,9 @@ _DEPTH_OFFSET = 12  # in 10 bit x264 counts QP from 0 where the standard counts 
 
 
 class X264Engine(VideoEngine):
-    """x264: 4:2:0 and 4:0:0, in 8 bit (or 10), QP 0..51 of every block, tuned for PSNR.
+    """x264: 4:2:0 and 4:0:0, in 8 bit (or 10), with the same QP 0..51 in every block, tuned for PSNR.
 
-    In 8 bit QP 0 is lossless. See `VideoEngine` for its arguments; Cb and Cr have one QP offset.
+    In 8 bit, QP 0 is lossless. See `VideoEngine` for the arguments; Cb and Cr share one QP offset.
     """
 
     name = "x264"
@@ -35,7 +35,7 @@ class X264Engine(VideoEngine):
         return _version()
 
     def check_chroma_offsets(self, settings: EncodeSettings) -> None:
-        """Refuse two different ones."""
+        """Refuse different offsets of Cb and Cr."""
         if settings.cb_qp_offset != settings.cr_qp_offset:
             raise IdseError("the x264 engine has one chroma QP offset: give Cb and Cr the same")
 
@@ -50,12 +50,12 @@ class X264Engine(VideoEngine):
         return drop_units(extradata, _SEI, 0, 31)
 
     def _trim(self, packet: bytes) -> bytes:
-        return drop_units(packet, _SEI, 0, 31)  # its signature: half a kilobyte
+        return drop_units(packet, _SEI, 0, 31)  # half a kilobyte with x264's version and options
 
 
 @functools.cache
 def _version() -> tuple[str, str]:
-    """From the SEI that x264 signs its streams with."""
+    """Find the version in the SEI that x264 writes into its streams."""
     grey = Frame((np.full((64, 64), 128, np.uint8),), 8, "400")
     context = open_silently("libx264", 64, 64, "gray", {"preset": "ultrafast"})
     stream = bytes(context.extradata or b"") + b"".join(code_frames(context, [grey], "gray"))

@@ -18,9 +18,9 @@ _LOUD = "info=1:log-level=none:pools=none:frame-threads=1"
 
 
 class X265Engine(VideoEngine):
-    """x265: 4:2:0 and 4:0:0 from 16x16 on, in 10 bit (or 8), QP 0..51 of every block, tuned for PSNR.
+    """x265: 4:2:0 and 4:0:0 from 16x16 on, in 10 bit (or 8), with the same QP 0..51 in every block, tuned for PSNR.
 
-    See `VideoEngine` for its arguments; `EncodeSettings.md5_sei` and the chroma offsets are honoured.
+    See `VideoEngine` for the arguments; `EncodeSettings.md5_sei` and the chroma QP offsets take effect.
     """
 
     name = "x265"
@@ -46,12 +46,12 @@ class X265Engine(VideoEngine):
         }  # fmt: skip
 
     def _trim(self, packet: bytes) -> bytes:
-        return drop_units(packet, _PARAMETER_SETS, 1, 63)  # x265 repeats them; once at the head is enough
+        return drop_units(packet, _PARAMETER_SETS, 1, 63)  # x265 repeats them; once at the beginning is enough
 
 
 @functools.cache
 def _version() -> tuple[str, str]:
-    """From the SEI that x265 signs its streams with."""
+    """Find the version in the SEI that x265 writes into its streams."""
     grey = Frame((np.full((64, 64), 128, np.uint8),), 8, "400")
     context = open_silently("libx265", 64, 64, "gray", {"preset": "ultrafast", "x265-params": _LOUD})
     stream = bytes(context.extradata or b"") + b"".join(code_frames(context, [grey], "gray"))

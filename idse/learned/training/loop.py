@@ -23,7 +23,6 @@ from idse.learned.training.config import TrainingConfig
 from idse.learned.training.data import Batch, Sample, TrainingData, prefetch
 from idse.learned.training.distributed import World, accumulating
 from idse.learned.training.objective import Objective
-from idse.learned.training.prefetch import prefetch
 from idse.learned.training.schedule import LossWeights
 from idse.learned.training.tracking import Tracker
 from idse.learned.training.validation import DetectorEvaluator, validate

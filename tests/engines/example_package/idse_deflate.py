@@ -21,10 +21,10 @@ _FIELDS = ("bit_depth", "chroma_format", "matrix", "full_range")
 
 
 class DeflateEngine(Engine):
-    """The QP says how many of the lowest bits are dropped.
+    """The QP is the number of lowest bits that are dropped.
 
     Args:
-        level: Of zlib, 0..9.
+        level: Compression level of zlib, 0..9.
     """
 
     name = "deflate"
@@ -68,7 +68,7 @@ class DeflateEngine(Engine):
         )
 
     def decode(self, data: bytes, like: Frame | None = None, *, name: str = "stream") -> list[Frame]:
-        """The frames of a stream; see `Engine.decode`."""
+        """Return the frames of a stream; see `Engine.decode`."""
         frames = []
         try:
             while data:
@@ -83,5 +83,5 @@ class DeflateEngine(Engine):
                 shaped = (plane.reshape(shape) for plane, shape in zip(planes, head["shapes"], strict=True))
                 frames.append(Frame(tuple(shaped), **head["frame"]))
         except (ValueError, KeyError, TypeError, zlib.error) as error:
-            raise IdseError(f"{name}: no deflate stream, or a damaged one ({error})") from None
+            raise IdseError(f"{name}: not a deflate stream, or a damaged one ({error})") from None
         return frames

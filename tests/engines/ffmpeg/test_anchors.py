@@ -233,7 +233,7 @@ def test_refusals(small_frame):
         ("x264", {"bit_depth": 12}, "codes in 8 or 10 bit"),
         ("jpeg", {"bit_depth": 10}, "codes in 8 bit"),
         ("jpeg", {"params": {"speed": 1}}, "has optimize, progressive"),
-        ("x265", {"params": {"qp": 3}}, "'qp' belongs to the x265 engine"),
+        ("x265", {"params": {"qp": 3}}, "'qp' is set by the x265 engine"),
         ("x265", {"params": ["a=1", "a=2"]}, "'a' is given twice"),
         ("x265", {"params": ["=1"]}, "must look like name=value"),
         ("x265", {"params": "sao=0"}, "give a mapping"),

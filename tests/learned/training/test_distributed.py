@@ -110,7 +110,7 @@ def test_training_in_two_processes(tiny: Path, fork: Any, tmp_path: Path) -> Non
     assert [line["pictures"] for line in log] == [8, 8]  # 2 processes x batch of 2 x 2 steps
     again = two_processes(fork, tmp_path, None, *command[2:])
     assert [one.status for one in again] == [0, 0], again
-    assert sum(one.err.count("goes on after epoch 2") for one in again) == 1
+    assert sum(one.err.count("continues after epoch 2") for one in again) == 1
     assert RunFolder(tmp_path / "run").read_log() == log
 
 

@@ -95,8 +95,8 @@ def test_interrupted_and_resumed(tiny: Path, finished: Path, tmp_path: Path) -> 
     assert process.returncode == 130
     assert out == ""
     note, error = err.splitlines()[-2:]
-    assert note == f"note: checkpoints are kept in {run}; the same command goes on from there"
-    assert error == "idse: error: interrupted; nothing half-done is left behind"
+    assert note == f"note: checkpoints are kept in {run}; run the same command to continue"
+    assert error == "idse: error: interrupted; no incomplete file is left behind"
     assert main(["train", "--resume", str(run)]) == 0
     same_run(run, finished)
 
@@ -119,7 +119,7 @@ def test_finished_training_only_selects(
     capfd.readouterr()
     assert main(["train", str(tiny), "-o", str(run)]) == 0
     out, err = capfd.readouterr()
-    assert f"goes on after epoch {LAST}" in err
+    assert f"continues after epoch {LAST}" in err
     assert "codec.idsec: " in out
     assert (run / "codec.idsec").is_file()
     same_run(run, finished)
