@@ -59,7 +59,9 @@ def test_frames_of_a_stream_and_a_folder_of_pictures(folder, capfd):
     two = np.tile(np.arange(96 * 128, dtype=np.uint16).astype(np.uint8), 3).tobytes()[: 128 * 96 * 3 // 2] * 2
     (folder / "clip_128x96_8bit_420.yuv").write_bytes(two)
     arguments = ["--engine", "learned", "--codec", "a.idsec", "--qp", "1", "--importance", "none"]
-    assert main(["encode", "clip_128x96_8bit_420.yuv", *arguments, "-o", "two.idsl", "--recon", "rec.yuv"]) == 0
+    assert (
+        main(["encode", "clip_128x96_8bit_420.yuv", *arguments, "-o", "two.idsl", "--recon", "rec.yuv"]) == 0
+    )
     assert main(["decode", "two.idsl", "--codec", "a.idsec", "--frames", "1:2", "-o", "one.yuv"]) == 0
     assert (folder / "one.yuv").read_bytes() == (folder / "rec.yuv").read_bytes()[128 * 96 * 3 // 2 :]
     assert main(["decode", "two.idsl", "--codec", "a.idsec", "--frames", "1:4", "-o", "x.yuv"]) == 2

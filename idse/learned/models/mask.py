@@ -129,7 +129,7 @@ def load_salience(
     extractor = load_extractor(settings.detector, weights=weights, device=device)
     if not hasattr(extractor, "placement"):
         raise IdseError(
-            f"mask: '{settings.detector}' is not a detector with a backbone: give an ONNX file or the name of a torchvision model"
+            f"mask: '{settings.detector}' is not a detector with a backbone: give an ONNX file or a torchvision name"
         )
     found = extractor.description.get("weights_sha256", "")
     if settings.sha256 and settings.sha256 != found:

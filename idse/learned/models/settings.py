@@ -67,7 +67,9 @@ class ModelSettings:
                 raise IdseError(f"codec {name} {value}: must be a whole number, 1..{_MOST_CHANNELS}")
         # The entropy parameters' layers of Minnen's codec have 10/3 and 8/3 of M channels, the hyper-decoder 3/2.
         if self.system == "joint-autoregressive" and self.latent % 6:
-            raise IdseError(f"codec latent {self.latent}: for joint-autoregressive it must be a multiple of 6")
+            raise IdseError(
+                f"codec latent {self.latent}: for joint-autoregressive it must be a multiple of 6"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""

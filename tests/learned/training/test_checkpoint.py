@@ -96,7 +96,9 @@ def test_a_damaged_checkpoint_names_an_earlier_one(run: RunFolder) -> None:
     run.save(1, {})
     run.save(2, {})
     run.checkpoint(2).write_bytes(b"PK")
-    with pytest.raises(IdseError, match=r"epoch-0002\.pt: damaged.*; continue with --resume .*epoch-0001\.pt$"):
+    with pytest.raises(
+        IdseError, match=r"epoch-0002\.pt: damaged.*; continue with --resume .*epoch-0001\.pt$"
+    ):
         run.load(2)
 
 
