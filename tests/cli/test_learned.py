@@ -65,7 +65,7 @@ def test_frames_of_a_stream_and_a_folder_of_pictures(folder, capfd):
     assert main(["decode", "two.idsl", "--codec", "a.idsec", "--frames", "1:2", "-o", "one.yuv"]) == 0
     assert (folder / "one.yuv").read_bytes() == (folder / "rec.yuv").read_bytes()[128 * 96 * 3 // 2 :]
     assert main(["decode", "two.idsl", "--codec", "a.idsec", "--frames", "1:4", "-o", "x.yuv"]) == 2
-    assert "two.idsl: has 2 frames, frames 1:4 requested: see --frames" in capfd.readouterr().err
+    assert "two.idsl: has 2 frames, frames 1:4 asked for: see --frames" in capfd.readouterr().err
     (folder / "in").mkdir()
     Image.open("face.png").save("in/a.png")
     assert main(["encode", "in", *arguments]) == 0
