@@ -162,7 +162,9 @@ class Engine(ABC):
         the library that the engine uses and with the value of every option, including defaults.
         """
         settings = EncodeSettings(qp=sum(self.qp_range) // 2)
-        return {"probe": hashlib.sha256(self.encode([probe_frame(96, 64)], None, settings).data).hexdigest()[:12]}
+        return {
+            "probe": hashlib.sha256(self.encode([probe_frame(96, 64)], None, settings).data).hexdigest()[:12]
+        }
 
     def check(self, settings: EncodeSettings, *, weighted: bool, tiles: bool = False) -> None:
         """Refuse settings that this engine cannot code with, before any work is done.

@@ -1,4 +1,4 @@
-"""A trained codec (`idse.learned`) as an engine: its points stand where other engines have QPs."""
+"""A trained codec (`idse.learned`) as an engine: it has points instead of QPs."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 
 class LearnedEngine(Engine):
-    """A learned codec of one file: `Target.qp` is the point of its curve, 0 the one with the most bits.
+    """A learned codec of one file: `Target.qp` is the point of its curve; point 0 has the most bits.
 
-    Coding is on the CPU in one thread, whatever `EncodeSettings.threads` says; what only other encoders have (preset,
-    CTU size, tools, shaping of weights) changes nothing. With `md5_sei` the stream carries a CRC-32 of each picture.
-    `EncodedStream.recon` is 8 bit.
+    Coding runs on the CPU in one thread; `EncodeSettings.threads` and the settings of other encoders (preset, CTU size,
+    tools, shaping of weights) have no effect. With `md5_sei` the stream contains a CRC-32 of each picture.
+    `EncodedStream.recon` has 8 bit.
 
     Args:
-        codec: The file, made by `idse train`.
+        codec: The codec file, made by `idse train`.
 
     Attributes:
-        qp_range: Of an instance: 0 to the codec's last point.
+        qp_range: For an instance: 0 to the codec's last point.
 
     Raises:
-        IdseError: No file named, none there, a damaged one, or torch or CompressAI is missing.
+        IdseError: No file is given, it is missing or damaged, or torch or CompressAI is missing.
     """
 
     name = "learned"
@@ -58,11 +58,11 @@ class LearnedEngine(Engine):
 
     @classmethod
     def installation(cls) -> None:
-        """Nothing: the codec's file decides; see `Engine.installation`."""
+        """None: only the codec file matters; see `Engine.installation`."""
 
     @classmethod
     def points(cls, options: Mapping[str, Any]) -> tuple[int, ...]:
-        """Every point of the codec that these options name; see `Engine.points`.
+        """All points of the codec file in these options; see `Engine.points`.
 
         Raises:
             IdseError: As for the engine itself.
@@ -76,10 +76,10 @@ class LearnedEngine(Engine):
         settings: EncodeSettings,
         progress: Progress | None = None,
     ) -> EncodedStream:
-        """Code frames of one size; see `Engine.encode`. From several threads, one picture is coded at a time.
+        """Code frames of one size; see `Engine.encode`. If several threads call this, one picture is coded at a time.
 
-        A frame's `bytes` are those of its strings, without the stream's header. Times are of the encode, not of the
-        reconstruction; `cpu_seconds` is of the whole process.
+        A frame's `bytes` are those of its strings, without the stream's header. Times do not include the
+        reconstruction; `cpu_seconds` is that of the whole process.
         """
         from idse.learned.coding.coder import encode_frames
 
@@ -87,7 +87,9 @@ class LearnedEngine(Engine):
         if settings.shaping.weight_scope is WeightScope.NONE:
             weights = None
         self.check(settings, weighted=weights is not None)
-        coded = encode_frames(self.codec, settings.target.qp, frames, checksums=settings.md5_sei, progress=progress)
+        coded = encode_frames(
+            self.codec, settings.target.qp, frames, checksums=settings.md5_sei, progress=progress
+        )
         point = self.codec.points[settings.target.qp]
         return EncodedStream(
             data=coded.data,
@@ -109,25 +111,25 @@ class LearnedEngine(Engine):
         )
 
     def decode(self, data: bytes, like: Frame | None = None, *, name: str = "stream") -> list[Frame]:
-        """The frames of a stream of this codec, at any of its points; the stream says all that `like` could.
+        """Decode a stream of this codec, made at any of its points; `like` is not needed.
 
         Raises:
-            IdseError: No such stream, a damaged one, or another codec's.
+            IdseError: Not such a stream, a damaged one, or one of another codec.
         """
         from idse.learned.coding.coder import decode_stream
 
         return decode_stream(data, self.codec, name)
 
     def check_point(self, qp: int) -> None:
-        """Refuse a point that the codec does not have."""
+        """Raise an `IdseError` if the codec has no such point."""
         self.codec.check_point(qp)
 
 
 def load_codec(path: str | Path | None) -> TrainedCodec:
-    """The codec of a file; the last few are kept.
+    """The codec of a file; the last 16 are cached.
 
     Raises:
-        IdseError: No file named, none there, a damaged one, or torch or CompressAI is missing.
+        IdseError: No file is given, it is missing or damaged, or torch or CompressAI is missing.
     """
     if path is None:
         raise IdseError("which codec? Give its file with --codec (in a plan: codec); 'idse train' makes one")
@@ -139,7 +141,7 @@ def load_codec(path: str | Path | None) -> TrainedCodec:
     try:
         stat = path.stat()
     except OSError:
-        return TrainedCodec.load(path)  # it says what is wrong
+        return TrainedCodec.load(path)  # raises an error that says what is wrong
     return _kept(path, stat.st_size, stat.st_mtime_ns)
 
 
@@ -151,5 +153,5 @@ def _kept(path: Path, size: int, changed: int) -> TrainedCodec:
 
 
 def _libraries() -> dict[str, str]:
-    """Versions of what computes the streams."""
+    """Versions of the libraries that compute the streams."""
     return {name: version_of(name) for name in ("compressai", "torch")}

@@ -1,4 +1,4 @@
-"""What the extra `learned` installs, and what is said without it."""
+"""The check for the packages of the extra `learned`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from idse.errors import IdseError
 
 
 def require_compressai() -> None:
-    """Raise an `IdseError` that says how to install CompressAI, where it is missing."""
+    """Raise an `IdseError` that says how to install CompressAI if it is missing."""
     try:
-        with warnings.catch_warnings():  # of what compressai imports: of no use to who trains a codec
+        with warnings.catch_warnings():  # warnings of compressai's own imports
             warnings.simplefilter("ignore", FutureWarning)
             import compressai  # noqa: F401
     except ImportError as error:

@@ -1,1 +1,1 @@
-"""Pictures: `frame.Frame`, and reading and writing them as YUV, Y4M, PNG, JPEG or whatever PyAV decodes."""
+"""Pictures: `frame.Frame`, and reading and writing YUV, Y4M, PNG, JPEG and other formats that PyAV decodes."""

@@ -1,4 +1,4 @@
-"""Coded streams of every format that idse writes: their suffixes, and FFmpeg's decoders for what it knows."""
+"""Coded streams of all formats that idse writes: their file suffixes, and decoding with FFmpeg."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SUFFIXES: dict[str, tuple[str, ...]] = {
     "jpeg": (".jpg", ".jpeg", ".mjpeg", ".mjpg"),
     "learned": (".idsl",),
 }
-"""Per stream format: suffixes of its files, the usual one first."""
+"""File suffixes of each stream format; the usual one comes first."""
 
 _DECODERS = {"hevc": "hevc", "h264": "h264", "av1": "libdav1d", "jpeg": "mjpeg"}
 
@@ -34,19 +34,20 @@ def decode_coded(
     matrix: Matrix | None = None,
     full_range: bool | None = None,
 ) -> list[Frame]:
-    """Decode a whole stream with FFmpeg's decoder; hashes of pictures in it (SEI of VVC, HEVC) are compared.
+    """Decode a whole stream with FFmpeg, and verify the picture hashes that it contains (SEI of VVC and HEVC).
 
     Args:
         data: Annex B (vvc, hevc, h264), temporal units of OBUs (av1), or JPEG files one after another (jpeg).
         stream_format: One of `SUFFIXES`.
-        like: The source: the frames get its matrix and range, and luma alone where it is 4:0:0 (some decoders
-            give grey chroma to such streams, some encoders need it).
-        name: For messages.
-        matrix: Without `like`: instead of what the stream says; BT.601 where it says nothing.
-        full_range: Without `like`: instead of what the stream says; full where it says nothing.
+        like: The source: the frames get its matrix and range, and only luma if it is 4:0:0 (some encoders need, and
+            some decoders add, grey chroma).
+        name: Name of the stream for messages.
+        matrix: Without `like`: overrides the stream's matrix; the default is BT.601.
+        full_range: Without `like`: overrides the stream's range; the default is full range.
 
     Raises:
-        IdseError: An unknown format or a learned codec's, no such stream, a damaged one, or no decoder in this FFmpeg.
+        IdseError: The format is unknown or a learned codec's, the stream is damaged or of another format, or FFmpeg has
+            no decoder for it.
     """
     if stream_format not in SUFFIXES:
         raise IdseError(f"stream format '{stream_format}': must be one of {', '.join(SUFFIXES)}")
@@ -64,7 +65,7 @@ def decode_coded(
 
 
 def stream_format_of(path: Path) -> str | None:
-    """The stream format that a file's suffix means; None: none of ours."""
+    """The stream format of a file's suffix; None if it is not in `SUFFIXES`."""
     suffix = path.suffix.lower()
     return next((key for key, suffixes in SUFFIXES.items() if suffix in suffixes), None)
 
@@ -82,7 +83,7 @@ def _decode(
     decoder.thread_count = 1
     frames: list[Frame] = []
     try:
-        # FFmpeg's AV1 parser splits nothing; dav1d takes any number of temporal units at once.
+        # FFmpeg's AV1 parser does not split the data; dav1d accepts any number of temporal units at once.
         units = [av.Packet(data)] if stream_format == "av1" else [*decoder.parse(data), *decoder.parse(None)]
         for unit in [*units, None]:
             frames += [to_frame(picture, matrix, full_range, True) for picture in decoder.decode(unit)]
@@ -97,14 +98,14 @@ def _decode(
 
 
 def _is_complete(data: bytes, stream_format: str) -> bool:
-    """Whether the last unit is all there, where decoders do not mind: a JPEG's rest is grey, AV1's is left out."""
+    """Whether the last unit is complete; decoders do not report a cut JPEG (grey rest) or AV1 stream (ignored rest)."""
     if stream_format == "jpeg":
         return data.rstrip(b"\0").endswith(b"\xff\xd9")
     at = 0
     while stream_format == "av1" and at < len(data):
         has_extension, has_size = data[at] >> 2 & 1, data[at] >> 1 & 1
         if not has_size:
-            return True  # it takes the rest of the stream
+            return True  # it extends to the end of the stream
         at += 1 + has_extension
         length = shift = 0
         while True:  # leb128

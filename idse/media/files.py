@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Writing files completely or not at all."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from idse.errors import IdseError
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path in the same folder, with the same suffix, that takes the name `path` at the end.
+    """Give a temporary path in the same folder, with the same suffix; the file is renamed to `path` at the end.
 
-    Whatever goes wrong (Ctrl-C, a full disk), the temporary file is removed and `path` stays as it was. A path that
-    exists and is no regular file (`/dev/null`, a pipe) is written directly.
+    If anything fails (Ctrl-C, a full disk), the temporary file is deleted and `path` does not change. A path that
+    exists and is not a regular file (`/dev/null`, a pipe) is written directly.
 
     Raises:
-        IdseError: The file cannot be written; the block's own `OSError`s become this too.
+        IdseError: The file cannot be written; an `OSError` of the block is converted to this.
     """
     try:
         if path.exists() and not path.is_file():
@@ -28,7 +28,7 @@ def replacing(path: Path) -> Iterator[Path]:
             return
         temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
         try:
-            temporary.touch()  # an unwritable folder is told before any work is done
+            temporary.touch()  # reports a read-only folder before any work is done
             yield temporary
             with temporary.open("rb") as written:
                 os.fsync(written.fileno())
@@ -41,7 +41,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def check_writable(path: Path) -> None:
-    """Raise an `IdseError` now if `path` could not be written later; leaves nothing behind."""
+    """Raise an `IdseError` now if `path` could not be written later; no file is left."""
     parent = path.parent
     if path.is_dir():
         raise IdseError(f"cannot write {path}: it is a folder; name a file")
@@ -58,6 +58,6 @@ def check_writable(path: Path) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a whole file, or none of it."""
+    """Write a file completely or not at all."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)

@@ -31,10 +31,10 @@ class Frame:
         bit_depth: 8..16.
         chroma_format: "400" or "420". Chroma samples lie in the middle of their four luma samples.
         matrix: The YCbCr matrix, "bt601" or "bt709".
-        full_range: Luma 0..max (JPEG's way) instead of 16..235 (at 8 bit).
+        full_range: Luma 0..max, as in JPEG, instead of 16..235 (at 8 bit).
 
     Raises:
-        IdseError: The planes do not fit the other fields.
+        IdseError: The planes do not match the other fields.
     """
 
     planes: tuple[NDArray[Any], ...]
@@ -60,7 +60,7 @@ class Frame:
 
     @property
     def width(self) -> int:
-        """Luma samples a row."""
+        """Luma samples per row."""
         return int(self.planes[0].shape[1])
 
     @property
@@ -107,8 +107,8 @@ class Frame:
     def to_rgb(self, *, as_float: bool = False) -> NDArray[Any]:
         """Convert to `[height, width, 3]`: uint8, or float32 in 0..1 (not rounded, clipped).
 
-        Chroma is interpolated bilinearly between the middles of its 2x2 luma samples. White is the depth's greatest
-        value; for what a decoder gave see `decoded_rgb`.
+        Chroma is interpolated bilinearly between the centres of its 2x2 luma samples. White is the largest value of the
+        bit depth; for decoded pictures see `decoded_rgb`.
         """
         rgb = np.empty((self.height, self.width, 3), np.float32 if as_float else np.uint8)
         kr, kg, kb, db, dr = _MATRICES[self.matrix]
@@ -132,7 +132,7 @@ class Frame:
         return rgb
 
     def with_bit_depth(self, bit_depth: int) -> Frame:
-        """The same picture at another depth: samples are shifted (rounded, when bits are lost)."""
+        """The same picture at another bit depth: samples are shifted, and rounded if bits are lost."""
         if bit_depth == self.bit_depth:
             return self
         dtype: Any = np.uint8 if bit_depth == 8 else np.uint16
@@ -148,15 +148,15 @@ class Frame:
 
 
 def decoded_rgb(frame: Frame, source_depth: int = 8, *, as_float: bool = False) -> NDArray[Any]:
-    """RGB `[height, width, 3]` of a reconstruction: the way back from what encoders make of `source_depth` bits.
+    """RGB `[height, width, 3]` of a reconstruction; inverts the encoders' conversion from `source_depth` bits.
 
-    They shift the source's samples up, so 8-bit white is 1020 in 10 bit, where a full-range 10-bit picture has 1023;
-    taken as it stands, a decoded picture would be 0.3 % darker than its source.
+    Encoders shift the source's samples up, so 8-bit white is 1020 in 10 bit, but 1023 in a full-range 10-bit picture.
+    Without correction a decoded picture would be 0.3 % darker than its source.
 
     Args:
         frame: The reconstruction, of at least `source_depth` bits.
-        source_depth: Of the samples that were coded.
-        as_float: float32 in 0..1, not rounded to the source's depth, instead of uint8 from samples rounded to it.
+        source_depth: Bit depth of the source.
+        as_float: Return float32 in 0..1, not rounded to the source's depth, instead of uint8 rounded to it.
     """
     if not as_float:
         return frame.with_bit_depth(min(source_depth, frame.bit_depth)).to_rgb()
@@ -165,14 +165,14 @@ def decoded_rgb(frame: Frame, source_depth: int = 8, *, as_float: bool = False) 
         return rgb
     top = (1 << frame.bit_depth) - 1
     shifted_top = ((1 << source_depth) - 1) << (frame.bit_depth - source_depth)
-    # The conversion is linear around the chroma centre, which the shift keeps: a factor undoes it.
+    # The conversion is linear around the chroma centre, and the shift keeps the centre: a factor inverts it.
     return np.asarray(np.minimum(rgb * np.float32(top / shifted_top), 1), dtype=np.float32)
 
 
 def probe_frame(width: int, height: int) -> Frame:
-    """Waves of three colours, 8-bit 4:2:0: the same samples on every machine.
+    """A synthetic test picture (waves in three colours, 8-bit 4:2:0) with the same samples on every machine.
 
-    A hash of what an encoder or an estimator makes of this frame identifies its build.
+    A hash of an encoder's or an estimator's output for this frame identifies its build.
     """
     y, x = np.mgrid[0:height, 0:width]
     rgb = np.stack([128 + 90 * np.sin(x / (3 + k)) * np.cos(y / 5 + k) for k in range(3)], axis=2)

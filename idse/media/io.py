@@ -1,4 +1,4 @@
-"""One door for every kind of picture file: `read_frames` and `write_frames`."""
+"""Reading and writing picture files of all formats: `read_frames` and `write_frames`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _MEMORY_LIMIT = 4 << 30  # bytes of samples read at once
 
 @dataclass(frozen=True)
 class InputOptions:
-    """What a file does not say, or says wrongly; None: take it from the file.
+    """Properties that a file does not contain, or that override the file's; None: take them from the file.
 
     Attributes:
         size: Width and height of a raw file.
-        bit_depth: Of a raw file, 8..16.
-        chroma: Of a raw file or a picture: "420" or "400".
-        frames: First frame, and the one after the last (None: to the end).
+        bit_depth: Bit depth of a raw file, 8..16.
+        chroma: Chroma format of a raw file or a picture: "420" or "400".
+        frames: First frame, and the frame after the last (None: to the end).
         matrix: YCbCr matrix.
         full_range: Full or limited range.
     """
@@ -42,7 +42,7 @@ def parse_frames(text: str) -> tuple[int, int | None]:
     """Read "5" (the first five), "2:7" (frames 2 to 6, counted from 0), "2:" or ":7".
 
     Raises:
-        IdseError: Not of that form, or no frame at all.
+        IdseError: The text has another form, or selects no frame.
     """
     match = re.fullmatch(r"(?:(\d{0,18}):)?(\d{0,18})", text.strip())
     if not match or not (match[1] or match[2]):
@@ -54,15 +54,15 @@ def parse_frames(text: str) -> tuple[int, int | None]:
 
 
 def read_frames(path: Path, options: InputOptions | None = None, *, coded: bool = False) -> list[Frame]:
-    """Read the chosen frames of a file: raw `.yuv`, `.y4m`, a picture, or whatever PyAV decodes.
+    """Read the selected frames of a file: raw `.yuv`, `.y4m`, a picture, or any file that PyAV decodes.
 
     Args:
-        path: Its suffix says which.
-        options: What the file does not say.
-        coded: Take it as a stream of an engine: of the format its suffix means, else VVC.
+        path: The file; its suffix determines the format.
+        options: Properties that the file does not contain.
+        coded: Read it as a stream of an engine, in the format of its suffix; with an unknown suffix as VVC.
 
     Raises:
-        IdseError: The file is missing, damaged, cut short, or lacks what `options` must then say.
+        IdseError: The file is missing, damaged or cut short, or `options` lacks a property that it does not contain.
     """
     options = options or InputOptions()
     if path.is_dir():
@@ -85,10 +85,10 @@ def read_frames(path: Path, options: InputOptions | None = None, *, coded: bool 
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """The pictures (by suffix) that lie in a folder, sorted by name.
+    """The pictures in a folder, found by suffix and sorted by name.
 
     Raises:
-        IdseError: There is none.
+        IdseError: There is no picture.
     """
     found = sorted(
         p for p in folder.iterdir() if p.suffix.lower() in still.SUFFIXES and not p.name.startswith(".")
@@ -99,10 +99,10 @@ def list_pictures(folder: Path) -> list[Path]:
 
 
 def write_frames(path: Path, frames: Sequence[Frame]) -> None:
-    """Write frames as `.yuv` or `.y4m` at their own depth, or one frame as a picture of 8 bit.
+    """Write frames as `.yuv` or `.y4m` at their own bit depth, or one frame as an 8-bit picture.
 
     Raises:
-        IdseError: Unknown suffix, several frames for a picture, or the file cannot be written.
+        IdseError: The suffix is unknown, there are several frames for one picture, or the file cannot be written.
     """
     suffix = path.suffix.lower()
     if suffix in still.SUFFIXES and len(frames) != 1:
@@ -159,7 +159,8 @@ def _raw_frames(path: Path, options: InputOptions) -> Iterator[Frame]:
     total = path.stat().st_size // fmt.frame_bytes
     if first >= total or (last is not None and last > total):
         raise IdseError(
-            f"{path}: has {total} frames, frames {first}:{'' if last is None else last} asked for: choose others with --frames"
+            f"{path}: has {total} frames, frames {first}:{'' if last is None else last} asked for: "
+            "choose others with --frames"
         )
     with path.open("rb") as source:
         source.seek(first * fmt.frame_bytes)

@@ -1,4 +1,4 @@
-"""Headerless planar YUV files: what their names and sizes tell, and their samples."""
+"""Planar YUV files without a header: the format from file name and size, and the samples."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PART = 1 << 24
 
 @dataclass(frozen=True)
 class RawFormat:
-    """How the samples of a raw file lie: planar, frame after frame, two bytes little-endian above 8 bit."""
+    """Format of a raw file: planar, frame after frame, two bytes little-endian above 8 bit."""
 
     width: int
     height: int
@@ -45,7 +45,7 @@ def parse_size(text: str) -> tuple[int, int]:
     """Read "1920x1080".
 
     Raises:
-        IdseError: Not of that form, or a side is 0.
+        IdseError: The text has another form, or a side is 0.
     """
     match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", text.strip())
     if not match or "0" in (match[1].lstrip("0") or "0", match[2].lstrip("0") or "0"):
@@ -59,10 +59,12 @@ def guess_format(
     bit_depth: int | None = None,
     chroma: str | None = None,
 ) -> RawFormat:
-    """What is given counts; else the file's name (`_1920x1080_`, `_8bit`, `_420`); else what alone fits its length.
+    """Find the format from the arguments, else the file's name (`_1920x1080_`, `_8bit`, `_420`), else its length.
+
+    The length decides only if a single format fits.
 
     Raises:
-        IdseError: Something stays unknown (the message names the option), or the file's length does not fit.
+        IdseError: A property stays unknown (the message names the option), or the file's length does not fit.
     """
     name = path.stem
     if size is None:
@@ -130,7 +132,7 @@ def read_frame(source: BinaryIO, fmt: RawFormat, matrix: str, full_range: bool) 
 
 
 def _read(source: BinaryIO, size: int) -> bytes:
-    """So many bytes, or those that are left; a file that is shorter takes no more memory than it has bytes."""
+    """Read `size` bytes, or fewer at the end of the file; the memory is limited by the file's length."""
     parts = []
     while size > 0 and (part := source.read(min(size, _PART))):
         parts.append(part)

@@ -1,4 +1,4 @@
-"""PNG, JPEG and what else Pillow reads and writes."""
+"""PNG, JPEG and other formats that Pillow reads and writes."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def read_picture(
     matrix: Matrix = "bt601",
     full_range: bool = True,
 ) -> Frame:
-    """Read a picture as a frame, turned as its EXIF orientation says; an alpha channel is dropped.
+    """Read a picture as a frame, rotated according to its EXIF orientation; an alpha channel is ignored.
 
-    Grey pictures become 4:0:0 (16-bit ones: 10 bit), others 8-bit 4:2:0, unless `chroma_format` says otherwise.
-    The last column or row of an odd 4:2:0 size is repeated, since no such stream has an odd size.
+    Grey pictures become 4:0:0 (16-bit pictures: 10 bit), others 8-bit 4:2:0; `chroma_format` overrides this. The last
+    column or row of an odd 4:2:0 size is repeated, because the size of such a stream is even.
 
     Raises:
-        IdseError: Not a picture, or damaged.
+        IdseError: The file is not a picture, or is damaged.
     """
     try:
         with Image.open(path) as opened:
@@ -47,26 +47,24 @@ def read_picture(
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
         if isinstance(error, (FileNotFoundError, PermissionError)):
             raise
-        raise IdseError(
-            f"{path}: not a readable picture, or damaged ({_one_line(error)})"
-        ) from None
+        raise IdseError(f"{path}: not a readable picture, or damaged ({_one_line(error)})") from None
     if chroma_format == "420":
         rgb = np.pad(rgb, ((0, rgb.shape[0] % 2), (0, rgb.shape[1] % 2), (0, 0)), mode="edge")
     return Frame.from_rgb(rgb, chroma_format=chroma_format, matrix=matrix, full_range=full_range)
 
 
 def write_picture(path: Path, frame: Frame) -> None:
-    """Write a frame as RGB (4:0:0: grey) of 8 bit; the suffix of `path` names the format.
+    """Write a frame as 8-bit RGB (4:0:0: grey); the suffix of `path` determines the format.
 
-    Deeper frames are rounded to 8 bit first, as `decoded_rgb` does.
+    Frames of a higher bit depth are rounded to 8 bit first, as in `decoded_rgb`.
 
     Raises:
-        IdseError: Pillow knows no such suffix.
+        IdseError: Pillow does not know the suffix.
     """
     rgb = decoded_rgb(frame)
     picture = Image.fromarray(np.ascontiguousarray(rgb[..., 0]) if frame.chroma_format == "400" else rgb)
     try:
-        picture.save(path, quality=95)  # of JPEG; PNG has none
+        picture.save(path, quality=95)  # quality is for JPEG; PNG ignores it
     except ValueError:
         raise IdseError(f"{path}: unknown kind of picture '{path.suffix}'") from None
 

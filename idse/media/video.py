@@ -1,4 +1,4 @@
-"""Whatever PyAV (FFmpeg) decodes, and VVC streams in particular."""
+"""Decoding of video files and VVC streams with PyAV (FFmpeg)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FORMATS: dict[str, tuple[ChromaFormat, int]] = {
     "gray10le": ("400", 10),
     "gray12le": ("400", 12),
 }
-_NO_PICTURES = ("tty",)  # FFmpeg paints any text as video
+_NO_PICTURES = ("tty",)  # FFmpeg renders any text file as video
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 _LIMITED_RANGE = 1
 _BT709 = 1  # AVCOL_SPC_BT709
@@ -38,11 +38,11 @@ def read_video(
 
     Args:
         path: Any file that FFmpeg opens.
-        matrix: Instead of what the file says (which, where it says nothing, is taken as BT.601).
-        full_range: Instead of what the file says (limited, where it says nothing).
+        matrix: Overrides the file's matrix; the default is BT.601.
+        full_range: Overrides the file's range; the default is limited range.
 
     Raises:
-        IdseError: Nothing that FFmpeg knows, without video, or damaged.
+        IdseError: FFmpeg does not know the format, or the file has no video or is damaged.
     """
     try:
         with av.open(str(path)) as container:
@@ -54,29 +54,27 @@ def read_video(
     except (FileNotFoundError, PermissionError, IsADirectoryError):
         raise
     except FFmpegError as error:
-        raise IdseError(
-            f"{path}: not a readable picture or video ({error.strerror})"
-        ) from None
+        raise IdseError(f"{path}: not a readable picture or video ({error.strerror})") from None
 
 
 def decode_vvc(
     data: bytes, *, name: str = "stream", matrix: Matrix | None = None, full_range: bool | None = None
 ) -> list[Frame]:
-    """Decode an Annex B VVC stream with FFmpeg's own decoder, and compare pictures with their MD5 SEI.
+    """Decode an Annex B VVC stream with FFmpeg's own decoder, and verify the pictures' MD5 SEI.
 
     Args:
         data: The whole stream.
-        name: For messages.
+        name: Name of the stream for messages.
         matrix: As in `read_video`.
-        full_range: As in `read_video`, but full where the stream says nothing: that is how idse codes stills.
+        full_range: As in `read_video`, but the default is full range, which idse uses for still pictures.
 
     Raises:
-        IdseError: No VVC stream, a damaged one, or an FFmpeg without VVC.
+        IdseError: Not a VVC stream, a damaged one, or an FFmpeg without VVC.
     """
     try:
         info = parse_stream(data, name)
     except IdseError:
-        info = None  # the decoder has the last word on what a stream is
+        info = None  # the decoder decides whether it is a stream
     decoder = vvc_decoder({"apply_cropping": "0"} if info else {})
     frames = []
     try:
@@ -100,15 +98,16 @@ def decode_vvc(
 
 
 def vvc_decoder(options: Mapping[str, str] | None = None) -> Any:
-    """FFmpeg's VVC decoder in one thread, which gives up at the first error: the only one to decode VVC with.
+    """FFmpeg's VVC decoder in one thread, which stops at the first error. Use no other way to decode VVC.
 
-    Its threads race on pictures one CTU wide and more than one high, and give wrong samples without a word.
+    With several threads it has a race condition on pictures one CTU wide and more than one high: it gives wrong samples
+    without an error.
 
     Args:
         options: Further options of the decoder.
 
     Raises:
-        IdseError: This FFmpeg has none.
+        IdseError: This FFmpeg has no VVC decoder.
     """
     try:
         decoder: Any = av.CodecContext.create("vvc", "r")
@@ -129,19 +128,19 @@ def has_vvc_decoder() -> bool:
 
 
 def one_thread(decoder: Any) -> None:
-    """Take FFmpeg's threads from a codec context, where it is a decoder of VVC (see `vvc_decoder`)."""
+    """Set a codec context to one thread if it is a VVC decoder (see `vvc_decoder`)."""
     if decoder.name == "vvc":
         decoder.thread_count = 1
 
 
 def to_frame(picture: Any, matrix: Matrix | None, full_range: bool | None, default_full: bool) -> Frame:
-    """A picture of PyAV as a frame; formats other than 4:2:0 and grey are converted to 4:2:0 of 8 or 10 bit.
+    """Convert a picture of PyAV to a frame; formats other than 4:2:0 and grey become 4:2:0 of 8 or 10 bit.
 
     Args:
         picture: An `av.VideoFrame`.
-        matrix: Instead of what the picture says (which, where it says nothing, is taken as BT.601).
-        full_range: Instead of what it says.
-        default_full: Full range where it says nothing.
+        matrix: Overrides the picture's matrix; the default is BT.601.
+        full_range: Overrides the picture's range.
+        default_full: Whether the default is full range.
     """
     if picture.format.name not in _FORMATS:
         deep = any(c.bits > 8 for c in picture.format.components)
@@ -151,7 +150,7 @@ def to_frame(picture: Any, matrix: Matrix | None, full_range: bool | None, defau
         matrix = "bt709" if picture.colorspace == _BT709 else "bt601"
     if full_range is None:
         said = picture.color_range
-        # FFmpeg gives "limited" for streams of VVC, HEVC and AV1 that say nothing of their colours at all.
+        # FFmpeg reports "limited" for VVC, HEVC and AV1 streams without any colour description.
         unsaid = said not in (_FULL_RANGE, _LIMITED_RANGE) or picture.colorspace == _UNSPECIFIED
         full_range = said == _FULL_RANGE or (unsaid and default_full)
         full_range |= picture.format.name.startswith("yuvj")

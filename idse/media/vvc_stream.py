@@ -1,4 +1,4 @@
-"""A VVC byte stream's own words: NAL units, the head of the SPS, hashes of its pictures (H.266 clause 7)."""
+"""Parser of VVC byte streams: NAL units, the first part of the SPS, picture hashes (H.266 clause 7)."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _PROFILES = {
 
 @dataclass(frozen=True)
 class Sps:
-    """The head of a sequence parameter set.
+    """The first part of a sequence parameter set.
 
     Attributes:
-        width: Samples of luma a row, after the conformance window.
-        height: Rows, after the conformance window.
-        coded_width: Before it.
-        coded_height: Before it.
-        window: Samples of luma that the conformance window cuts off: left, right, top, bottom.
+        width: Luma samples per row, inside the conformance window.
+        height: Luma rows inside the conformance window.
+        coded_width: Luma samples per row of the whole coded picture.
+        coded_height: Luma rows of the whole coded picture.
+        window: Luma samples that the conformance window removes: left, right, top, bottom.
         level: "4.1".
     """
 
@@ -56,15 +56,15 @@ class Sps:
 
 @dataclass(frozen=True)
 class StreamInfo:
-    """What a stream says of itself.
+    """Structure of a stream.
 
     Attributes:
-        sps: The first one.
-        size: Bytes of the whole stream.
-        frames: Coded pictures.
-        nals: Type's name, bytes with the start code; in the stream's order.
-        md5s: Per picture with an MD5 SEI: its number, and a digest per plane.
-        all_idr: Every picture is an IDR, so that decoding order is output order.
+        sps: The first SPS.
+        size: Number of bytes of the whole stream.
+        frames: Number of coded pictures.
+        nals: Name of the type and number of bytes, with the start code, of each NAL unit in the stream's order.
+        md5s: For each picture with an MD5 SEI: its number, and a digest per plane.
+        all_idr: Whether every picture is an IDR, so that decoding order is output order.
     """
 
     sps: Sps
@@ -75,7 +75,7 @@ class StreamInfo:
     all_idr: bool = False
 
     def bytes_by_type(self) -> dict[str, tuple[int, int]]:
-        """Per NAL type: how many, and their bytes."""
+        """For each NAL unit type: number of units, and number of bytes."""
         count: Counter[str] = Counter()
         size: Counter[str] = Counter()
         for name, length in self.nals:
@@ -88,7 +88,7 @@ def parse_stream(data: bytes, name: str = "stream") -> StreamInfo:
     """Read an Annex B stream.
 
     Raises:
-        IdseError: No such stream, or without an SPS.
+        IdseError: Not such a stream, a damaged one, or one without an SPS.
     """
     sps: Sps | None = None
     frames = 0
@@ -120,10 +120,10 @@ def parse_stream(data: bytes, name: str = "stream") -> StreamInfo:
 
 
 def check_md5(info: StreamInfo, coded_frames: Sequence[Frame]) -> int:
-    """Compare decoded pictures, before the conformance window cuts them, with the stream's MD5 SEI.
+    """Compare decoded pictures, not cropped to the conformance window, with the stream's MD5 SEI.
 
     Returns:
-        How many pictures were compared; none unless every picture is an IDR.
+        Number of pictures that were compared; 0 unless every picture is an IDR.
 
     Raises:
         IdseError: A picture differs.
@@ -145,10 +145,10 @@ def check_md5(info: StreamInfo, coded_frames: Sequence[Frame]) -> int:
 
 
 def crop(frame: Frame, sps: Sps) -> Frame:
-    """Cut off what the conformance window hides.
+    """Crop a picture to the conformance window.
 
     Raises:
-        IdseError: The picture has another size than the SPS says.
+        IdseError: The picture does not have the size in the SPS.
     """
     if (frame.width, frame.height) != (sps.coded_width, sps.coded_height):
         raise IdseError(
@@ -165,7 +165,7 @@ def crop(frame: Frame, sps: Sps) -> Frame:
 
 
 class _Bits:
-    """Reads an RBSP bit by bit, the most significant first."""
+    """Reads an RBSP bit by bit, the most significant bit first."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -191,7 +191,7 @@ class _Bits:
 
 
 def _split(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """NAL units without start codes, and their bytes with them."""
+    """NAL units without start codes, and their numbers of bytes with start codes."""
     at = data.find(b"\0\0\1")
     while at >= 0:
         following = data.find(b"\0\0\1", at + 3)

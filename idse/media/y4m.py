@@ -15,10 +15,10 @@ _MOST = 99999  # samples a side, as in names of raw files
 
 
 def read_header(source: BinaryIO) -> tuple[raw.RawFormat, bool | None]:
-    """Read the header line: the format, and whether the range is full (None: not said).
+    """Read the header line: the format, and whether the range is full (None: not in the header).
 
     Raises:
-        IdseError: No Y4M header, or a chroma format that cannot be coded.
+        IdseError: Not a Y4M header, or a chroma format that is not supported.
     """
     line = source.readline(4096)
     words = line.decode("ascii", "replace").split()
@@ -66,7 +66,7 @@ def write_frames(target: BinaryIO, frames: Iterable[Frame], rate: str = "30:1") 
 
 
 def _chroma(text: str, name: str) -> tuple[str, int]:
-    """The chroma format and bit depth that the field C names."""
+    """Chroma format and bit depth of the field C."""
     for prefix, chroma in (("420p", "420"), ("mono", "400")):
         if text.startswith(prefix) and text[len(prefix) :].isdigit():
             depth = int(text[len(prefix) :][:4])

@@ -26,7 +26,9 @@ class Least(Engine):
         self.encodes += 1
         data = b"qp %d" % settings.target.qp
         stats = [FrameStats(len(data), settings.target.qp, (40.0,)) for _ in frames]
-        return EncodedStream(data, list(frames), stats, 0.0, self.provenance(settings, steps=list(self.steps)))
+        return EncodedStream(
+            data, list(frames), stats, 0.0, self.provenance(settings, steps=list(self.steps))
+        )
 
 
 def test_the_probe_is_coded_once_for_an_engine():

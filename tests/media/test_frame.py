@@ -88,7 +88,7 @@ def test_a_perfect_reconstruction_looks_like_its_source(photograph, full_range):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (((np.zeros((4, 4), np.uint8),), 8, "420"), "no 420 picture"),
+        (((np.zeros((4, 4), np.uint8),), 8, "420"), "not a 420 picture"),
         (((np.zeros((4, 4), np.uint8),), 10, "400"), "must be uint16"),
         (((np.zeros((4, 4), np.uint8),), 7, "400"), "must be 8..16"),
         (((np.zeros((4, 4), np.uint8),), 8, "444"), "must be 400 or 420"),

@@ -1,8 +1,8 @@
-"""A trained codec's file (`*.idsec`): all that it takes to encode and to decode, in one file.
+"""The file of a trained codec (`*.idsec`): all that is needed to encode and to decode, in one file.
 
-A file of torch's own (`torch.save`) of plain tensors and one JSON text, read with `weights_only`, so that opening one
-runs nothing that is in it. It holds the settings of the network, the weights and the frozen tables of every point of
-the codec's curve, where they come from, and of LSMnet the detector that the mask network sees through.
+It is written by `torch.save` and contains plain tensors and one JSON text. It is read with `weights_only`, so that no
+code in it is run. It contains the settings of the network, the weights and the fixed entropy tables of every point of
+the codec's curve, the origin of the weights, and for LSMnet the detector whose backbone gives the mask network's input.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SUFFIX = ".idsec"
 _FORMAT = "idse learned codec 1"
 _TABLES = ("_offset", "_quantized_cdf", "_cdf_length", "scale_table")
 _MOST_MODELS = 8
-"""Networks kept at once: a sweep goes through all points of a picture before the next."""
+"""Number of cached networks: a sweep codes each picture at all points before it goes to the next picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +41,10 @@ class CodecPoint:
     """A point of a codec's curve; `make_point` makes one.
 
     Attributes:
-        label: What tells it apart for people: "epoch 120".
-        epoch: Of the training.
-        figures: What validation measured: "bpp" and others.
-        state: Weights and frozen tables of the network, on the CPU.
+        label: A readable name, like "epoch 120".
+        epoch: Epoch of the training.
+        figures: Metrics of the validation: "bpp" and others.
+        state: Weights and fixed entropy tables of the network, on the CPU.
         decoder_id: `decoder_id` of the network.
     """
 
@@ -57,15 +57,15 @@ class CodecPoint:
 
 @dataclass(frozen=True, eq=False)
 class TrainedCodec:
-    """A codec with its points, sorted by falling rate: point 0 has the most bits, as the lowest QP.
+    """A codec with its points. Point 0 has the highest rate, like the lowest QP.
 
     Attributes:
-        name: For people.
-        settings: Of the network, the same for all points.
-        points: At least one; put in order where every one has a figure "bpp".
-        provenance: JSON-able: what it takes to train it again.
-        detector: Of a codec with a mask: the bytes of the detector's ONNX file, or of torchvision's weights (empty:
-            torchvision's own weights).
+        name: A readable name.
+        settings: Settings of the network, the same for all points.
+        points: At least one; they are sorted by rate if all of them have a metric "bpp".
+        provenance: Values for JSON: all that is needed to repeat the training.
+        detector: For a codec with a mask: the bytes of the detector's ONNX file or of the torchvision weights (empty:
+            torchvision's default weights).
     """
 
     name: str
@@ -89,7 +89,7 @@ class TrainedCodec:
 
     @functools.cached_property
     def digest(self) -> str:
-        """SHA-256, hexadecimal, of all that decides streams and pictures: settings, weights, their order, detector."""
+        """SHA-256, hexadecimal, of all that determines the streams: settings, weights, their order, detector."""
         whole = hashlib.sha256(json.dumps(_deciding(self.settings), sort_keys=True).encode())
         for point in self.points:
             whole.update(b"point")
@@ -99,10 +99,10 @@ class TrainedCodec:
 
     @classmethod
     def load(cls, path: Path | str) -> TrainedCodec:
-        """Read a codec's file.
+        """Read a codec file.
 
         Raises:
-            IdseError: It is missing, no codec's file, or damaged.
+            IdseError: It is missing, damaged, or not a codec file.
         """
         path = Path(path)
         try:
@@ -149,7 +149,7 @@ class TrainedCodec:
         return codec
 
     def save(self, path: Path | str) -> None:
-        """Write the file, whole or not at all.
+        """Write the file, completely or not at all.
 
         Raises:
             IdseError: It cannot be written.
@@ -178,7 +178,7 @@ class TrainedCodec:
             )
 
     def model(self, point: int, device: str | torch.device = "cpu") -> LatentCodec:
-        """The network of a point, to evaluate; the last few are kept.
+        """The network of a point in evaluation mode; the last few are cached.
 
         Raises:
             IdseError: No such point.
@@ -204,10 +204,10 @@ class TrainedCodec:
             raise IdseError(f"point {point}: must be 0..{last} (0 has the most bits); choose one with --qp")
 
     def salience(self, device: str | torch.device = "cpu") -> Salience | None:
-        """What the mask network sees through; None for a codec without a mask.
+        """The backbone that gives the mask network's input; None for a codec without a mask.
 
         Raises:
-            IdseError: Torchvision's own weights are needed, and are others than in training or not to be had.
+            IdseError: Torchvision's default weights are needed, but cannot be loaded or differ from those in training.
         """
         mask = self.settings.mask
         if mask is None:
@@ -223,26 +223,24 @@ class TrainedCodec:
                         weights = file
                     file.write_bytes(self.detector)
                 found = load_salience(mask, device, weights)
-                found.channels()  # settles the level, where the settings leave it open, before any picture does
+                found.channels()  # chooses the level, if the settings do not, before it depends on a picture
                 self._salience[str(device)] = found
             return self._salience[str(device)]
 
     def find(self, decoder: int, name: str = "stream") -> int:
-        """The first point whose decoder has that id.
+        """The first point whose decoder has this id.
 
         Raises:
-            IdseError: None has: the stream was made by another codec.
+            IdseError: There is none: the stream was made by another codec.
         """
         for i, point in enumerate(self.points):
             if point.decoder_id == decoder:
                 return i
-        raise IdseError(
-            f"{name}: not made by codec '{self.name}': give the codec file that encoded it"
-        )
+        raise IdseError(f"{name}: not made by codec '{self.name}': give the codec file that encoded it")
 
 
 def make_point(model: LatentCodec, label: str, epoch: int, figures: Mapping[str, float]) -> CodecPoint:
-    """A point of a network as it is now; its entropy coder's tables are made and frozen with it."""
+    """A point with the current state of a network; this also makes the tables of the entropy coder."""
     training = model.training
     model.eval().tables()
     state = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
@@ -252,14 +250,14 @@ def make_point(model: LatentCodec, label: str, epoch: int, figures: Mapping[str,
 
 
 def decoder_id(model: LatentCodec) -> int:
-    """32 bits that tell decoders apart: the first of SHA-256 over `decoder_state`, little-endian."""
+    """32 bits that identify a decoder: the first four bytes of SHA-256 over `decoder_state`, little-endian."""
     digest = hashlib.sha256(model.settings.system.encode())
     _feed(digest, model.decoder_state())
     return int.from_bytes(digest.digest()[:4], "little")
 
 
 def _deciding(settings: ModelSettings) -> dict[str, Any]:
-    """The settings, but for the folder in which the mask's detector lay."""
+    """The settings that determine the streams; the folder of the mask's detector does not."""
     values = settings.to_dict()
     if settings.mask is not None:
         values["mask"]["detector"] = Path(settings.mask.detector).name
@@ -278,7 +276,7 @@ def _feed(digest: Any, state: Mapping[str, Tensor]) -> None:
 
 
 def _check_archive(path: Path) -> None:
-    """Raise a ValueError for an archive that grows when it is read: torch writes none that is compressed."""
+    """Raise a ValueError for an archive that is larger when unpacked; torch does not write compressed ones."""
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
     if any(e.compress_type != zipfile.ZIP_STORED for e in entries):
@@ -288,7 +286,7 @@ def _check_archive(path: Path) -> None:
 
 
 def _check_tensors(states: Sequence[Mapping[str, Tensor]], most: int) -> None:
-    """Raise a ValueError for tensors that hold more than the file: strides of 0 make any size of a few bytes."""
+    """Raise a ValueError for tensors larger than the file: with a stride of 0, a few bytes can claim any size."""
     size = 0
     for state in states:
         for name, value in state.items():
@@ -300,12 +298,12 @@ def _check_tensors(states: Sequence[Mapping[str, Tensor]], most: int) -> None:
 
 
 def _check_state(settings: ModelSettings, point: CodecPoint, shapes: Mapping[str, torch.Size]) -> None:
-    """Raise a ValueError unless the point's tensors are those of a network, with tables an entropy coder can trust.
+    """Raise a ValueError unless the point has the network's tensors, and tables that are safe for an entropy coder.
 
     Args:
-        settings: Of the network.
-        point: Of the file.
-        shapes: Of the network's tensors, by name; those of tables are not looked at.
+        settings: Settings of the network.
+        point: The point that was read.
+        shapes: Shapes of the network's tensors, by name; those of the tables are ignored.
     """
     if not isinstance(point.decoder_id, int) or not all(
         isinstance(v, (int, float)) for v in point.figures.values()
@@ -336,7 +334,7 @@ def _check_state(settings: ModelSettings, point: CodecPoint, shapes: Mapping[str
 
 
 def _shapes(settings: ModelSettings, state: Mapping[str, Tensor]) -> dict[str, torch.Size]:
-    """Of the tensors of a network, by name, without the memory that they would take."""
+    """Shapes of a network's tensors, by name, without allocating memory for the tensors."""
     seen = state.get("mask.layer.weight")
     with FakeTensorMode():
         model = build_codec(settings, None if seen is None else seen.shape[1])

@@ -1,8 +1,8 @@
-"""Pictures to a stream and back, with a trained codec: padding, latents, strings, and the samples that come out.
+"""Coding pictures with a trained codec, and decoding them: padding, latents, strings, and decoded samples.
 
-Everything runs on the CPU in one thread (`deterministic`), a picture at a time: encoder and decoder compute the same
-probabilities and the same samples to the last bit, in any process on one machine. Other processors may sum in another
-order; a stream with checksums says so if a picture comes out otherwise.
+Everything runs on the CPU in one thread (`deterministic`), one picture at a time. So encoder and decoder compute
+exactly the same probabilities and samples in any process on one machine. Other processors may sum in another order; if
+a stream contains checksums, the decoder detects a picture that differs.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from idse.learned.models import pad as pad_picture
 from idse.media.frame import Frame, plane_shapes
 
 DEPTH = 8
-"""Bits of the decoded samples, whatever the source had: the networks learn from pictures of 8 bit."""
+"""Bit depth of the decoded samples for any source, because the networks are trained with 8-bit pictures."""
 MOST_BYTES = 4 << 30
-"""Of decoded samples of a stream, as of every file that is read."""
+"""Limit of a stream's decoded samples, as for every file that is read."""
 
 _LOCK = threading.RLock()
 """The settings are those of the process: two blocks at once would restore each other's."""
@@ -39,11 +39,11 @@ class FrameResult:
     """One coded picture.
 
     Attributes:
-        strings: The entropy coder's.
-        recon: What a decoder gives: 8 bit, of the source's chroma format, matrix and range.
-        estimated_bits: Ideal code length of the strings, from the likelihoods of what was coded.
-        seconds: Wall time of the encode, without that of the reconstruction.
-        cpu_seconds: CPU time of the same.
+        strings: Output of the entropy coder.
+        recon: The decoded picture: 8 bit, with the source's chroma format, matrix and range.
+        estimated_bits: Ideal code length of the strings, from the likelihoods of the coded symbols.
+        seconds: Wall time of encoding, without the reconstruction.
+        cpu_seconds: CPU time of encoding, without the reconstruction.
     """
 
     strings: list[bytes]
@@ -55,7 +55,7 @@ class FrameResult:
 
 @dataclass(frozen=True)
 class CodedPictures:
-    """A stream and what is known of its pictures."""
+    """A stream and the results of its pictures."""
 
     data: bytes
     frames: list[FrameResult]
@@ -72,14 +72,14 @@ def encode_frames(
     """Code pictures of one size and format.
 
     Args:
-        codec: What codes them.
-        point: Of its curve, 0 the one with the most bits.
-        frames: At least one.
-        checksums: Put CRC-32 of each decoded picture into the stream (4 bytes a frame).
-        progress: Called with the share done after each picture.
+        codec: The codec.
+        point: Point of its curve; point 0 has the most bits.
+        frames: At least one picture.
+        checksums: Write a CRC-32 of each decoded picture into the stream (4 bytes per frame).
+        progress: Called after each picture with the fraction that is done.
 
     Raises:
-        IdseError: No such point, or pictures too large.
+        IdseError: The codec has no such point, or the pictures are too large.
     """
     first = frames[0]
     check_size(first.width, first.height, len(frames))
@@ -107,9 +107,9 @@ def encode_frame(model: LatentCodec, salience: Salience | None, frame: Frame) ->
     """Code one picture.
 
     Args:
-        model: With its tables, on the CPU, in evaluation mode.
-        salience: What its mask network sees through, where it has one.
-        frame: Of any depth and size.
+        model: The network with its tables, on the CPU, in evaluation mode.
+        salience: The backbone of its mask network, if it has one.
+        frame: A picture of any bit depth and size.
     """
     with deterministic():
         began, cpu = time.perf_counter(), time.process_time()
@@ -124,16 +124,16 @@ def encode_frame(model: LatentCodec, salience: Salience | None, frame: Frame) ->
 
 
 def decode_stream(data: bytes, codec: TrainedCodec, name: str = "stream") -> list[Frame]:
-    """The pictures of a stream.
+    """Decode a stream.
 
     Args:
         data: The whole stream.
-        codec: That made it.
-        name: For messages.
+        codec: The codec that made it.
+        name: Name of the stream for messages.
 
     Raises:
-        IdseError: No stream of a learned codec, a damaged one, one of another codec; or, with checksums in it, this
-            machine computes other samples than the encoder's.
+        IdseError: Not a stream of a learned codec, a damaged one, or one of another codec; or the checksums show that
+            this machine computes other samples than the encoder.
     """
     header, payloads = unpack(data, name)
     shapes = plane_shapes(header.width, header.height, header.chroma_format)

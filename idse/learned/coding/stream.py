@@ -1,20 +1,20 @@
-"""The container of a learned codec's stream: what a decoder must know, the entropy coder's strings, a checksum.
+"""The container of a learned codec's stream: a header, the strings of the entropy coder, a checksum.
 
     4   "IDSL"
-    1   version (high 4 bits) and strings a frame (low 4 bits)
+    1   version (high 4 bits) and strings per frame (low 4 bits)
     1   flags: 1 4:2:0 (else 4:0:0), 2 BT.709 (else BT.601), 4 full range, 8 checksums of the frames,
         high 4 bits: bit depth - 8
     v   width, height, frames (v: a varint, 7 bits a byte, least significant first, the top bit set on all but the last)
     4   the decoder's id, little-endian
     v   length of each string, frame by frame
-    4   a frame, where flags say so: CRC-32 of its decoded samples, little-endian
+    4   per frame, if the flag is set: CRC-32 of its decoded samples, little-endian
     *   the strings
     4   CRC-32 of all before it, little-endian
 
-Strings have at least a byte for 4096 luma samples, where a stream has more than 1 Mi samples (`pack` fills up).
+If a stream has more than 1 Mi luma samples, its strings have at least one byte per 4096 of them (`pack` adds padding).
 
-About 23 bytes for a picture of two strings; they count in its rate. Nothing is handed to an entropy decoder, which
-trusts its input, before the CRC was found right. This module needs no torch.
+The overhead is about 23 bytes for a picture of two strings and counts in its rate. The entropy decoder does not check
+its input, so it is called only if the CRC is correct. This module does not need torch.
 """
 
 from __future__ import annotations
@@ -31,30 +31,30 @@ MAGIC = b"IDSL"
 VERSION = 1
 LARGEST_SIDE = (1 << 16) - 1
 LARGEST_PICTURE = 1 << 28
-"""Luma samples: no header can ask for more. A decoder takes about 450 bytes a sample (128 channels)."""
+"""Limit of luma samples per picture. A decoder needs about 450 bytes of memory per sample (128 channels)."""
 MOST_FRAMES = 1 << 20
 FREE_SAMPLES = 1 << 20
-"""Luma samples that a stream of any length may promise."""
+"""Luma samples that a stream of any length may have."""
 SAMPLES_A_BYTE = 1 << 12
-"""Luma samples that a stream may promise for every byte of its strings, where they are more than `FREE_SAMPLES`."""
+"""Luma samples per byte that a stream may have if it has more than `FREE_SAMPLES` of them."""
 
 _CHROMA_420, _BT709, _FULL_RANGE, _CHECKSUMS = 1, 2, 4, 8
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a decoder must know.
+    """The header: all that a decoder needs besides the strings.
 
     Attributes:
-        width: Luma samples a row, 1..65535.
+        width: Luma samples per row, 1..65535.
         height: Luma rows, 1..65535; `width * height` is at most 2**28.
-        frames: Pictures in the stream, at least 1.
-        bit_depth: Of the decoded samples, 8..16.
+        frames: Number of pictures in the stream, at least 1.
+        bit_depth: Bit depth of the decoded samples, 8..16.
         chroma_format: "420" or "400".
         matrix: "bt601" or "bt709".
-        full_range: Of the decoded samples.
-        decoder_id: Which decoder it takes (`codec_file.decoder_id`), 32 bits.
-        checksums: CRC-32 of each frame's decoded samples (`samples_crc`); empty: they are not in the stream.
+        full_range: Whether the decoded samples have full range.
+        decoder_id: The id of the decoder that it needs (`codec_file.decoder_id`), 32 bits.
+        checksums: CRC-32 of each frame's decoded samples (`samples_crc`); empty: the stream contains none.
     """
 
     width: int
@@ -80,18 +80,18 @@ def check_size(width: int, height: int, frames: int) -> None:
 
 
 def pack(header: Header, payloads: Sequence[Sequence[bytes]]) -> bytes:
-    """The stream's bytes.
+    """Make the bytes of a stream.
 
-    A frame of a stream that promises more than `FREE_SAMPLES` has at least a byte for `SAMPLES_A_BYTE` of them: where
-    its strings are shorter, zeros that no entropy decoder reads follow the last one. So a decoder needs no more memory
-    than a stream's length lets expect.
+    If a stream has more than `FREE_SAMPLES`, each frame has at least one byte per `SAMPLES_A_BYTE` samples: if its
+    strings are shorter, zeros are added after the last one, which the entropy decoder does not read. So the memory that
+    a decoder needs is limited by the length of the stream.
 
     Args:
-        header: Of the stream.
-        payloads: The strings of each frame, 0..15 and as many for every frame.
+        header: Header of the stream.
+        payloads: The strings of each frame: 0..15 strings, the same number for every frame.
 
     Raises:
-        IdseError: Pictures too large for the format.
+        IdseError: The pictures are too large for the format.
     """
     check_size(header.width, header.height, header.frames)
     counts = {len(strings) for strings in payloads}
@@ -123,14 +123,14 @@ def pack(header: Header, payloads: Sequence[Sequence[bytes]]) -> bytes:
 
 
 def unpack(data: bytes, name: str = "stream") -> tuple[Header, list[list[bytes]]]:
-    """Header and strings of a stream, which is whole and as it was written.
+    """Read the header and the strings of a stream, and check that it is complete and unchanged.
 
     Args:
         data: The whole stream.
-        name: For messages.
+        name: Name of the stream for messages.
 
     Raises:
-        IdseError: No stream of a learned codec, one of another version, cut short, or changed.
+        IdseError: Not a stream of a learned codec, or one that has another version, is cut short, or was changed.
     """
     if len(data) < len(MAGIC) or not data.startswith(MAGIC):
         raise IdseError(f"{name}: not a learned codec's stream (it does not start with {MAGIC.decode()})")
@@ -155,7 +155,7 @@ def unpack(data: bytes, name: str = "stream") -> tuple[Header, list[list[bytes]]
         )
     end = at + sum(lengths)
     if end + 4 > len(data):
-        # Lengths that were changed look the same as bytes that are missing, unless the end is the written one.
+        # Changed lengths and missing bytes look the same; only a correct checksum at the end tells them apart.
         raise damaged if _ends_right(data) else cut
     if not _ends_right(data):
         raise damaged
@@ -170,7 +170,7 @@ def unpack(data: bytes, name: str = "stream") -> tuple[Header, list[list[bytes]]
 
 
 def _filled(strings: Sequence[bytes], least: int) -> list[bytes]:
-    """The strings of a frame, with zeros after the last one where all together are shorter than `least` bytes."""
+    """The strings of a frame, with zeros after the last one if they have fewer than `least` bytes in total."""
     if not strings:
         raise ValueError("a frame without strings")
     lacking = least - sum(map(len, strings))
@@ -178,16 +178,16 @@ def _filled(strings: Sequence[bytes], least: int) -> list[bytes]:
 
 
 def is_learned(data: bytes) -> bool:
-    """Whether these bytes begin as a learned codec's stream does."""
+    """Whether the bytes begin like a learned codec's stream."""
     return data.startswith(MAGIC)
 
 
 def _head(data: bytes) -> tuple[Header, list[int], int]:
-    """Header, lengths of the strings, and where those begin.
+    """The header, the lengths of the strings, and the position of the first string.
 
     Raises:
-        IndexError: The data ends before.
-        ValueError: Values that nothing writes.
+        IndexError: The data is too short.
+        ValueError: A value is invalid.
     """
     each, flags = data[4] & 15, data[5]
     at = 6

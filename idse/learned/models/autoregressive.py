@@ -1,8 +1,8 @@
 """Joint autoregressive and hierarchical priors (Minnen et al. 2018) with CompressAI's networks.
 
 The context model is a masked 5x5 convolution: a latent's Gaussian depends on the two rows above and on the two places
-to its left. So places with equal 3 row + column need only what lies before all of them, and are coded together
-(a wavefront): the same numbers as one by one in raster order, in a fraction of the steps.
+to its left. So positions with equal 3 row + column do not depend on each other and are coded together (a wavefront).
+This gives the same probabilities as raster order in a fraction of the steps.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class AutoregressiveCodec(LatentCodec):
         self.entropy_parameters, self.context_prediction = parts.entropy_parameters, parts.context_prediction
 
     def prior(self, hyper: Tensor, y_hat: Tensor | None) -> Prior:
-        """See `LatentCodec.prior`; all places at once, from latents that are all known."""
+        """See `LatentCodec.prior`; for all positions at once, when all latents are known."""
         assert y_hat is not None
         gain = self.latent_gain()
         both = torch.cat((hyper, self.context_prediction(y_hat / gain)), dim=1)
@@ -96,10 +96,10 @@ class AutoregressiveCodec(LatentCodec):
         return padded[:, :, _REACH:-_REACH, _REACH:-_REACH].contiguous()
 
     def _wavefronts(self, hyper: Tensor, padded: Tensor) -> Iterator[tuple[Tensor, Tensor, Prior]]:
-        """Rows and columns of places that are coded together, and their Gaussians `[places, M]`.
+        """Rows and columns of positions that are coded together, and their Gaussians `[places, M]`.
 
-        `padded` `[1, M, h + 4, w + 4]` is what is coded so far; the caller writes its values there before it asks for
-        the next places. Encoder and decoder both come here, so that they compute the very same numbers.
+        `padded` `[1, M, h + 4, w + 4]` contains the latents coded so far; the caller writes the new values into it
+        before it requests the next positions. Encoder and decoder both use this, so that they compute the same numbers.
         """
         height, width = hyper.shape[-2:]
         context = self.context_prediction

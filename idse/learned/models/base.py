@@ -1,6 +1,6 @@
-"""What every learned codec has in common: a transform, a hyperprior, and the entropy coding of both.
+"""Base class of the learned codecs: transform, hyperprior, and entropy coding of both.
 
-With y = g_a(x), z = h_a(y): z is coded with a factorised prior, y with Gaussians whose parameters h_s makes of z
+With y = g_a(x), z = h_a(y): z is coded with a factorised prior, y with Gaussians whose parameters h_s computes from z
 (Ballé et al. 2018, "Variational image compression with a scale hyperprior").
 """
 
@@ -21,24 +21,24 @@ from idse.learned.models.mask import MaskNetwork, draw_to_mean
 from idse.learned.models.settings import ModelSettings
 
 _GAIN_SPEED = 100.0
-"""Adam moves every weight by about the learning rate a step; a gain's logarithm so many times as far."""
+"""Factor of a gain's learning rate: Adam changes every weight by about the learning rate in each step."""
 _TABLES = ("_offset", "_quantized_cdf", "_cdf_length", "scale_table")
 
 
 @dataclass
 class Coded:
-    """What a codec makes of pictures, without a stream.
+    """Result of coding pictures without a stream.
 
     Attributes:
-        x_hat: `[N, 3, H, W]`, not clamped.
-        likelihoods: Of every latent, by name ("y", "z"), in 0..1.
+        x_hat: Decoded pictures `[N, 3, H, W]`, not clamped.
+        likelihoods: Likelihoods of all latents, by name ("y", "z"), in 0..1.
     """
 
     x_hat: Tensor
     likelihoods: dict[str, Tensor]
 
     def bits(self) -> Tensor:
-        """`[N]`: ideal code lengths."""
+        """Ideal code lengths in bits, `[N]`."""
         return sum_bits(self.likelihoods)
 
 
@@ -47,9 +47,9 @@ class Compressed:
     """One picture's entropy-coded latents.
 
     Attributes:
-        strings: Of y and z, as the entropy coder gives them.
-        y_hat: `[1, M, h, w]`, as the decoder will have it.
-        estimated_bits: Ideal code length of what was coded.
+        strings: Strings of y and z from the entropy coder.
+        y_hat: Latents `[1, M, h, w]`, the same as in the decoder.
+        estimated_bits: Ideal code length of the coded symbols.
     """
 
     strings: list[bytes]
@@ -58,14 +58,14 @@ class Compressed:
 
 
 class LatentGain(nn.Module):
-    """Multiplies every latent channel by a gain of its own before rounding, and divides by it after.
+    """A gain for each latent channel: latents are multiplied by it before rounding, and divided by it afterwards.
 
-    All else sees the latents without it, so a gain decides how finely a channel is rounded, and nothing else
-    (cf. Cui et al. 2021, "Asymmetric gained deep image compression with continuous rate adaptation"). 1 unless a set-up
-    trains it.
+    The other parts use the latents without the gain, so a gain only determines how finely a channel is rounded
+    (cf. Cui et al. 2021, "Asymmetric gained deep image compression with continuous rate adaptation"). It is 1 unless a
+    set-up trains it.
 
     Args:
-        channels: M.
+        channels: M, number of latent channels.
     """
 
     def __init__(self, channels: int) -> None:
@@ -73,7 +73,7 @@ class LatentGain(nn.Module):
         self.log = nn.Parameter(torch.zeros(channels))
 
     def forward(self) -> Tensor:
-        """`[1, M, 1, 1]`, above 0."""
+        """The gains `[1, M, 1, 1]`, above 0."""
         return torch.exp(_GAIN_SPEED * self.log)[None, :, None, None]
 
 
@@ -92,13 +92,13 @@ class LatentCodec(nn.Module):
     `[N, M or 1, h, w]` in 0..1 over the latents: y' = y - alpha (y - mu) is coded instead of y.
 
     Attributes:
-        settings: As built.
-        stride: Pictures' sides are multiples of it.
-        latent_stride: Samples of the picture between latents.
-        mask: LSMnet's mask network; what it sees is not part of the codec.
-        tables_fixed: `tables` leaves the tables as they are: of a decoder side that was not trained.
-        straight_through: While training the decoder gets rounded latents, whose gradient passes as if nothing had been
-            rounded, instead of noisy ones; rates are still those of noisy ones.
+        settings: Settings of the network.
+        stride: The sides of pictures must be multiples of it.
+        latent_stride: Distance of the latents in samples of the picture.
+        mask: LSMnet's mask network; the backbone that gives its input is not part of the codec.
+        tables_fixed: Whether `tables` does not change existing tables, because the decoder is not trained.
+        straight_through: Whether the decoder gets rounded latents in training instead of noisy ones, with the gradient
+            of the latents before rounding; rates are still those of noisy latents.
     """
 
     stride: int
@@ -115,7 +115,7 @@ class LatentCodec(nn.Module):
         self.tables_fixed = False
         self.straight_through = False
         self.entropy_bottleneck = EntropyBottleneck(settings.channels)
-        # Never trained with a loss of their own: `tables` finds the quantiles by bisection.
+        # The quantiles are not trained: `tables` finds them by bisection.
         self.entropy_bottleneck.quantiles.requires_grad_(False)
         self.gaussian_conditional = GaussianConditional(None)
         self.latent_gain = LatentGain(settings.latent)
@@ -129,7 +129,7 @@ class LatentCodec(nn.Module):
         return self.h_a(y / self.latent_gain())
 
     def hyper_synthesize(self, z_hat: Tensor) -> Tensor:
-        """h_s: what the decoder knows of y from z."""
+        """h_s: side information about y, from z."""
         return self.h_s(z_hat)
 
     def synthesize(self, y_hat: Tensor) -> Tensor:
@@ -141,7 +141,7 @@ class LatentCodec(nn.Module):
         """The Gaussians, from the hyper-decoder's output and (with a context model) the latents already coded."""
 
     def groups(self) -> dict[str, list[nn.Module]]:
-        """Modules by what a set-up trains: "encoder", "decoder" (g_s), "gain", "entropy" (the priors), "mask"."""
+        """Modules by the names of the parts in a set-up: "encoder", "decoder", "gain", "entropy" (priors), "mask"."""
         return {
             "encoder": [self.g_a, self.h_a],
             "decoder": [self.g_s],
@@ -156,12 +156,12 @@ class LatentCodec(nn.Module):
 
     @abstractmethod
     def scale_latents(self, gain: float) -> None:
-        """Multiply y by a gain, in place, so that all else stays: only the rounding gets finer (above 1) or coarser."""
+        """Scale y by a gain, and adapt the other weights: only the rounding becomes finer (above 1) or coarser."""
 
     def forward(self, x: Tensor, alpha: Tensor | None = None) -> Coded:
         """Code pictures without a stream: uniform noise instead of rounding while training (see `straight_through`)."""
         y = self.analyze(x)
-        with torch.autocast(y.device.type, enabled=False):  # likelihoods of 16 bits are none
+        with torch.autocast(y.device.type, enabled=False):  # likelihoods need float32
             y = y.float()
             z_source = y
             if alpha is not None and self._mask_sees_hyper:
@@ -229,11 +229,11 @@ class LatentCodec(nn.Module):
         return self.settings.mask is None or self.settings.mask.sees_hyper
 
     def _context(self, y: Tensor) -> Tensor | None:
-        """Stands for the latents already coded while all are computed at once; None without a context model."""
+        """Input of the context model when all latents are computed at once; None without a context model."""
         return None
 
     def _first_prior(self, y: Tensor) -> Prior:
-        """What the prior would be if nothing were masked."""
+        """The prior without masking."""
         z_hat, _ = self.entropy_bottleneck(self.hyper_analyze(y))
         return self.prior(self.hyper_synthesize(z_hat), self._context(y))
 
@@ -242,7 +242,7 @@ class LatentCodec(nn.Module):
 
     @torch.no_grad()
     def tables(self) -> None:
-        """Make the entropy coder's integer tables of the priors; they are saved with the weights."""
+        """Make the integer tables of the entropy coder from the priors; they are saved with the weights."""
         if self.tables_fixed and self.entropy_bottleneck.quantized_cdf.numel():
             return
         self.entropy_bottleneck.update(force=True, update_quantiles=True)
@@ -250,7 +250,7 @@ class LatentCodec(nn.Module):
 
     @torch.no_grad()
     def find_medians(self) -> None:
-        """Of the factorised prior, which rounding refers to; for evaluation without `tables`."""
+        """Find the medians of the factorised prior, which rounding uses; for evaluation without `tables`."""
         if not self.tables_fixed:
             self.entropy_bottleneck._update_quantiles()
 
@@ -269,7 +269,7 @@ class LatentCodec(nn.Module):
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> Any:
-        """As `torch.nn.Module.load_state_dict`; tables take the size of those that come, gains may be missing (1)."""
+        """As `torch.nn.Module.load_state_dict`; tables may have another size, and missing gains are set to 1."""
         state_dict = {"latent_gain.log": torch.zeros_like(self.latent_gain.log), **state_dict}
         for prefix, module in self.named_modules():
             if isinstance(module, EntropyModel):
@@ -282,7 +282,7 @@ class LatentCodec(nn.Module):
 
 @torch.no_grad()
 def scale_layer(layer: nn.Module, *, inside: float = 1.0, outside: float = 1.0) -> None:
-    """Change a convolution as if its inputs came divided by `inside`, and its outputs were multiplied by `outside`."""
+    """Change a convolution so that it divides its inputs by `inside`, and multiplies its outputs by `outside`."""
     weight, bias = layer.weight, layer.bias
     assert isinstance(weight, Tensor)
     weight.mul_(outside / inside)
@@ -291,7 +291,7 @@ def scale_layer(layer: nn.Module, *, inside: float = 1.0, outside: float = 1.0) 
 
 
 def sum_bits(likelihoods: Mapping[str, Tensor]) -> Tensor:
-    """`[N]`: minus log2 of the likelihoods, summed."""
+    """Sum of minus log2 of the likelihoods, `[N]`."""
     return sum(
         (-torch.log2(value).flatten(1).sum(1) for value in likelihoods.values()),
         start=torch.zeros((), device=next(iter(likelihoods.values())).device),
@@ -305,5 +305,5 @@ def pad(x: Tensor, stride: int) -> Tensor:
 
 
 def module_device(module: nn.Module) -> torch.device:
-    """Where a network's weights are."""
+    """The device of a network's weights."""
     return next(module.parameters()).device

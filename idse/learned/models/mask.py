@@ -1,9 +1,9 @@
-"""LSMnet: which latents a detector needs.
+"""LSMnet: a mask of the latents that a detector needs.
 
 (Fischer, Brand, Kaup 2022, "Boosting neural image compression for machines using latent space masking".) A frozen
-backbone of the detector sees the uncompressed picture; a 1x1 convolution and a sigmoid make of them a mask alpha
-over the latents, and y' = y - alpha (y - mu) draws what is not needed to the mean of its distribution, where it costs
-next to nothing. The decoder knows nothing of it.
+backbone of the detector processes the uncompressed picture; a 1x1 convolution and a sigmoid compute a mask alpha of the
+latents from its features. y' = y - alpha (y - mu) moves latents that are not needed to the mean of their distribution,
+where they cost almost no bits. The decoder does not need the mask.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from idse.features.loading import load_extractor
 from idse.learned.models.settings import MaskSettings
 
 _START = -3.0
-"""Bias of the fresh layer: alpha begins near 0.05, so that training begins near the unmasked codec."""
+"""Initial bias: alpha starts near 0.05, so that training starts close to the codec without a mask."""
 
 
 class MaskNetwork(nn.Module):
     """The trainable layer: 1x1 convolution and sigmoid.
 
     Args:
-        settings: `channels` is used.
-        feature_channels: Of the backbone's feature map.
-        latent: M, channels of the latents.
+        settings: Its `channels` is used.
+        feature_channels: Number of channels of the backbone's feature map.
+        latent: M, number of latent channels.
     """
 
     def __init__(self, settings: MaskSettings, feature_channels: int, latent: int) -> None:
@@ -54,7 +54,7 @@ class Salience:
     """The frozen backbone's features on the grid of the latents.
 
     Args:
-        settings: `level` is used.
+        settings: Its `level` is used.
         extractor: A `FeatureExtractor` with a `placement`.
     """
 
@@ -65,12 +65,12 @@ class Salience:
 
     @torch.no_grad()
     def __call__(self, rgb: Tensor, latent_stride: int, stride: int) -> Tensor:
-        """Features `[N, C, h, w]` at the latents of pictures.
+        """Features `[N, C, h, w]` of pictures at the positions of the latents.
 
         Args:
             rgb: `[N, 3, H, W]`, 0..1, not padded.
-            latent_stride: Samples between latents.
-            stride: What the codec pads to.
+            latent_stride: Distance of the latents in samples.
+            stride: The codec pads pictures to multiples of this.
 
         Raises:
             IdseError: The backbone has no such level.
@@ -92,17 +92,17 @@ class Salience:
         return F.grid_sample(features, grid, padding_mode="border", align_corners=False)
 
     def channels(self) -> int:
-        """C of the features."""
+        """Number of channels of the features."""
         probe = torch.zeros(1, 3, 128, 128, device=self.extractor.device)
         return int(self(probe, 16, 64).shape[1])
 
     def settled(self) -> MaskSettings:
-        """The settings with what was found out: the level, once a picture was seen, and the weights' digest."""
+        """The settings with the level (chosen with the first picture) and the digest of the weights."""
         found = self.extractor.description.get("weights_sha256", "")
         return dataclasses.replace(self.settings, level=self._level, sha256=found)
 
     def _choose(self, levels: list[Tensor], cells: int) -> int:
-        """The level asked for, or the one nearest in size; the same for every picture from then on."""
+        """The level of the settings, or the one nearest in size; once chosen it does not change."""
         if self._level is None:
             sizes = [level.shape[-2] * level.shape[-1] for level in levels]
             self._level = min(
@@ -116,20 +116,20 @@ class Salience:
 def load_salience(
     settings: MaskSettings, device: str | torch.device = "auto", weights: Any = None
 ) -> Salience:
-    """The backbone that a mask network sees through.
+    """Load the backbone that gives a mask network's input.
 
     Args:
-        settings: Whose `detector` is loaded.
-        device: Where it runs.
-        weights: File of torchvision's weights; else torchvision's own.
+        settings: Settings with the name of the detector.
+        device: Device of the backbone.
+        weights: File of torchvision weights; None: torchvision's default weights.
 
     Raises:
-        IdseError: It is not there, or has other weights than the mask was trained with.
+        IdseError: It is missing, or its weights are not those that the mask was trained with.
     """
     extractor = load_extractor(settings.detector, weights=weights, device=device)
     if not hasattr(extractor, "placement"):
         raise IdseError(
-            f"mask: '{settings.detector}' is not a detector with a backbone: give an ONNX file or the name of a torchvision model"
+            f"mask: '{settings.detector}' is not a detector with a backbone: give an ONNX file or a torchvision name"
         )
     found = extractor.description.get("weights_sha256", "")
     if settings.sha256 and settings.sha256 != found:

@@ -1,4 +1,4 @@
-"""Which network, and how large."""
+"""Settings of a codec's network."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class MaskSettings:
     """LSMnet's mask network.
 
     Attributes:
-        detector: Whose frozen backbone it sees through: an ONNX file, or torchvision's name.
-        channels: "all": a value for every latent channel; "one": one for all channels of a place.
-        level: Which of the backbone's feature maps, 0 the finest; None: the one nearest in size to the latents.
-        sees_hyper: Whether the hyper-encoder sees the latents as they are after masking, so that the side information
-            says that little follows; else it sees them as they were.
-        sha256: Of the detector's weights; "": not looked at.
+        detector: The detector whose frozen backbone gives the input: an ONNX file, or a torchvision name.
+        channels: "all": a mask value for every latent channel; "one": one value for all channels of a position.
+        level: Index of the backbone's feature map, 0 is the finest; None: the one nearest in size to the latents.
+        sees_hyper: Whether the hyper-encoder gets the latents after masking, so that the side information describes the
+            masked latents; otherwise it gets those before masking.
+        sha256: SHA-256 of the detector's weights; "": not checked.
     """
 
     detector: str
@@ -46,10 +46,10 @@ class ModelSettings:
 
     Attributes:
         system: "scale-hyperprior" (Ballé 2018), "icm" (Le 2020) or "joint-autoregressive" (Minnen 2018).
-        channels: N, width of the transforms.
-        latent: M, channels of the latents.
-        blocks: Of "icm": residual blocks at every resolution.
-        mask: Of LSMnet: the codec's mask network.
+        channels: N, number of channels of the transforms.
+        latent: M, number of latent channels.
+        blocks: For "icm": number of residual blocks at every resolution.
+        mask: For LSMnet: the codec's mask network.
     """
 
     system: System
@@ -67,18 +67,20 @@ class ModelSettings:
                 raise IdseError(f"codec {name} {value}: must be a whole number, 1..{_MOST_CHANNELS}")
         # The entropy parameters' layers of Minnen's codec have 10/3 and 8/3 of M channels, the hyper-decoder 3/2.
         if self.system == "joint-autoregressive" and self.latent % 6:
-            raise IdseError(f"codec latent {self.latent}: for joint-autoregressive it must be a multiple of 6")
+            raise IdseError(
+                f"codec latent {self.latent}: for joint-autoregressive it must be a multiple of 6"
+            )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """Convert to plain values."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ModelSettings:
-        """From plain values.
+        """Make settings from plain values.
 
         Raises:
-            IdseError: An unknown field, a missing one, or a value out of its range.
+            IdseError: A field is unknown or missing, or a value is out of range.
         """
         given = dict(values)
         try:

@@ -1,4 +1,4 @@
-"""Task losses: what a detector loses by coding, as something that can be trained against."""
+"""Task losses: differentiable measures of how much coding degrades a detector's results."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["Loss", "Target", "Task", "TaskSettings", "load_task"]
 
 
 def load_task(settings: TaskSettings, device: torch.device) -> Task:
-    """Load a task's detector; frozen until `Task.trainable`.
+    """Load a task's detector; its weights are frozen until `Task.trainable` is called.
 
     Raises:
-        IdseError: No such model or loss, missing or corrupt files, a missing package, or a loss that the model does not
-            have.
+        IdseError: The model or the loss is unknown, a file or a package is missing, a file is damaged, or the model
+            does not support the loss.
     """
     if settings.loss not in ("features", "detections", "training"):
         raise IdseError(f"loss '{settings.loss}': must be features, detections or training")

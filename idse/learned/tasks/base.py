@@ -1,4 +1,4 @@
-"""What every task loss is: how much worse a detector does on decoded pictures than on those before coding."""
+"""Base class of the task losses: how much worse a detector performs on decoded pictures than on the originals."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from idse.learned.tasks.student import Student
 
 Loss = Literal["features", "detections", "training"]
 Target = dict[str, Tensor]
-"""What is in one picture: `boxes` `[n, 4]` x0, y0, x1, y1 in its samples, `labels` `[n]` (the model's own numbers), and
+"""The objects in one picture: `boxes` `[n, 4]` (x0, y0, x1, y1 in samples), `labels` `[n]` (the model's labels), and
 for models with masks `masks` `[n, H, W]` uint8."""
 
 
 @dataclass(frozen=True)
 class TaskSettings:
-    """Which detector, and what is compared.
+    """The detector, and the outputs that are compared.
 
     Attributes:
         model: `FILE.onnx`, or the name of a torchvision detection model.
-        weights: State dict of a whole torchvision model; None: torchvision's own.
-        loss: "features": of the levels that the heads see; "detections": of what the heads say; "training": the
-            model's own loss against the annotations (torchvision).
-        classes: How many labels the state dict's model tells apart, background included; None: read from the file.
+        weights: State dict of a whole torchvision model; None: torchvision's default weights.
+        loss: "features": compare the feature maps that the heads get; "detections": compare the outputs of the heads;
+            "training": the model's own training loss against the annotations (torchvision).
+        classes: Number of labels of the state dict's model, with the background; None: read it from the file.
     """
 
     model: str
@@ -42,14 +42,14 @@ class TaskSettings:
 class Task(nn.Module):
     """The loss of a detector on decoded pictures.
 
-    `state_dict()` is the student's: whatever is compared with is loaded from its file again.
+    `state_dict()` contains only the student; the teacher is always loaded from its file.
 
     Attributes:
-        student: The detector that sees decoded pictures; frozen until `trainable`, always in eval mode.
-        identity: JSON-able: what decides the loss.
-        needs_targets: Whether `forward` wants targets.
-        needs_masks: Whether these need masks.
-        full_precision: Whether mixed precision is left: half a float's rounding is as large as what is compared.
+        student: The detector for decoded pictures; frozen until `trainable` is called, always in evaluation mode.
+        identity: Values for JSON that determine the loss.
+        needs_targets: Whether `forward` needs targets.
+        needs_masks: Whether the targets need masks.
+        full_precision: Whether to disable mixed precision, whose rounding errors are as large as the differences.
     """
 
     needs_targets = False
@@ -63,16 +63,16 @@ class Task(nn.Module):
 
     @property
     def suffix(self) -> str:
-        """Of the file that `save` writes: `.onnx` or `.pth`."""
+        """Suffix of the file that `save` writes: `.onnx` or `.pth`."""
         return self.student.suffix
 
     def forward(self, decoded: Tensor, original: Tensor, targets: Sequence[Target] | None = None) -> Tensor:
-        """The loss, a scalar: mean over pictures; 0: the detector notices nothing ("training": its own scale).
+        """The loss, a scalar: mean over the pictures; 0: the detector's outputs do not differ (except "training").
 
         Args:
-            decoded: `[N, 3, H, W]` RGB, 0..1, without padding; gradients flow to it.
-            original: The same before coding; no gradient.
-            targets: One a picture, where `needs_targets`.
+            decoded: `[N, 3, H, W]` RGB, 0..1, without padding; it gets gradients.
+            original: The same pictures before coding; they get no gradients.
+            targets: One per picture, if `needs_targets`.
 
         Raises:
             IdseError: The model fails on the pictures, targets are missing, or no gradient flows.
@@ -90,21 +90,21 @@ class Task(nn.Module):
 
     @abstractmethod
     def compare(self, decoded: Tensor, original: Tensor, targets: Sequence[Target]) -> Tensor:
-        """The loss of `forward`, its arguments checked."""
+        """The loss of `forward`, which has checked the arguments."""
 
     def trainable(self, on: bool) -> None:
-        """Whether gradients are kept for the student's weights.
+        """Choose whether the student's weights get gradients.
 
         Raises:
-            IdseError: It has none that can be trained.
+            IdseError: It has no weights that can be trained.
         """
         self.student.trainable(on)
 
     def save(self, path: Path) -> None:
-        """Write the student as a file that detectors and extractors read; `path` ends with `suffix`.
+        """Write the student as a file that detectors and extractors can read; `path` ends with `suffix`.
 
         Raises:
-            IdseError: It cannot be written, or the ONNX file it came from is gone or changed.
+            IdseError: It cannot be written, or the original ONNX file is missing or has changed.
         """
         self.student.save(path)
 
@@ -112,12 +112,12 @@ class Task(nn.Module):
         """The model's label for each class of a data set, for the targets.
 
         Raises:
-            IdseError: The model has no such class, or the loss takes no targets.
+            IdseError: The model does not have the class, or the loss does not use targets.
         """
         raise IdseError(f"loss '{self.identity['loss']}' does not use annotations")
 
     def train(self, mode: bool = True) -> Task:
-        """Training never reaches the student: its batch normalisation stays as it was."""
+        """Keep the student in evaluation mode, so that its batch normalisation does not change."""
         super().train(mode)
         self.student.eval()
         return self

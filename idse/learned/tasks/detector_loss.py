@@ -18,24 +18,24 @@ from idse.learned.tasks.student import TorchvisionStudent
 
 
 class DetectorLossTask(Task):
-    """The sum of the losses that the model reports in training, against the annotations.
+    """The sum of the losses that the model computes in training, against the annotations.
 
-    Only what computes losses is in training mode: batch normalisation, dropout and the choice of the input's size are
-    as in use. Anchors and proposals are sampled with torch's random numbers.
+    Only the modules that compute losses are in training mode: batch normalisation, dropout and the input size are as in
+    inference. Anchors and proposals are sampled with torch's random numbers.
     """
 
     needs_targets = True
 
     def __init__(self, student: TorchvisionStudent, loaded: LoadedModel, weights: Path | None) -> None:
-        """Take a model.
+        """Use a model's loss.
 
         Args:
             student: The model.
-            loaded: Its classes.
-            weights: The file it is from; None: torchvision's own.
+            loaded: The loaded model with its classes.
+            weights: File of its weights; None: torchvision's default weights.
 
         Raises:
-            IdseError: Its loss needs keypoints, which data sets here do not have.
+            IdseError: Its loss needs keypoints, which the data sets do not have.
         """
         super().__init__(student, "training")
         heads = getattr(student.model, "roi_heads", None)
@@ -57,7 +57,7 @@ class DetectorLossTask(Task):
         return total
 
     def labels_of(self, classes: Sequence[str]) -> list[int]:
-        """See `Task.labels_of`: by name where the model's classes are COCO's, else by order."""
+        """See `Task.labels_of`: by name if the names of the model's classes are known, else by order."""
         loaded, model = self._loaded, self.identity["model"]
         named = len(loaded.categories) == loaded.count
         settings = DetectorSettings(model, weights=self._weights, classes=() if named else tuple(classes))
@@ -74,7 +74,7 @@ class DetectorLossTask(Task):
 
 @contextmanager
 def _reporting_losses(model: Any) -> Iterator[None]:
-    """Those modules in training mode that then give losses, and none of the modules in them."""
+    """Set the modules that compute losses to training mode, but not their submodules."""
     parts = [model, *(getattr(model, name) for name in ("rpn", "roi_heads") if hasattr(model, name))]
     for part in parts:
         part.training = True

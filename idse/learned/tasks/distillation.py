@@ -1,4 +1,4 @@
-"""Losses against the same detector on the pictures before coding: of its features, or of what its heads say."""
+"""Losses against the same detector on the original pictures: of its features, or of the outputs of its heads."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from torch import Tensor
 from idse.learned.tasks.base import Target, Task
 from idse.learned.tasks.student import Student
 
-_TINY = 1e-12  # a level of zeros (a black picture) must give no infinite loss
+_TINY = 1e-12  # prevents an infinite loss if a level is 0 (a black picture)
 
 
 def relative_error(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
-    """Squared error of features over their energy, a picture and level: `||f(y) - f(x)||^2 / ||f(x)||^2`, mean of both.
+    """Mean over pictures and levels of the relative squared error of features: `||f(y) - f(x)||^2 / ||f(x)||^2`.
 
-    Relative, because the levels' scales and sizes differ a hundredfold.
+    It is relative because the scales and sizes of the levels differ by a factor of up to 100.
 
     Args:
         student: Levels `[N, C, h, w]` of the decoded pictures.
-        teacher: Of the originals.
+        teacher: Levels of the originals.
     """
     errors = []
     for found, wanted in zip(student, teacher, strict=True):
@@ -32,14 +32,14 @@ def relative_error(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tens
 
 
 class FeatureTask(Task):
-    """Relative squared error of the levels that a detector's heads see."""
+    """Relative squared error of the feature levels that a detector's heads get."""
 
     def __init__(self, student: Student, teacher: Callable[[Tensor], Sequence[Tensor]]) -> None:
-        """Compare.
+        """Compare a student with a teacher.
 
         Args:
-            student: Gives the levels of decoded pictures.
-            teacher: The same, of the originals. No module, so that it is no part of the task's state.
+            student: Computes the levels of decoded pictures.
+            teacher: Computes the levels of the originals. It is a function, so that it is not part of the task's state.
         """
         super().__init__(student, "features")
         self._teacher = teacher
@@ -53,7 +53,7 @@ class FeatureTask(Task):
 
 @dataclass(frozen=True)
 class HeadOutput:
-    """What a detector's heads say of each place of one picture, before anything is suppressed.
+    """Outputs of a detector's heads for each location (anchor or proposal) of one picture, before NMS.
 
     Attributes:
         boxes: `[places, 4]` x0, y0, x1, y1 in samples of the detector's input.
@@ -65,17 +65,17 @@ class HeadOutput:
 
 
 def head_output_error(student: HeadOutput, teacher: HeadOutput, threshold: float) -> Tensor:
-    """How far a detector's answer to one picture is from the teacher's.
+    """Difference of the head outputs of student and teacher for one picture.
 
-    Scores: their squared errors over the squares of the teacher's; what is seen though it is not there counts as what
-    is not seen though it is there. Boxes: 1 - generalised IoU (Rezatofighi et al., CVPR 2019), weighted with the
-    teacher's score, of places where the teacher reports a box. Both are sums over one object's worth at least, so
-    that an empty picture gives no huge figures.
+    Scores: their squared error relative to the sum of the teacher's squared scores; false positives and false negatives
+    count alike. Boxes: 1 - generalised IoU (Rezatofighi et al., CVPR 2019), weighted with the teacher's score, at
+    locations where the teacher reports a box. Both denominators are at least 1, so that an empty picture gives no very
+    large values.
 
     Args:
-        student: On the decoded picture.
-        teacher: On the original.
-        threshold: Places where no score is higher report nothing.
+        student: Outputs for the decoded picture.
+        teacher: Outputs for the original.
+        threshold: Locations without a score above this report no box.
     """
     from torchvision.ops import generalized_box_iou_loss
 
@@ -92,6 +92,6 @@ def head_output_error(student: HeadOutput, teacher: HeadOutput, threshold: float
 
 
 def _upright(boxes: Tensor) -> Tensor:
-    """Boxes with their corners in order; a size may come out negative where no exponential made it."""
+    """Boxes with their corners in order; sizes can be negative if the detector does not compute them by exp."""
     first, second = boxes.float().split(2, 1)
     return torch.cat([torch.minimum(first, second), torch.maximum(first, second)], 1)

@@ -1,4 +1,4 @@
-"""What the heads of ONNX detectors say, differentiably: `idse.detectors.layouts` for torch."""
+"""Differentiable decoding of the outputs of ONNX detectors: `idse.detectors.layouts` for torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from idse.learned.tasks.base import Target, Task
 from idse.learned.tasks.distillation import HeadOutput, head_output_error
 from idse.learned.tasks.student import OnnxStudent
 
-_MAX_LOG_SIZE = 20.0  # as in the layouts: beyond any picture, and finite
+_MAX_LOG_SIZE = 20.0  # as in the layouts: larger than any picture, but exp of it is finite
 
 
 class OnnxDetectionTask(Task):
@@ -27,15 +27,15 @@ class OnnxDetectionTask(Task):
         """Convert the whole detector twice.
 
         Args:
-            detector: What to read them from.
-            classes: How many it tells apart, where its outputs leave a choice; None: COCO's 80.
+            detector: The extractor of the detector.
+            classes: Number of classes, if its outputs are ambiguous; None: the 80 of COCO.
 
         Raises:
-            IdseError: Its outputs are of no layout known, or there is an operator that cannot be converted.
+            IdseError: The layout of its outputs is unknown, or an operator cannot be converted.
         """
         super().__init__(OnnxStudent(detector, detector.outputs), "detections")
         teacher = detector.network(detector.outputs)
-        self._teacher = teacher.forward  # no module: it is not part of the state
+        self._teacher = teacher.forward  # a function, not a module: so it is not part of the state
         self._preprocess = detector.preprocess
         size = detector.preprocess.size
         with torch.no_grad():
@@ -65,12 +65,12 @@ class OnnxDetectionTask(Task):
 
 
 def decode(layout: Layout, head: Head, outputs: Sequence[Tensor]) -> HeadOutput:
-    """What `Layout.decode` does, for tensors; gradients flow.
+    """`Layout.decode` for tensors, with gradients.
 
     Args:
-        layout: A known one.
-        head: How it reads the model.
-        outputs: For one picture, without the batch.
+        layout: A known layout.
+        head: Parameters of the layout for this model.
+        outputs: Outputs for one picture, without the batch dimension.
     """
     return _DECODERS[layout.name](head, [output.float() for output in outputs])
 

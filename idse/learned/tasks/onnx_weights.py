@@ -1,7 +1,8 @@
-"""Which weights of an ONNX file the parameters of its torch module are, and writing them back.
+"""Matching the parameters of a torch module with the weights of its ONNX file, and writing them back.
 
-By values: a parameter is that input of its node which equals it, as it is or transposed (Gemm). So no operator needs
-to be known, and whatever a conversion made up or folded is noticed and stays as it was.
+They are matched by value: a parameter belongs to the input of its node that is equal to it, directly or transposed
+(Gemm). So this works for all operators; parameters that the conversion created or folded do not match and are not
+written.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ class Weight:
     """One weight of a file.
 
     Attributes:
-        parameter: The same in the module.
-        transposed: Whether the file has it transposed.
+        parameter: The parameter of the module.
+        transposed: Whether the file contains it transposed.
     """
 
     parameter: nn.Parameter
@@ -39,9 +40,9 @@ class Weight:
 
 
 def tie_weights(network: OnnxNetwork) -> dict[str, Weight]:
-    """Weights by their names in the file; what several nodes share becomes one parameter.
+    """Weights by their names in the file; a weight that several nodes share becomes one parameter.
 
-    A weight that some node uses otherwise than as a parameter is left out: it could not be trained consistently.
+    A weight that a node uses in another way is left out, because it could not be trained consistently.
     """
     constants = _constants(network.source)
     uses = Counter(
@@ -67,16 +68,16 @@ def tie_weights(network: OnnxNetwork) -> dict[str, Weight]:
 
 
 def write_weights(source: Path, digest: str, weights: Mapping[str, Weight], path: Path) -> None:
-    """Write a copy of an ONNX file with other weights, and of the file beside it that declares what it wants.
+    """Write a copy of an ONNX file with new weights, and a copy of the sidecar file that describes its input.
 
     Args:
-        source: The file that the weights' names are of.
-        digest: Its SHA-256, as `read_model` gives it.
+        source: The original file.
+        digest: Its SHA-256, as returned by `read_model`.
         weights: From `tie_weights`.
         path: The new file.
 
     Raises:
-        IdseError: The source is gone or is another one by now, or `path` cannot be written.
+        IdseError: The source is missing or has changed, or `path` cannot be written.
     """
     model, now = read_model(source)
     if now != digest:
@@ -110,7 +111,7 @@ def _constants(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
 def _match(
     parameter: nn.Parameter, names: list[str], constants: Mapping[str, onnx.TensorProto]
 ) -> tuple[str, bool] | None:
-    """The first of the constants that equals a parameter, and whether transposed."""
+    """Name of the first constant that is equal to a parameter, and whether it is transposed."""
     from onnx import numpy_helper
 
     value = parameter.detach().cpu().numpy()

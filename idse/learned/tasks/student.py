@@ -1,4 +1,4 @@
-"""Detectors as networks that can be trained and saved as what they were loaded from."""
+"""Detectors as networks that can be trained, and saved in the format that they were loaded from."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from idse.media.files import replacing
 
 
 class Student(nn.Module):
-    """A detector that sees decoded pictures; frozen and in eval mode when it is made.
+    """A detector for decoded pictures; at first it is frozen and in evaluation mode.
 
     Attributes:
-        suffix: Of the file that `save` writes.
-        description: JSON-able: what decides its outputs.
+        suffix: Suffix of the file that `save` writes.
+        description: Values for JSON that determine its outputs.
     """
 
     suffix: str
@@ -31,7 +31,7 @@ class Student(nn.Module):
 
     @abstractmethod
     def forward(self, rgb: Tensor) -> list[Tensor]:
-        """Some of its tensors, for `[N, 3, H, W]` RGB in 0..1."""
+        """Compute some of its tensors for `[N, 3, H, W]` RGB in 0..1."""
 
     @abstractmethod
     def trainable(self, on: bool) -> None:
@@ -46,16 +46,16 @@ class OnnxStudent(Student):
     """The part of an ONNX detector that computes some of its tensors.
 
     Attributes:
-        network: The part, converted.
+        network: The converted part.
     """
 
     suffix = ".onnx"
 
     def __init__(self, detector: OnnxExtractor, outputs: Sequence[str]) -> None:
-        """Convert the part anew: it shares no weights with `detector`.
+        """Convert the part; it shares no weights with `detector`.
 
         Raises:
-            IdseError: There is an operator that cannot be converted.
+            IdseError: An operator cannot be converted.
         """
         super().__init__()
         self.network = detector.network(outputs)
@@ -70,14 +70,14 @@ class OnnxStudent(Student):
         return out
 
     def trainable(self, on: bool) -> None:
-        """See `Student.trainable`; constants that are no node's weights stay."""
+        """See `Student.trainable`; constants that are not weights of a node do not change."""
         if on and not self._weights:
             raise IdseError(f"{self._path}: has no weights that can be trained")
         for weight in self._weights.values():
             weight.parameter.requires_grad_(on)
 
     def save(self, path: Path) -> None:
-        """See `Student.save`; everything but the weights is as in the file it came from."""
+        """See `Student.save`; all but the weights is copied from the original file."""
         write_weights(self._path, self.description["weights_sha256"], self._weights, path)
 
 
@@ -107,7 +107,7 @@ class TorchvisionStudent(Student):
         return pyramid_levels(self.model.backbone(images.tensors))
 
     def trainable(self, on: bool) -> None:
-        """See `Student.trainable`: all parameters; statistics of batch normalisation stay."""
+        """See `Student.trainable`: all parameters, but not the statistics of batch normalisation."""
         self.model.requires_grad_(on)
 
     def save(self, path: Path) -> None:
@@ -121,10 +121,10 @@ class TorchvisionStudent(Student):
 
 
 def portable_state(model: nn.Module, reader: nn.Module) -> dict[str, Tensor]:
-    """The state dict with which `reader` computes what `model` does.
+    """The state dict with which `reader` gives the same outputs as `model`.
 
-    torchvision runs some of its own weights with another epsilon of batch normalisation than it builds models with.
-    The difference goes into the variances, to which the epsilon is added anyway.
+    For some of its default weights torchvision changes the epsilon of batch normalisation. The difference is added to
+    the variances, which has the same effect.
     """
     state = {key: value.detach().cpu().clone() for key, value in model.state_dict().items()}
     readers, wanted = dict(reader.named_modules()), set(reader.state_dict())
@@ -133,7 +133,7 @@ def portable_state(model: nn.Module, reader: nn.Module) -> dict[str, Tensor]:
             difference = cast(float, module.eps) - cast(float, readers[name].eps)
             if difference:
                 state[f"{name}.running_var"] += difference
-            # Frozen batch normalisation counts no batches; a plain one wants its counter.
+            # Frozen batch normalisation has no batch counter, but the normal one needs it.
             if f"{name}.num_batches_tracked" in wanted:
                 state.setdefault(f"{name}.num_batches_tracked", torch.tensor(0))
     return state

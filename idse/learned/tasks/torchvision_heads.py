@@ -1,8 +1,8 @@
-"""What the heads of torchvision's detectors say, differentiably and before anything is suppressed.
+"""Differentiable outputs of the heads of torchvision's detectors, before NMS.
 
-One-stage detectors (SSD, RetinaNet, FCOS) answer at each anchor. Two-stage ones (Faster and Mask R-CNN) answer for
-proposals: the student is asked about those that the teacher found on the original, and its first stage is held to the
-teacher's objectness, so that it would find them too. Masks and keypoints are not compared.
+One-stage detectors (SSD, RetinaNet, FCOS) give outputs for each anchor, two-stage detectors (Faster and Mask R-CNN) for
+proposals. The student gets the proposals that the teacher found on the original. The loss also compares the objectness
+of both first stages, so that the student would find the same proposals. Masks and keypoints are not compared.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from idse.learned.tasks.base import Target, Task
 from idse.learned.tasks.distillation import HeadOutput, head_output_error
 from idse.learned.tasks.student import TorchvisionStudent
 
-# The best of a picture: the second stage's cost grows with them, and hardly any later one is an object.
+# Number of proposals with the highest scores per picture. More cost time in the second stage, and few are objects.
 _PROPOSALS = 128
 
 
@@ -29,10 +29,10 @@ class TorchvisionDetectionTask(Task):
     full_precision = True
 
     def __init__(self, student: TorchvisionStudent) -> None:
-        """Copy the student as it is now: the teacher.
+        """Make the teacher as a copy of the student.
 
         Raises:
-            IdseError: It is of a family whose heads are not known.
+            IdseError: The heads of this model are not supported.
         """
         super().__init__(student, "detections")
         model: Any = student.model
@@ -40,7 +40,7 @@ class TorchvisionDetectionTask(Task):
         if not self._two_stages and not hasattr(model, "head"):
             raise IdseError(f"{self.identity['model']}: its heads are not supported; use loss features")
         teacher: Any = copy.deepcopy(model)
-        self._teacher = (teacher,)  # in a tuple: it is not part of the state
+        self._teacher = (teacher,)  # in a tuple, so that it is not part of the state
         self._threshold = float((model.roi_heads if self._two_stages else model).score_thresh)
 
     def compare(self, decoded: Tensor, original: Tensor, targets: Sequence[Target]) -> Tensor:
@@ -71,13 +71,13 @@ class TorchvisionDetectionTask(Task):
 
 
 def anchor_outputs(model: Any, rgb: Tensor) -> list[HeadOutput]:
-    """A one-stage detector's answers to `[N, 3, H, W]` pictures, at each anchor."""
+    """Outputs of a one-stage detector for `[N, 3, H, W]` pictures, at each anchor."""
     images, levels = _levels(model, rgb)
     maps = list(levels.values())
     out = {key: value.float() for key, value in model.head(maps).items()}
     logits, codes = out["cls_logits"], out["bbox_regression"]
     if "bbox_ctrness" in out:  # FCOS
-        # Of the product, and not of zero: the square root's slope would be infinite.
+        # The square root of 0 would have an infinite gradient.
         scores = (logits.sigmoid() * out["bbox_ctrness"].sigmoid()).clamp_min(1e-12).sqrt()
         decode = model.box_coder.decode
     elif _tells_background(model):  # SSD: the first class is the background
@@ -93,13 +93,13 @@ def anchor_outputs(model: Any, rgb: Tensor) -> list[HeadOutput]:
 def proposal_outputs(
     model: Any, levels: dict[str, Tensor], proposals: Sequence[Tensor], sizes: Sequence[tuple[int, int]]
 ) -> list[HeadOutput]:
-    """A two-stage detector's answers for proposed boxes: a class's own box and score for each place.
+    """Outputs of a two-stage detector for proposals: a box and a score for each proposal and class.
 
     Args:
         model: The detector.
-        levels: What its backbone gives.
-        proposals: `[places, 4]` a picture, in samples of the detector's input.
-        sizes: Height and width of the pictures there.
+        levels: Outputs of its backbone.
+        proposals: `[places, 4]` for each picture, in samples of the detector's input.
+        sizes: Height and width of the pictures in the detector's input.
     """
     heads = model.roi_heads
     pooled = heads.box_roi_pool(levels, list(proposals), list(sizes))
@@ -109,20 +109,20 @@ def proposal_outputs(
     counts = [len(found) for found in proposals]
     outputs = []
     for own_boxes, own_scores in zip(boxes.split(counts), scores.split(counts), strict=True):
-        # A proposal is as many places as there are classes, each with its box and its one score.
+        # Each class of a proposal is a location of its own, with a box and a score.
         outputs.append(HeadOutput(own_boxes.flatten(0, 1), own_scores.flatten()[:, None]))
     return outputs
 
 
 def _levels(model: Any, rgb: Tensor) -> tuple[Any, dict[str, Tensor]]:
-    """The detector's input, and all that its backbone gives for it."""
+    """The detector's input, and the outputs of its backbone."""
     images, _ = model.transform(list(rgb))
     out = model.backbone(images.tensors)
     return images, {"0": out} if isinstance(out, Tensor) else out
 
 
 def _objectness(model: Any, levels: dict[str, Tensor]) -> Tensor:
-    """`[N, anchors]`, 0..1: how sure the first stage is of an object."""
+    """Objectness scores of the first stage, `[N, anchors]`, 0..1."""
     logits, _ = model.rpn.head(list(levels.values()))
     return torch.cat([level.float().flatten(1) for level in logits], 1).sigmoid()
 

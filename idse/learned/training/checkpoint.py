@@ -8,7 +8,7 @@ RUN/
   tensorboard/
   codec.idsec              the selected points (see `selection`), and task-0.onnx ... if the detector was trained
 
-Every file is written completely or not at all. A killed process can leave temporary files; the next process deletes them.
+Every file is written completely or not at all. A killed process can leave temporary files; the next one deletes them.
 """
 
 from __future__ import annotations
@@ -127,7 +127,9 @@ class RunFolder:
         try:
             return self.config.read_text(encoding="utf-8"), Path(self._origin.read_text().rstrip("\n"))
         except (OSError, UnicodeDecodeError) as error:
-            raise IdseError(f"{self.path}: not a complete run of idse train ({error}): choose another -o") from None
+            raise IdseError(
+                f"{self.path}: not a complete run of idse train ({error}): choose another -o"
+            ) from None
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -198,7 +200,9 @@ class RunFolder:
             earlier = [e for e in self.epochs() if e < epoch]
             if not earlier:
                 raise
-            raise IdseError(f"{error}; resume from an earlier one: --resume {self.checkpoint(earlier[-1])}") from None
+            raise IdseError(
+                f"{error}; resume from an earlier one: --resume {self.checkpoint(earlier[-1])}"
+            ) from None
 
     def rewind(self, epoch: int) -> None:
         """Delete all that is later than an epoch's checkpoint (0: everything), so that training resumes from it."""
@@ -247,7 +251,9 @@ def run_of(checkpoint: Path) -> tuple[RunFolder, int]:
     name = _NAME.fullmatch(checkpoint.name)
     run = RunFolder(checkpoint.resolve().parents[1])
     if not name or checkpoint.resolve() != run.checkpoint(int(name[1])).resolve():
-        raise IdseError(f"{checkpoint}: not a checkpoint of a run: give a path like RUN/checkpoints/epoch-0005.pt")
+        raise IdseError(
+            f"{checkpoint}: not a checkpoint of a run: give a path like RUN/checkpoints/epoch-0005.pt"
+        )
     return run, int(name[1])
 
 

@@ -118,14 +118,16 @@ class TrainingData:
         self.count = len(pictures) - held_out
         if self.count < 1:
             raise IdseError(
-                f"{self.dataset.name} has {len(pictures)} pictures, and validation takes {held_out}: none is left for training to "
+                f"{self.dataset.name} has {len(pictures)} pictures, and validation takes {held_out}: none is left to "
                 "train with: reduce validation, or use a larger data set"
             )
         self._pictures = pictures
         self._labels = self._label_table(labels_of) if labels_of else None
         self._masks, self._flip = masks, flip
         if masks and self._labels is not None and not self.dataset.has_masks:
-            raise IdseError(f"{self.dataset.name} has no masks, but this model needs them for training: use a data set with masks")
+            raise IdseError(
+                f"{self.dataset.name} has no masks, but this model needs them for training: use a data set with masks"
+            )
         self._last_order: tuple[tuple[int, int], NDArray[np.int64]] | None = None
         self._cache: dict[int, Picture] = {}
         self._room = cache_bytes
@@ -238,7 +240,7 @@ class Window:
         return np.pad(part, more, mode="edge") if rows > self.height or columns > self.width else part.copy()
 
     def boxes(self, boxes: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Clip `[n, 4]` boxes of the picture to the part, in the part's samples; also whether enough of each remains."""
+        """Clip `[n, 4]` boxes to the part, in the part's samples; also whether enough of each box remains."""
         limit = np.array([self.width, self.height] * 2, dtype=np.float64)
         moved = boxes - np.array([self.left, self.top] * 2, dtype=np.float64)
         clipped = np.clip(moved, 0, limit)
@@ -268,7 +270,7 @@ class Window:
 
 
 def draw_window(rng: np.random.Generator, width: int, height: int, crop: int, flip: bool) -> Window:
-    """A random square of side `crop` (smaller in smaller pictures; 0: the whole picture); `flip` mirrors every other."""
+    """A random square of side `crop` (at most the picture; 0: the whole picture); `flip` mirrors it half the time."""
     columns, rows = (min(crop, width), min(crop, height)) if crop else (width, height)
     left, top = (int(rng.integers(0, room + 1)) for room in (width - columns, height - rows))
     return Window(left, top, columns, rows, flip and bool(rng.integers(2)))

@@ -190,8 +190,8 @@ class Training:
     ) -> dict[str, float]:
         """Make one step of the optimizer, and return the parts of its loss.
 
-        With float16 it is normal that scaled gradients overflow at times; the step is then skipped and the scale halved.
-        A loss that is not finite before it is scaled is an error.
+        With float16 it is normal that scaled gradients overflow at times; the step is then skipped and the scale is
+        halved. A loss that is not finite before it is scaled is an error.
 
         Raises:
             IdseError: The loss is not finite, or the gradients are not finite even at the smallest scale.

@@ -49,7 +49,7 @@ def pareto_points(
     ]
     if not rows:
         raise IdseError(
-            "selection: no epoch from selection.first on has validation metrics and a checkpoint: lower first, or train on"
+            "no epoch to choose from: none from selection.first on has validation metrics and a checkpoint yet"
         )
     if not any(metric in figures for _, figures in rows):
         known = ", ".join(name for name in rows[-1][1] if name not in ("bpp", "mse"))

@@ -50,9 +50,7 @@ def open_session(what: Path | None, out: Path | None, resume: Path | None) -> Se
             raise IdseError(f"{what} and --resume {resume}: give one of them")
         what, resume = None, what
     if what is None and resume is None:
-        raise IdseError(
-            "give a configuration (idse train CONFIG.toml), or a run to resume (--resume RUN)"
-        )
+        raise IdseError("give a configuration (idse train CONFIG.toml), or a run to resume (--resume RUN)")
     if resume is not None and out is not None:
         raise IdseError(f"--resume continues in {resume}: remove -o")
     if resume is None:

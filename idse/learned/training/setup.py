@@ -12,8 +12,9 @@
 | mask+codec | x | x | x | | x |
 
 With `decoder_fixed` the parts that the decoder needs (decoder, gain and entropy) are not trained, so that existing
-decoders can decode the streams. With `gains` the gains of the latent channels are trained too. They learn in a few steps
-how finely each channel should be rounded; the transforms' weights are much larger than a step of Adam and learn it slowly.
+decoders can decode the streams. With `gains` the gains of the latent channels are trained too. They learn in a few
+steps how finely each channel should be rounded; the transforms' weights are much larger than a step of Adam and learn
+it slowly.
 """
 
 from __future__ import annotations

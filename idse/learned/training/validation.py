@@ -1,4 +1,4 @@
-"""What a codec is worth on the pictures that are held out: whole, one at a time, with rounding as in real streams."""
+"""Metrics of a codec on the held-out pictures: whole pictures, one at a time, with rounding as in real streams."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from idse.metrics.psnr import psnr_from_sse
 
 @dataclass(frozen=True)
 class Figures:
-    """Means over the pictures; NaN: not asked for.
+    """Means over the pictures; NaN: not measured.
 
     Attributes:
-        bpp: Bits a luma sample.
-        mse: Of RGB in 0..1, rounded to 8 bits.
-        psnr: Mean of the pictures' PSNRs of RGB, dB.
-        task_loss: Of the detector.
-        ap: Of the detector against what it finds on the uncompressed pictures, 0..1.
-        map: Of the detector against annotations, 0..1.
+        bpp: Bits per luma sample.
+        mse: MSE of RGB in 0..1, rounded to 8 bits.
+        psnr: Mean of the pictures' RGB PSNRs in dB.
+        task_loss: The task loss.
+        ap: AP of the detector against its detections on the uncompressed pictures, 0..1.
+        map: mAP of the detector against annotations, 0..1.
     """
 
     bpp: float
@@ -45,19 +45,19 @@ class Figures:
     map: float = math.nan
 
     def known(self) -> dict[str, float]:
-        """Those that were asked for, by name."""
+        """The metrics that were measured, by name."""
         return {name: value for name, value in asdict(self).items() if not math.isnan(value)}
 
 
 class DetectorEvaluator:
-    """A detector that says how well decoded pictures can be used.
+    """Measures the average precision of a detector on decoded pictures.
 
     Args:
         settings: The task's detector, as it was before training.
-        samples: The pictures that are held out.
-        classes: What the labels of their annotations index.
-        annotated: Compare with annotations ("map") instead of what is found on uncompressed pictures ("ap").
-        device: Where the detector runs.
+        samples: The held-out pictures.
+        classes: Names of the classes in their annotations, in the order of the labels.
+        annotated: Compare with annotations ("map") instead of the detections on uncompressed pictures ("ap").
+        device: Device of the detector.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class DetectorEvaluator:
                 self._truths.append(sample.truth)
 
     def detector(self, task: Task | None) -> Detector:
-        """The detector with a task's weights of now; None: those it was loaded with."""
+        """The detector with a task's current weights; None: with the weights that it was loaded with."""
         if task is None:
             return self._detector
         with tempfile.TemporaryDirectory(prefix="idse-") as folder:
@@ -93,10 +93,10 @@ class DetectorEvaluator:
             return load_detector(replace(self._settings, weights=path))
 
     def precision(self, found: Sequence[Detections], names: Sequence[str]) -> float:
-        """AP of the pictures' detections: pooled over classes against its own, COCO's mAP against annotations.
+        """AP of detections: pooled over classes, or with annotations COCO's mAP.
 
         Args:
-            found: Of every sample, in their order.
+            found: Detections of every sample, in the order of the samples.
             names: The detector's classes.
         """
         from idse.metrics.average_precision import PrecisionCurves
@@ -118,15 +118,15 @@ def validate(
     evaluator: DetectorEvaluator | None = None,
     exact: bool = False,
 ) -> Figures:
-    """Code whole pictures without training; weights, modes and randomness of the training stay as they are.
+    """Code whole pictures and measure the result; weights, modes and random state of the training do not change.
 
     Args:
-        codec: In any mode, on any device.
-        task: Its loss is computed; None: not.
-        salience: Of a codec with a mask network.
-        samples: Pictures, with targets where the task needs them.
-        evaluator: Gives `ap` or `map` too. Where `task` is being trained it sees with its weights.
-        exact: Rates of real strings, on the CPU, instead of likelihoods.
+        codec: The codec, in any mode, on any device.
+        task: The task whose loss is measured; None: no task loss.
+        salience: The backbone of a codec with a mask network.
+        samples: The pictures, with targets if the task needs them.
+        evaluator: Measures `ap` or `map` too, with the weights of `task` if that is being trained.
+        exact: Measure the rate of real strings, coded on the CPU, instead of the likelihoods' estimate.
 
     Raises:
         IdseError: A model fails on the pictures.
@@ -168,12 +168,12 @@ def validate(
 def _code(
     codec: LatentCodec, salience: Salience | None, picture: Tensor, exact: bool
 ) -> tuple[Tensor, float]:
-    """The decoded picture, not clamped, and its bits."""
+    """The decoded picture, not clamped, and its number of bits."""
     height, width = picture.shape[-2:]
     padded = pad(picture, codec.stride)
     if exact:
         padded, alpha = padded.cpu(), None
-        if codec.mask is not None and salience is not None:  # the backbone stays where it is
+        if codec.mask is not None and salience is not None:  # the backbone stays on its device
             alpha = codec.mask(salience(picture, codec.latent_stride, codec.stride).cpu())
         coded = codec.compress(padded, alpha)
         x_hat, bits = codec.synthesize(coded.y_hat), 8.0 * sum(map(len, coded.strings))
@@ -185,7 +185,7 @@ def _code(
 
 @contextlib.contextmanager
 def _evaluating(*modules: nn.Module | None) -> Iterator[None]:
-    """Modules in evaluation mode; each of their parts gets its own mode back."""
+    """Set modules to evaluation mode, and restore the mode of each of their parts afterwards."""
     modes = [(part, part.training) for module in modules if module is not None for part in module.modules()]
     for module in modules:
         if module is not None:

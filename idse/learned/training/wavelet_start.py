@@ -1,9 +1,9 @@
-"""Weights to begin with: the transforms as a Haar wavelet packet, so that a short training need not find one first.
+"""Initial weights that make the transforms a Haar wavelet packet, which shortens the training.
 
-Every strided convolution splits its channels' 2x2 blocks into mean and three differences, every transposed one puts
-them together again; of the bands those are kept that photographs have the most energy in (low frequencies, luma before
-colour). From random weights a codec needs some ten thousand steps to come as far. Nothing of the network's structure
-changes, and all of it is trained from there.
+Every strided convolution splits its channels' 2x2 blocks into their mean and three differences; every transposed
+convolution inverts this. The bands in which photographs have the most energy are kept (low frequencies, luma before
+chroma). From random weights a codec needs about ten thousand steps to reach the same quality. The structure of the
+network does not change, and all weights are trained.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from idse.learned.models import LatentCodec
 _COLOUR = torch.tensor([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]])
 """RGB to luma and two colour differences (ITU-R BT.601)."""
 _SIGNS = torch.tensor([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]).float()
-"""Of a 2x2 block's samples in the mean, the horizontal, the vertical and the diagonal difference."""
+"""Signs of a 2x2 block's samples in the mean and in the horizontal, vertical and diagonal difference."""
 _NOISE = 0.02
-"""Share of the random weights that stays, so that no two channels learn the same."""
+"""Factor of the random weights that are kept, so that no two channels learn the same."""
 _GREY = 0.5
-"""Subtracted from pictures, so that the transforms' values lie around 0."""
+"""Subtracted from pictures, so that the transforms' inputs are around 0."""
 
 
 @dataclass(frozen=True)
 class _Band:
-    """A channel: horizontal and vertical frequency, and 0 for luma, 1 and 2 for colour."""
+    """A channel: horizontal and vertical frequency, and 0 for luma, 1 or 2 for chroma."""
 
     x: int
     y: int
@@ -35,7 +35,7 @@ class _Band:
 
     @property
     def order(self) -> tuple[float, int, int, int]:
-        """Rising as energy falls."""
+        """Sort key: bands with more energy come first."""
         return (self.x + 1) * (self.y + 1) * (2.5 if self.colour else 1.0), self.colour, self.y, self.x
 
 
@@ -44,8 +44,8 @@ def wavelet_start(codec: LatentCodec, gain: float) -> None:
     """Set the transforms' weights.
 
     Args:
-        codec: With fresh weights; the hyperprior's stay as they are.
-        gain: Latents a unit of the picture (0..1): the noise of rounding is 1 / gain. Above 0.
+        codec: A codec with random weights; those of the hyperprior do not change.
+        gain: Scale of the latents relative to the picture (0..1): the rounding step is 1 / gain. Above 0.
     """
     groups = codec.groups()
     down = [m for m in groups["encoder"][0].modules() if isinstance(m, nn.Conv2d) and m.stride == (2, 2)]
@@ -63,7 +63,7 @@ def wavelet_start(codec: LatentCodec, gain: float) -> None:
             synthesis.bias.add_(_GREY)
     select = [m for m in groups["encoder"][0].children() if isinstance(m, nn.Conv2d) and m.stride == (1, 1)]
     spread = [m for m in groups["decoder"][0].children() if isinstance(m, nn.Conv2d)]
-    if select:  # Le's: the latents are chosen from the last stage's channels by a convolution of their own
+    if select:  # Le: a separate convolution selects the latents from the last stage's channels
         for module in (select[-1], spread[0]):
             _fade(module)
             count = min(module.in_channels, module.out_channels, len(bands))
@@ -81,7 +81,7 @@ def _stage(
     to_bands: Tensor,
     from_bands: Tensor,
 ) -> list[_Band]:
-    """Split bands once more; `to_bands` makes them of the convolution's inputs, `from_bands` the other way round."""
+    """Split the bands once more; `to_bands` maps the convolution's inputs to bands, `from_bands` is the inverse."""
     found = [
         (_Band(2 * b.x + (k & 1), 2 * b.y + (k >> 1), b.colour), source, k)
         for source, b in enumerate(bands)
@@ -90,7 +90,7 @@ def _stage(
     kept = sorted(found, key=lambda entry: entry[0].order)[: analysis.out_channels]
     for module in (analysis, synthesis):
         _fade(module)
-    # A block's samples under the kernels: from the place whose step is 0 on.
+    # Position of a block's samples in the kernels.
     a, s = analysis.padding[0], synthesis.padding[0]
     assert isinstance(a, int) and isinstance(s, int)
     for channel, (_, source, k) in enumerate(kept):
@@ -113,7 +113,7 @@ def _scale(module: nn.Conv2d | nn.ConvTranspose2d, gain: float) -> None:
 
 
 def _make_linear(transform: nn.Module) -> None:
-    """PReLUs that let everything pass, and residual blocks that add nothing yet; GDN is near the identity by itself."""
+    """Make PReLUs the identity, and residual blocks add almost nothing; GDN is close to the identity already."""
     for module in transform.modules():
         if isinstance(module, nn.PReLU):
             module.weight.fill_(1.0)

@@ -211,7 +211,7 @@ def test_labels_of_classes(folder: Path, tmp_path: Path) -> None:
     torch.save(whole.state_dict(), tmp_path / f"{SSD}.pth")
     coco = load(tmp_path, SSD, "training")
     assert coco.labels_of(("Person", "stop sign", "toothbrush")) == [1, 13, 90]
-    with pytest.raises(IdseError, match="knows no class 'rider' of the data set"):
+    with pytest.raises(IdseError, match="has no class 'rider' of the data set"):
         coco.labels_of(("person", "rider"))
     with pytest.raises(IdseError, match="loss 'features' does not use annotations"):
         load(folder, SSD, "features").labels_of(("person",))

@@ -96,7 +96,9 @@ def test_a_damaged_checkpoint_names_an_earlier_one(run: RunFolder) -> None:
     run.save(1, {})
     run.save(2, {})
     run.checkpoint(2).write_bytes(b"PK")
-    with pytest.raises(IdseError, match=r"epoch-0002\.pt: damaged.*; continue with --resume .*epoch-0001\.pt$"):
+    with pytest.raises(
+        IdseError, match=r"epoch-0002\.pt: damaged.*; resume from an earlier one: --resume .*epoch-0001\.pt$"
+    ):
         run.load(2)
 
 
@@ -136,7 +138,7 @@ def test_one_training_at_a_time(run: RunFolder) -> None:
     with run.locked():
         assert list((run.path / "checkpoints").iterdir()) == []
         with (
-            pytest.raises(IdseError, match="another idse train is at work there"),
+            pytest.raises(IdseError, match="another idse train is running there"),
             RunFolder(run.path).locked(),
         ):
             pass
@@ -170,5 +172,5 @@ def test_run_of_a_checkpoint(run: RunFolder, tmp_path: Path) -> None:
     found, epoch = run_of(run.checkpoint(3))
     assert (found.path, epoch) == (run.path.resolve(), 3)
     for other in (tmp_path / "epoch-0003.pt", run.path / "checkpoints" / "last.pt"):
-        with pytest.raises(IdseError, match="no checkpoint of a run: they lie as"):
+        with pytest.raises(IdseError, match="not a checkpoint of a run: give a path like"):
             run_of(other)

@@ -204,9 +204,9 @@ def test_frames_of_a_sequence_are_pictures(tmp_path: Path) -> None:
 def test_what_goes_wrong(folder: Path, annotated: DatasetSettings) -> None:
     for options, message in [
         ({"held_out": 5}, "validation takes 5: none is left"),
-        ({"labels_of": labels_of}, "has no annotations, which loss 'training' needs"),
-        ({"batch": 0}, "batch of the data is 0: must be at least 1"),
-        ({"crop": -1}, "crop of the data is -1: must be at least 0"),
+        ({"labels_of": labels_of}, "has no annotations, but loss 'training' needs them"),
+        ({"batch": 0}, "batch is 0: it must be at least 1"),
+        ({"crop": -1}, "crop is -1: it must be at least 0"),
     ]:
         with pytest.raises(IdseError, match=message):
             plain(folder / "pictures" if "labels_of" in options else folder, **options)

@@ -118,7 +118,7 @@ def test_one_error_message_of_two_processes(tiny: Path, fork: Any, tmp_path: Pat
     with RunFolder(tmp_path / "run").locked():
         results = two_processes(fork, tmp_path, None, "train", tiny, "-o", "run", "--device", "cpu")
     assert [result.status for result in results] == [2, 2], results
-    assert sum(r.err.count("idse: error: run: another idse train is at work there") for r in results) == 1
+    assert sum(r.err.count("idse: error: run: another idse train is running there") for r in results) == 1
 
 
 def test_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ def test_le_everywhere(p: tuple[int, int, int, int]) -> None:
 
 @pytest.mark.parametrize("p", [(50, 75, 120), (50, 50, 120, 165), (75, 50, 120, 165), (-1, 5, 6, 7)])
 def test_le_needs_four_rising_epochs(p: tuple[int, ...]) -> None:
-    with pytest.raises(IdseError, match="must be four rising epochs"):
+    with pytest.raises(IdseError, match="must be four epochs in ascending order"):
         LeSchedule(p)  # type: ignore[arg-type]
 
 

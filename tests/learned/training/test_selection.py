@@ -57,7 +57,7 @@ def test_nothing_to_choose() -> None:
     with pytest.raises(IdseError, match="no epoch to choose from"):
         pareto_points(LOG, "psnr", 3, first=7)
     with pytest.raises(
-        IdseError, match="metric 'ap' was not measured in training; there are psnr, task_loss"
+        IdseError, match="metric 'ap' was not measured in training: choose one of psnr, task_loss"
     ):
         pareto_points(LOG[:1], "ap", 3)
 

@@ -91,4 +91,4 @@ def test_without_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with Tracker(10, events=tmp_path, target=said) as tracker:
         tracker.step(10, 1.0, 0.5, 0.01)
         tracker.epoch(10, {"bpp": 1.0}, {})
-    assert said.getvalue().splitlines()[0] == "note: no TensorBoard events: pip install tensorboard"
+    assert said.getvalue().splitlines()[0] == "note: no TensorBoard events are written: pip install tensorboard"

@@ -53,7 +53,7 @@ def samples() -> list[Sample]:
 @pytest.fixture
 def trained(finished: Path) -> Any:
     codec = build_codec(SETTINGS)
-    codec.load_state_dict(RunFolder(finished).load(24)["codec"])
+    codec.load_state_dict(RunFolder(finished).load(16)["codec"])
     return codec
 
 
