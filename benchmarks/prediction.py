@@ -55,7 +55,7 @@ def distorted(picture: Image.Image, planes: Planes) -> Iterator[tuple[str, Plane
 
 
 def ratios(extractor: FeatureExtractor, picture: Image.Image) -> Iterator[tuple[str, tuple[float, ...]]]:
-    """Return for each distortion predicted over true change (luma by diagonal and tiles, all planes) and luma's share."""
+    """Return for each distortion predicted over true change (luma by diagonal, by tiles; all planes), luma's share."""
     frame = Frame.from_rgb(np.asarray(picture))
     planes = planes_to_tensors(frame)
     item = estimate_map([frame], extractor=extractor, tiles=True, clip_percentile=100)
