@@ -1,9 +1,9 @@
-"""Encode and decode time of learned codecs beside native VVC and x265: CPU seconds per megapixel, in one thread.
+"""Measures encode and decode times of learned codecs, native VVC and x265: CPU seconds per megapixel, in one thread.
 
-Run from the repository: `python -m benchmarks.learned_speed runs/hyperprior/codec.idsec ...`. Codecs take turns on
-every picture, so that whatever else the machine does falls on all of them alike; figures are medians over pictures and
-rounds. Learned codecs are measured at their middle point; VVC and HEVC are decoded by FFmpeg. The rate stands beside
-the times, which fall with it.
+Run from the repository: `python -m benchmarks.learned_speed runs/hyperprior/codec.idsec ...`. All codecs code one
+picture before the next one, so that other load on the machine affects all of them alike; figures are medians over
+pictures and rounds. Learned codecs are measured at their middle point; VVC and HEVC are decoded by FFmpeg. The rate is
+printed with the times, because they depend on it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from idse.media.frame import Frame
 
 
 def measure(engine: Engine, frame: Frame, qp: int) -> tuple[float, float, float]:
-    """Bits, and CPU seconds of encoding and decoding, a luma sample."""
+    """Return the bits and the CPU seconds of encoding and decoding per luma sample."""
     began = time.process_time()
     stream = engine.encode([frame], None, EncodeSettings(qp=qp))
     encode = time.process_time() - began if stream.cpu_seconds is None else stream.cpu_seconds
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared/data/kodak")
     parser.add_argument("--pictures", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--qp", type=int, default=37, help="of native and x265")
+    parser.add_argument("--qp", type=int, default=37, help="QP of native and x265")
     arguments = parser.parse_args()
     rows: dict[str, tuple[Engine, int]] = {
         "native VVC, medium": (get_engine("native"), arguments.qp),
@@ -55,7 +55,7 @@ def main() -> None:
     frames = [load_photograph(path) for path in photographs(arguments.data)[: arguments.pictures]]
     found: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
     for engine, qp in rows.values():
-        measure(engine, frames[0], qp)  # what is loaded or set up once
+        measure(engine, frames[0], qp)  # loads and initialises everything that is used again
     for _ in range(arguments.rounds):
         for frame in frames:
             for name, (engine, qp) in rows.items():

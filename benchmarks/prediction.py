@@ -1,8 +1,9 @@
-"""How well a weight map predicts what real errors do to a detector's features: diagonal against tiles.
+"""Measures how well a weight map predicts the feature changes that real errors cause: diagonal against tiles.
 
-Run from the repository: `python -m benchmarks.prediction --data SHARED` (it holds data/detectors, data/coco/val).
-Errors are white noise and JPEG's. Printed: predicted over true squared feature change (geometric mean over pictures),
-the spread of its logarithm (0 would rank pictures perfectly), and the share of luma errors in the true change.
+Run from the repository: `python -m benchmarks.prediction --data SHARED` (with data/detectors and data/coco/val in it).
+Errors are white noise and JPEG's. It prints the ratio of the predicted to the true squared feature change (geometric
+mean over pictures), the standard deviation of its logarithm (0 would rank pictures perfectly), and the share of luma
+errors in the true change.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ Planes = list[torch.Tensor]
 
 @torch.no_grad()
 def feature_change(extractor: FeatureExtractor, frame: Frame, a: Planes, b: Planes) -> float:
-    """Squared distance of the features of two pictures."""
+    """Return the squared distance between the features of two pictures."""
     pairs = zip(
         extractor.features(planes_to_rgb(a, frame)), extractor.features(planes_to_rgb(b, frame)), strict=True
     )
@@ -36,7 +37,7 @@ def feature_change(extractor: FeatureExtractor, frame: Frame, a: Planes, b: Plan
 
 
 def distorted(picture: Image.Image, planes: Planes) -> Iterator[tuple[str, Planes]]:
-    """Named distortions of a picture."""
+    """Return distortions of a picture by name."""
     generator = torch.Generator().manual_seed(1)
     for sigma in (1.0, 3.0):
         yield (
@@ -54,7 +55,7 @@ def distorted(picture: Image.Image, planes: Planes) -> Iterator[tuple[str, Plane
 
 
 def ratios(extractor: FeatureExtractor, picture: Image.Image) -> Iterator[tuple[str, tuple[float, ...]]]:
-    """Per distortion: luma by diagonal and tiles, all planes by the diagonal, over the truth; luma's share."""
+    """Return for each distortion predicted over true change (luma by diagonal, by tiles; all planes), luma's share."""
     frame = Frame.from_rgb(np.asarray(picture))
     planes = planes_to_tensors(frame)
     item = estimate_map([frame], extractor=extractor, tiles=True, clip_percentile=100)

@@ -1,8 +1,8 @@
-"""How long the report of a large sweep takes, and how large its page is.
+"""Measures how long the report of a large sweep takes, and how large its page is.
 
     python benchmarks/report_size.py [--codecs 25] [--qps 5] [--pictures 80] [--photographs FOLDER]
 
-Writes a store of made-up results (codecs x QPs x pictures rows, two detectors, 80 classes) into a temporary folder,
+Writes a store of synthetic results (codecs x QPs x pictures rows, two detectors, 80 classes) into a temporary folder,
 runs `idse report` on it as a user would, and prints rows, seconds (wall, and CPU of that process) and megabytes.
 """
 
@@ -27,7 +27,7 @@ SIZE = (640, 480)
 
 
 def photographs(count: int, folder: Path | None) -> list[np.ndarray]:
-    """Pictures of 640x480: of a folder, else parts of scikit-image's photographs."""
+    """Return pictures of 640x480: those of a folder, or parts of scikit-image's photographs."""
     if folder is not None:
         sources = [np.asarray(Image.open(p).convert("RGB")) for p in sorted(folder.glob("*.jpg"))[:count]]
     else:
@@ -48,7 +48,7 @@ def photographs(count: int, folder: Path | None) -> list[np.ndarray]:
 
 
 def codecs(count: int) -> list[Synthetic]:
-    """An anchor, families along tau, and others."""
+    """Return codecs: an anchor, families with several values of tau, and others."""
     made = [Synthetic("plain")]
     for i, (family, tau) in enumerate(itertools.product(("eye", "lynx", "owl"), (0.05, 0.1, 0.2, 0.4, 0.8))):
         gain = (6 - i // 5) / (1 + 3 * tau)
@@ -60,7 +60,7 @@ def codecs(count: int) -> list[Synthetic]:
 
 
 def main() -> None:
-    """Make the store, run the command, print."""
+    """Make the store, run the command and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--codecs", type=int, default=25)
     parser.add_argument("--qps", type=int, default=5)

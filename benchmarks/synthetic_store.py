@@ -1,7 +1,7 @@
-"""A store of made-up results, as a sweep would leave it: for the report's tests and its benchmark.
+"""A store of synthetic results in the form that a sweep writes, for the report's tests and benchmark.
 
-Rates, distortions and detections follow simple laws of the QP, with a gain for each codec, so that all that a report
-shows is there: curves, intervals, classes, maps, and for some pictures real streams (JPEG).
+Rates, distortions and detections are simple functions of the QP, with a gain for each codec, so that the store has
+everything that a report shows: curves, intervals, classes, maps, and real streams (JPEG) of some pictures.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ CLASSES = (
 
 @dataclass(frozen=True)
 class Synthetic:
-    """A made-up codec.
+    """A synthetic codec.
 
     Attributes:
-        name: Row of the tables.
-        rate: Its bytes over the usual ones.
-        machine: By how many QPs finer detectors seem to see its pictures.
-        tau: In its settings; None without a map.
-        family: Detector of its map: codecs of one family differ in tau alone.
-        scales: Per cent of the size.
-        offset: Added to its QPs: a codec that lies elsewhere on the quality axis.
+        name: Name in the rows of the tables.
+        rate: Ratio of its bytes to the usual number.
+        machine: Gain for detectors in QP steps: their results are those of pictures coded this much finer.
+        tau: Value of tau in its settings; None without a map.
+        family: Detector of its map; codecs of one family differ only in tau.
+        scales: Picture sizes in per cent.
+        offset: Added to its QPs, for a codec at another place on the quality axis.
     """
 
     name: str
@@ -81,19 +81,19 @@ def make_store(
     """Write `results.sqlite` with its data set into a folder.
 
     Args:
-        folder: Exists.
-        codecs: Rows.
-        pictures: RGB uint8.
-        qps: Points of every curve.
-        detectors: Names; the first reports masks too.
-        streams: Of so many pictures the streams and maps are kept, evenly spread.
-        name: Of the sweep.
-        classes: What there is to find.
-        wrong: So many detections of every picture are of nothing; most have a low score.
-        seed: Of everything.
+        folder: An existing folder.
+        codecs: The codecs.
+        pictures: The pictures, RGB uint8.
+        qps: QPs of the points of every curve.
+        detectors: Names of the detectors; the first one reports masks too.
+        streams: Number of pictures, evenly spread, whose streams and maps are kept.
+        name: Name of the sweep.
+        classes: Classes of the objects.
+        wrong: Number of false detections in every picture; most of them have a low score.
+        seed: Seed of all random numbers.
 
     Returns:
-        Path of the store.
+        The path of the store.
     """
     rng = np.random.default_rng(seed)
     names = [f"{i:06d}" for i in range(len(pictures))]
@@ -147,7 +147,7 @@ def _put_cell(
         round(width * height * 0.06 * complexity * codec.rate * 2 ** (-(at - 32) / 6) * (scale / 100) ** 1.3)
         + 60
     )
-    loss = at + 9 * (100 / scale - 1)  # what a smaller picture loses counts as QPs
+    loss = at + 9 * (100 / scale - 1)  # the loss of a smaller picture, as a number of QPs
     psnr = [55 - 0.55 * loss - 3 * math.log(complexity) + rng.normal(0, 0.05) + p for p in (0, 4, 4.5)]
     seen = loss - codec.machine
     samples = [width * height, width * height // 4, width * height // 4]
@@ -198,7 +198,7 @@ def _observed(
 
 
 def _found(truth: Truth, classes: int, wrong: int, rng: np.random.Generator) -> Detections:
-    """What a detector finds in the uncompressed picture: most of what is there, a little off, and some that is not."""
+    """Return detections in the uncompressed picture: most objects, slightly displaced, and some false ones."""
     n = len(truth)
     size = np.sqrt(truth.areas)[:, None]
     boxes = truth.boxes + rng.normal(0, 0.03, (n, 4)) * size
@@ -212,11 +212,11 @@ def _found(truth: Truth, classes: int, wrong: int, rng: np.random.Generator) -> 
 def _coarser(
     base: Detections, seen: float, same: np.random.Generator, own: np.random.Generator
 ) -> Detections:
-    """The same detections on a decoded picture: further off, less sure, some lost, the more the coarser."""
+    """Return the detections in a decoded picture: displaced, with lower scores, some missing; more so at high QPs."""
     n = len(base)
     coarse = np.clip((seen - 12) / 34, 0, 1)
     size = np.sqrt(np.prod(base.boxes[:, 2:] - base.boxes[:, :2], axis=1)).clip(4)[:, None]
-    # Mostly the same random numbers for every codec: pictures differ more than codecs do.
+    # Most random numbers are the same for every codec, because pictures differ more than codecs do.
     jitter = same.normal(0, 0.16, (n, 4)) + own.normal(0, 0.02, (n, 4))
     boxes = base.boxes + coarse**1.5 * jitter * size
     scores = base.scores * (1 - 0.5 * coarse * same.uniform(0.2, 1, n))
@@ -231,7 +231,7 @@ def _jpeg(picture: np.ndarray, quality: int) -> bytes:
 
 
 def _map(picture: np.ndarray) -> bytes:
-    """Weights that follow the picture's edges."""
+    """Return weights that follow the picture's edges."""
     grey = picture.astype(np.float64).mean(2)
     rows, cols = -(-grey.shape[0] // 8), -(-grey.shape[1] // 8)
     grey = np.pad(grey, ((0, rows * 8 - grey.shape[0]), (0, cols * 8 - grey.shape[1])), mode="edge")
@@ -247,7 +247,7 @@ def _write_dataset(
     classes: Sequence[str],
     rng: np.random.Generator,
 ) -> list[Truth]:
-    """Pictures as PNG, and COCO's annotations of made-up objects."""
+    """Write the pictures as PNG, and COCO annotations of synthetic objects."""
     (folder / "pictures").mkdir()
     truths, annotations = [], []
     for i, (name, picture) in enumerate(zip(names, pictures, strict=True)):

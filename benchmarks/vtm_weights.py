@@ -1,8 +1,9 @@
-"""Encoder time of VTM with weights over without, user CPU: what weighting costs, in one process pair at a time.
+"""Measures the cost of weights in VTM: the ratio of the user CPU times with and without them, in pairs of encodes.
 
-Run from the repository: `python -m benchmarks.vtm_weights --vtm-root DIR --data SHARED` (it holds data/coco/val). Both
-encodes of a pair have LMCS off; their order alternates. `equal weights` is a map of two weights that differ by a
-hundredth: the same work as any map, nearly the decisions of none, so it shows the price of the weighting itself.
+Run from the repository: `python -m benchmarks.vtm_weights --vtm-root DIR --data SHARED` (with data/coco/val in it).
+Both encodes of a pair have LMCS off; their order alternates. `equal weights` is a map of two weights that differ by a
+hundredth. It causes the same work as any map and nearly the decisions of an unweighted encode, so it shows the cost of
+the weighting itself.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from idse.vtm.options import VtmOptions
 
 
 def children_cpu() -> float:
-    """User CPU seconds of the programs that this process ran and that have ended."""
+    """Return the user CPU seconds of the child processes that have ended."""
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
 
 
 def nearly_uniform(frame: Frame) -> WeightMap:
-    """A checkerboard of 1 and 1.01 on 8x8 cells, for three planes."""
+    """Return a map with a checkerboard of 1 and 1.01 on 8x8 cells in three planes."""
     rows, cols = -(-frame.height // 8), -(-frame.width // 8)
     board = 1 + 0.01 * (np.add.outer(np.arange(rows), np.arange(cols)) % 2)
     return WeightMap(
@@ -53,7 +54,7 @@ def main() -> None:
 
     def seconds(frame: Frame, weights: WeightMap | None, raw: bool, qp: int) -> float:
         start = children_cpu()
-        # Shaped as usual, the checkerboard would shrink to nothing.
+        # The default shaping would remove the small differences of the checkerboard.
         settings = EncodeSettings(qp=qp, exponent=1.0, tau=0.0) if raw else EncodeSettings(qp=qp)
         engine.encode([frame], weights, settings)
         return children_cpu() - start

@@ -1,6 +1,6 @@
 """Prints the figures of docs/weight-map.md: CPU time of a map, ratio of chroma to luma, agreement of maps.
 
-Run from the repository: `python -m benchmarks.weight_map --data SHARED` (it holds data/detectors, data/coco/val).
+Run from the repository: `python -m benchmarks.weight_map --data SHARED` (with data/detectors and data/coco/val in it).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DETECTORS = ("yolox_nano", "nanodet_m")
 
 
 def cpu_seconds(action: Callable[[], object], repeats: int = 5) -> float:
-    """Least user CPU time of `repeats` runs, after one to warm up."""
+    """Return the minimum user CPU time of `repeats` runs, after one run to warm up."""
     action()
     times = []
     for _ in range(repeats):
@@ -36,7 +36,7 @@ def cpu_seconds(action: Callable[[], object], repeats: int = 5) -> float:
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Correlation of the logarithms."""
+    """Return the correlation of the logarithms."""
     return float(np.corrcoef(np.log(a.ravel() + 1e-12), np.log(b.ravel() + 1e-12))[0, 1])
 
 

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Coding efficiency of the native encoder beside its peers: Y BD-rate against VTM, and user CPU time.
+"""Compares the coding efficiency of the native encoder with its peers: Y BD-rate against VTM, and user CPU time.
 
 The peers' points come from SHARED/reference/peers.json; the native encoder codes the same pictures, converted
-to YUV in the same way (8-bit 4:2:0; PSNR at 10 bit against the source shifted by 2, peak 1020). BD-rate is
-pchip over the QPs given, per picture, then the mean over pictures. Negative is better than VTM.
+to YUV in the same way (8-bit 4:2:0; PSNR at 10 bit against the source shifted by 2, peak 1020). The BD-rate is
+computed with pchip interpolation over the given QPs for each picture, then averaged. Negative is better than VTM.
 
-CPU time is the encode's alone (user time of this process around it). With --vvenc, vvencFFapp is timed in the
-same run with the settings of peers.json, each picture and QP right after ours, so that both meet the same
-machine; its user time includes reading the file and starting up (about 10 ms), which is measured and taken
-off.
+CPU time is that of the encode alone (user time of this process). With --vvenc, vvencFFapp is timed in the
+same run with the settings of peers.json, each picture and QP right after the native encode, so that both run under
+the same conditions. Its user time includes reading the file and starting (about 10 ms), which is measured and
+subtracted.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ANCHOR = "vtm"
 
 @dataclass(frozen=True)
 class Point:
-    """One stream: rate, quality and cost."""
+    """Rate, quality and encoding time of one stream."""
 
     qp: int
     size: int
@@ -53,7 +53,7 @@ Curves = dict[tuple[str, str], list[Point]]
 
 
 def peers(path: Path, qps: Sequence[int]) -> Curves:
-    """The peers' points by (encoder, picture); encoders with another scale of QPs keep all their points."""
+    """Return the peers' points by (encoder, picture); encoders with another QP scale keep all their points."""
     curves: Curves = {}
     for p in json.loads(path.read_text())["points"]:
         if p["encoder"].startswith("svt") or p["qp"] in qps:
@@ -63,7 +63,7 @@ def peers(path: Path, qps: Sequence[int]) -> Curves:
 
 
 def load(shared: Path, name: str) -> Frame:
-    """A picture of peers.json by its name there."""
+    """Load a picture by its name in peers.json."""
     if name.startswith("kodim"):
         return load_photograph(shared / "data" / "kodak" / f"{name}.png")
     (path,) = (shared / "data" / "yuv").glob(f"{name}_*.yuv")
@@ -72,7 +72,7 @@ def load(shared: Path, name: str) -> Frame:
 
 
 def user_seconds(who: int = resource.RUSAGE_SELF) -> float:
-    """User CPU seconds so far of this process, or of its children that ended."""
+    """Return the user CPU seconds of this process, or of its children that have ended."""
     return resource.getrusage(who).ru_utime
 
 
@@ -89,7 +89,7 @@ def encode(engine: Engine, frame: Frame, settings: EncodeSettings, keep: Path | 
 
 
 def time_vvenc(program: Path, preset: str, frame: Frame, qp: int, folder: Path) -> float:
-    """User CPU seconds of vvencFFapp for one picture, as peers.json says it was run."""
+    """Return the user CPU seconds of vvencFFapp for one picture, with the arguments of peers.json."""
     source, target = folder / "source.yuv", folder / "vvenc.266"
     with source.open("wb") as file:
         for plane in frame.planes:
@@ -109,7 +109,7 @@ def time_vvenc(program: Path, preset: str, frame: Frame, qp: int, folder: Path) 
 
 
 def start_up(program: Path) -> float:
-    """User CPU seconds of the program when it does nothing."""
+    """Return the user CPU seconds that the program needs to start and end."""
     began = user_seconds(resource.RUSAGE_CHILDREN)
     for _ in range(5):
         subprocess.run([str(program), "--version"], capture_output=True, check=False)
@@ -117,7 +117,7 @@ def start_up(program: Path) -> float:
 
 
 def against_anchor(curves: Curves, encoder: str, picture: str, plane: int) -> float:
-    """BD-rate of a plane against VTM on one picture, NaN where there is none."""
+    """Return the BD-rate of a plane against VTM for one picture, or NaN if it is undefined."""
     anchor, test = curves.get((ANCHOR, picture)), curves.get((encoder, picture))
     if not anchor or not test:
         return math.nan
@@ -131,18 +131,18 @@ def against_anchor(curves: Curves, encoder: str, picture: str, plane: int) -> fl
 
 
 def mean(values: Sequence[float]) -> float:
-    """Mean of what is known."""
+    """Return the mean of the values that are not NaN."""
     known = [v for v in values if math.isfinite(v)]
     return float(np.mean(known)) if known else math.nan
 
 
 def show(value: float) -> str:
-    """A BD-rate, or nothing."""
+    """Format a BD-rate; NaN gives an empty field."""
     return f"{value:+.1f}" if math.isfinite(value) else "-"
 
 
 def table(curves: Curves, ours: Sequence[str], pictures: Sequence[str]) -> str:
-    """BD-rates of all encoders, picture by picture, and their means."""
+    """Print the BD-rates of all encoders for each picture, and their means."""
     encoders = [*ours, *sorted({e for e, _ in curves} - {ANCHOR, *ours})]
     rows = [["BD-rate % against vtm", *pictures, "mean Y", "U", "V", "user s (peers: another run)"]]
     for encoder in encoders:
@@ -191,7 +191,7 @@ def parse() -> argparse.Namespace:
 def measure(
     options: argparse.Namespace, curves: Curves, pictures: list[str], base: EncodeSettings
 ) -> list[str]:
-    """Code everything; adds our curves to `curves` and returns their names."""
+    """Code all pictures, add the native encoder's curves to `curves` and return their names."""
     engine = get_engine("native")
     names = [f"native p{preset}" for preset in options.presets]
     vvenc: list[Point] = []

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Conformance: what decoders give must be the encoder's reconstruction, sample by sample.
+"""Checks that decoders give the encoder's reconstruction, sample by sample.
 
-Codes --count streams of random pictures, weights and settings (all from --seed), and every photograph of the
+Codes --count streams of random pictures, weights and settings (all from --seed), every photograph of the
 folders after --pictures at QP 22..42, pictures of --sizes, and --narrow random pictures one CTU wide, and
 decodes each with FFmpeg's VVC decoder (PyAV). With --vtm-decoder and --vvdec, --sample of the random streams
-also go through those (VTM checks the MD5 SEI of each picture too). A quarter of the random streams are coded
-again with another number of threads: the bytes must be the same.
+are also decoded by these programs (VTM checks the MD5 SEI of each picture too). A quarter of the random streams are
+coded again with another number of threads: the bytes must be the same.
 
-A failure prints the case and the command that repeats it, and leaves its stream in --keep. A crash or a hang
-of the encoder counts as a failure of its case. Exit status 1 with any failure.
+For a failure it prints the case and the command that repeats it, and leaves the stream in --keep. A crash or a hang
+of the encoder counts as a failure of its case. The exit status is 1 if there is any failure.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ HANG_SECONDS = 300
 
 @dataclass(frozen=True)
 class Job:
-    """A random case by its index (and size, where that is given; or one CTU wide), or a photograph at a QP."""
+    """A random case by its index (with a fixed size, or one CTU wide, if given), or a photograph at a QP."""
 
     index: int = -1
     narrow: bool = False
@@ -54,7 +54,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        """Short and fit for a file."""
+        """Return a short name that can be used for a file."""
         if self.picture is not None:
             return f"{self.picture.stem}-qp{self.qp}"
         kind = "narrow" if self.narrow else "random"
@@ -63,7 +63,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a job."""
+    """The result of a job."""
 
     problem: str
     words: str
@@ -73,13 +73,13 @@ class Outcome:
 
 @functools.cache
 def crops(folder: Path) -> list[Frame]:
-    """Photographs that random cases take crops from."""
+    """Return the photographs that random cases take crops from."""
     found = photographs(folder) if folder.is_dir() else []
     return [load_photograph(path) for path in found[:6]]
 
 
 def random_case(options: argparse.Namespace, job: Job) -> Case:
-    """A random case with what the options fix."""
+    """Return a random case with the settings that the options fix."""
     if job.narrow:
         case = make_narrow_case(options.seed, job.index, crops(options.crops))
     else:
@@ -88,7 +88,7 @@ def random_case(options: argparse.Namespace, job: Job) -> Case:
 
 
 def photograph_case(options: argparse.Namespace, job: Job) -> Case:
-    """A photograph with the default settings, with or without the activity map."""
+    """Return a photograph with the default settings, with or without the activity map."""
     assert job.picture is not None
     frame = load_photograph(job.picture, multiple=2)
     weights: WeightMap | None = None
@@ -118,7 +118,7 @@ def run(options: argparse.Namespace, job: Job) -> Outcome:
 
 
 def check(stream: EncodedStream, case: Case, job: Job, options: argparse.Namespace) -> str:
-    """Everything that can be wrong with a stream, the first found; the stream is then kept."""
+    """Run all checks of a stream and return the first problem; the stream is then kept."""
     problem = check_ffmpeg(stream.data, stream.recon)
     if not problem and job.picture is None and job.index % 4 == 0:
         threads = case.settings.threads % 4 + 1
@@ -144,7 +144,7 @@ def check(stream: EncodedStream, case: Case, job: Job, options: argparse.Namespa
 
 
 def outcomes(options: argparse.Namespace, jobs: list[Job]) -> Iterator[tuple[Job, Outcome]]:
-    """Outcomes as they come. When a worker dies, each job in flight runs again alone to find which one kills."""
+    """Yield results when they are ready. If a worker dies, each running job runs again alone, to find the cause."""
     call: Callable[[Job], Outcome] = functools.partial(run, options)
     todo = list(reversed(jobs))
     while todo:
@@ -170,7 +170,7 @@ def outcomes(options: argparse.Namespace, jobs: list[Job]) -> Iterator[tuple[Job
 
 
 def plan(options: argparse.Namespace) -> list[Job]:
-    """Random cases, some of them for the other decoders too, then the photographs."""
+    """Return the random cases, some of them for the other decoders too, then the photographs."""
     decoders = tuple(p.resolve() for p in (options.vtm_decoder, options.vvdec) if p is not None)
     for program in decoders:
         if shutil.which(str(program)) is None:
@@ -195,7 +195,7 @@ def plan(options: argparse.Namespace) -> list[Job]:
 
 
 def size(text: str) -> tuple[int, int]:
-    """WxH as two numbers."""
+    """Read WxH as two numbers."""
     width, height = text.split("x")
     return int(width), int(height)
 

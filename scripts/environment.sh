@@ -1,6 +1,6 @@
 # Sourced by the other scripts.
 
-# make_environment: an empty .venv, unless there is one.
+# make_environment: makes an empty .venv, unless there is one.
 make_environment() {
     local python=${PYTHON:-python3}
     if ! "$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))'; then
@@ -10,12 +10,12 @@ make_environment() {
     [ -x .venv/bin/python ] || "$python" -m venv .venv
 }
 
-# install_packages PACKAGE...: into .venv.
+# install_packages PACKAGE...: installs packages into .venv.
 install_packages() {
     .venv/bin/python -m pip install --quiet --disable-pip-version-check "$@"
 }
 
-# prepare EXTRA: a .venv with the idse of this source tree; does nothing where that is there already.
+# prepare EXTRA: makes a .venv with the idse of this source tree; does nothing if it exists already.
 prepare() {
     local extra=$1 tree stamp
     make_environment

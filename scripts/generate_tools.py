@@ -2,8 +2,8 @@
 
 usage: python scripts/generate_tools.py [--check]
 
-That is idse/engines/native_tools.py, the tools' part of idse/_native.pyi and the table of tools in docs/encoder.md.
-With --check nothing is written; the exit status is 1 if one of them is not what the table says.
+The files are idse/engines/native_tools.py, the lines for the tools in idse/_native.pyi and the table of tools in
+docs/encoder.md. With --check nothing is written, and the exit status is 1 if one of them does not agree with the table.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""What weights and maps cost, on COCO pictures, in CPU time of one thread.
+"""Measures the cost of weights and maps on COCO pictures, in CPU time of one thread.
 
-1. A uniform map must give the very bytes of an unweighted encode (units 1, 8 and 64, with and without chroma planes,
+1. A uniform map must give exactly the bytes of an unweighted encode (units 1, 8 and 64, with and without chroma planes,
    two values, with every weight scope).
-2. CPU time of an encode with weights over one without: runs alternate, the figure is the median of the pairs'
-   ratios. `slight` is a map of random weights within 2 % of 1: every weighted path works, yet the stream stays
-   nearly the same, so this is the cost of the weights themselves. `activity` and `yolox_nano` are real maps:
-   they move bits, and with them the work; their ratio of bytes stands beside.
-3. CPU time of the map per picture, beside the encode's.
+2. The ratio of the CPU times of encodes with and without weights: runs alternate, and the figure is the median of the
+   ratios of the pairs. `slight` is a map of random weights within 2 % of 1: all code for weights runs, but the stream
+   hardly changes, so this is the cost of the weights themselves. `activity` and `yolox_nano` are real maps, which
+   change the bytes and therefore the work; the ratio of the bytes is printed too.
+3. The CPU time of the map and of the encode for each picture.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def uniform(frame: Frame, log2_unit: int, planes: int, value: float) -> WeightMap:
-    """A map that says the same everywhere."""
+    """Return a map with the same weight everywhere."""
     rows, columns = -(-frame.height >> log2_unit), -(-frame.width >> log2_unit)
     return WeightMap(
         frame.width, frame.height, log2_unit, np.full((1, planes, rows, columns), value, dtype=np.float32)
@@ -45,7 +45,7 @@ def uniform(frame: Frame, log2_unit: int, planes: int, value: float) -> WeightMa
 
 
 def slight(frame: Frame) -> WeightMap:
-    """A map that is nearly uniform, but not quite."""
+    """Return a map that is nearly uniform."""
     rows, columns = -(-frame.height >> 3), -(-frame.width >> 3)
     values = np.random.default_rng(0).uniform(0.98, 1.02, (1, 1, rows, columns)).astype(np.float32)
     return WeightMap(frame.width, frame.height, 3, values)
@@ -76,7 +76,7 @@ def uniform_is_unweighted(frames: list[Frame], qps: list[int], preset: int) -> t
 
 
 def cpu(work: Callable[[], object]) -> float:
-    """CPU seconds of this process for some work."""
+    """Return the CPU seconds of this process for some work."""
     began = time.process_time()
     work()
     return time.process_time() - began
@@ -100,7 +100,7 @@ def parse() -> argparse.Namespace:
 def weight_cost(
     frames: list[Frame], options: argparse.Namespace, maps: dict[str, list[WeightMap]]
 ) -> tuple[list[list[str]], float]:
-    """Rows of the table of ratios, and the CPU seconds of an unweighted encode."""
+    """Return the rows of the table of ratios, and the CPU seconds of an unweighted encode."""
     engine = get_engine("native")
     rows = [["weights", "median CPU ratio", "of pairs", "quartiles", "bytes"]]
     plain_seconds: list[float] = []
@@ -129,7 +129,7 @@ def weight_cost(
 def map_cost(
     frames: list[Frame], options: argparse.Namespace
 ) -> tuple[list[list[str]], dict[str, list[WeightMap]]]:
-    """Rows of the table of map times, and the maps at l = 4."""
+    """Return the rows of the table of map times, and the maps with l = 4."""
     from idse.features.loading import load_extractor
 
     rows = [["map", "CPU s a picture"]]

@@ -1,4 +1,4 @@
-"""Code a photograph without and with a detector's importance, decode both, and put them side by side."""
+"""Code a photograph with and without a detector's importance map, decode both, and show them side by side."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def side_by_side(panels: list[tuple[str, Path]], target: Path) -> None:
 
 
 def main() -> None:
-    """Do it all."""
+    """Run the command."""
     OUT.mkdir(exist_ok=True)
     picture = Path(sys.argv[1]) if len(sys.argv) > 1 else photograph()
     name = picture.stem

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets everything up (.venv) and does the main job on a real picture. Looks and streams go into out/.
+# Installs idse (into .venv) and codes a real picture. Pictures and streams are written to out/.
 # usage: scripts/quickstart.sh [PICTURE]      (default: scikit-image's photograph of an astronaut)
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""How a codec moved while its loss weights did: rate and task loss in each stretch of a training's schedule.
+"""Shows how rate and task loss of a codec changed with its loss weights, in each part of a training's schedule.
 
     python scripts/schedule_effect.py runs/icm
 
-A stretch is a run of epochs over which the rate's weight is 0, or rises without falling back (Le's schedule has four).
-Slopes are least squares over epochs, per 10 epochs, with 95 % intervals (Student's t); of the held-out pictures where
-checkpoints were validated, and of the training's own means. Nothing is trained.
+A part is a sequence of epochs in which the rate's weight is 0, or rises without falling (Le's schedule has four).
+Slopes are least-squares fits over epochs, per 10 epochs, with 95 % intervals (Student's t), for the held-out pictures
+(where checkpoints were validated) and for the training's own means. Nothing is trained.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _T95 = {
     15: 2.13,
     20: 2.09,
 }
-"""Student's t, two-sided 95 %, by degrees of freedom."""
+"""Quantiles of Student's t for two-sided 95 % intervals, by degrees of freedom."""
 
 
 def stretches(log: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Epochs between the places where the rate's weight falls back, or begins."""
+    """Split the epochs where the rate's weight falls, or begins to be above 0."""
     found: list[list[dict[str, Any]]] = []
     before = None
     for entry in log:
@@ -54,7 +54,7 @@ def stretches(log: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 
 
 def slope(epochs: Sequence[int], values: Sequence[float]) -> tuple[float, float]:
-    """Per 10 epochs, and the half width of its 95 % interval; NaN with fewer than three values."""
+    """Return the slope per 10 epochs and half the width of its 95 % interval; NaN with fewer than three values."""
     x, y = np.array(epochs, dtype=float), np.array(values, dtype=float)
     free = len(x) - 2
     if free < 1:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets everything up (.venv, build/) and passes every test: C++, also with sanitizers, style, types, Python.
+# Prepares .venv and build/, and runs all checks: C++ tests (also with sanitizers), style, types, Python tests.
 # usage: scripts/test.sh [arguments for pytest]
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# clang-tidy over our C++ but its tests (some minutes), or over the files given: what .clang-tidy asks for is found and nothing else.
+# Runs clang-tidy with the checks of .clang-tidy on the C++ sources without tests (some minutes), or on the given files.
 # Needs clang-tidy 16 or later: pip install clang-tidy
 # usage: scripts/tidy.sh [FILE.cpp ...]
 set -euo pipefail

@@ -3,13 +3,14 @@
 
     python scripts/train_embedded.py --data DIR --detectors A.onnx B.onnx -o embedded_weights.npz
 
-Three steps. (1) Teacher maps: for every picture and for some random views of it (crop, scale, flip, exposure), the
-sensitivity of each detector's features to the coded planes on 8x8 blocks, averaged over the detectors; kept in a
-cache folder, so that a second run starts with step 2. (2) The network learns the logarithm of the map; what is
-minimised is the feature error that a codec would make which shares a fixed rate out by the predicted map, in the
-high-rate model (error of a block proportional to 1/weight): log mean(teacher / student) + mean log(student). A moving
-average of the weights is what is kept. (3) Held-out pictures: how well the map agrees, beside the network-free
-control. A checkpoint after every epoch; `--resume` goes on from it and comes to the same weights.
+There are three steps. (1) Teacher maps: for every picture and for some random views of it (crop, scale, flip,
+exposure), the sensitivity of each detector's features to the coded planes is computed on 8x8 blocks and averaged over
+the detectors. The maps are kept in a cache folder, so that a second run starts with step 2. (2) The network learns the
+logarithm of the map. The loss is the feature error of a codec that distributes a fixed rate by the predicted map, in
+the high-rate model (error of a block proportional to 1/weight): log mean(teacher / student) + mean log(student). The
+moving average of the weights is the result. (3) On held-out pictures the agreement of the map is measured, together
+with that of the control without a network. A checkpoint is written after every epoch; `--resume` continues from it and
+gives the same weights.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ from idse.progress import Progress
 
 BLOCK = embedded.BLOCK
 SAMPLES = torch.tensor([64.0, 16.0, 16.0]).view(3, 1, 1)
-"""Samples of Y, Cb and Cr in a block of 4:2:0."""
+"""Relative numbers of samples of Y, Cb and Cr in a block of 4:2:0."""
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -67,7 +68,7 @@ class Sample:
 
 
 def make_sample(pixels: np.ndarray, target: torch.Tensor) -> Sample:
-    """The picture and the map as the network will see them: reduced, on the grid of its output."""
+    """Return the picture and the map as the network needs them: reduced, on the grid of its output."""
     height, width = pixels.shape[:2]
     rgb = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
     small = embedded.working_picture(rgb)
@@ -82,7 +83,7 @@ def make_sample(pixels: np.ndarray, target: torch.Tensor) -> Sample:
 def draw_batch(
     samples: Sequence[Sample], indices: Sequence[int], crop: int, rng: random.Random
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Random crops: pictures `[N, 3, crop, crop]` and targets, NaN outside the picture."""
+    """Return random crops: pictures `[N, 3, crop, crop]` and targets, which are NaN outside the picture."""
     stride, pictures, targets = embedded.STRIDE, [], []
     for index in indices:
         picture, target = samples[index].picture, samples[index].target
@@ -101,9 +102,9 @@ def draw_batch(
 
 
 def loss_of(predicted: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Loss per batch: excess of the feature error at equal rate (log), and squared error of the logarithms.
+    """Return the losses of a batch: excess feature error at equal rate (log), and squared error of the logarithms.
 
-    Both are blind to the scale of a picture's map; Y, Cb and Cr count by their samples.
+    Both do not depend on the scale of a picture's map; Y, Cb and Cr count by their numbers of samples.
     """
     mask = torch.isfinite(target) * SAMPLES
     share = mask / mask.sum((1, 2, 3), keepdim=True).clamp(min=1)
@@ -116,7 +117,7 @@ def loss_of(predicted: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor
 
 @dataclass
 class TrainSettings:
-    """What decides the course of the training."""
+    """The settings that decide the result of the training."""
 
     epochs: int
     batch: int
@@ -135,8 +136,8 @@ class Trainer:
         """Start from random weights.
 
         Args:
-            samples: To learn from.
-            settings: See there.
+            samples: Samples of the training.
+            settings: Settings of the training.
             key: Hash of the training data; a checkpoint of other data is refused.
         """
         torch.manual_seed(settings.seed)
@@ -150,7 +151,7 @@ class Trainer:
         self.step = 0
 
     def run_epoch(self) -> tuple[float, float]:
-        """One pass over all samples; mean of both losses."""
+        """Train for one pass over all samples, and return the means of both losses."""
         s = self.settings
         rng = random.Random(f"{s.seed}/{self.epoch}")
         order = list(range(len(self.samples)))
@@ -178,7 +179,7 @@ class Trainer:
         return float(sums[0] / len(batches)), float(sums[1] / len(batches))
 
     def averaged(self) -> embedded.SensitivityNet:
-        """The network with the moving average of its weights."""
+        """Return the network with the moving average of its weights."""
         net = embedded.SensitivityNet(self.settings.channels, self.settings.width)
         net.load_state_dict(self.average)
         return net.eval()
@@ -199,10 +200,10 @@ class Trainer:
         partial.replace(path)
 
     def resume(self, path: Path) -> None:
-        """Go on from a checkpoint.
+        """Continue from a checkpoint.
 
         Raises:
-            IdseError: It cannot be read, or belongs to other data or settings.
+            IdseError: The checkpoint cannot be read, or belongs to other data or settings.
         """
         try:
             state = torch.load(path, weights_only=True)
@@ -223,7 +224,7 @@ class Trainer:
 
 
 def ranks_agree(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's rank correlation."""
+    """Return Spearman's rank correlation."""
     ra, rb = (np.argsort(np.argsort(v.ravel(), kind="stable")).astype(np.float64) for v in (a, b))
     if ra.std() == 0 or rb.std() == 0 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return 0.0
@@ -231,14 +232,14 @@ def ranks_agree(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def expected_error(teacher: np.ndarray, student: np.ndarray, exponent: float, tau: float = 0.2) -> float:
-    """Feature error at equal rate relative to no weights, in the high-rate model; smaller is better."""
+    """Return the feature error at equal rate relative to no weights, in the high-rate model; smaller is better."""
     w = ((student / student.mean() + tau) / (1 + tau)) ** exponent
     w = w / np.exp(np.log(w).mean())
     return float((teacher / np.clip(w, 0.25, 4.0)).mean() / teacher.mean())
 
 
 def figures(maps: Sequence[np.ndarray], teachers: Sequence[dict[str, torch.Tensor]]) -> dict[str, float]:
-    """Agreement of luma maps with the detectors' clean Jacobian maps (average, and each), mean over the pictures."""
+    """Return the mean agreement of luma maps with the detectors' clean Jacobian maps (their average, and each)."""
     rows = []
     for own, parts in zip(maps, teachers, strict=True):
         each = parts["clean"][:, 0].numpy()
@@ -257,10 +258,10 @@ def evaluate(
     contrast: float = 1.0,
     masking: float = 0.0,
 ) -> dict[str, dict[str, float]]:
-    """Figures on held-out pictures.
+    """Return figures on held-out pictures.
 
-    Of the network alone, of the extractor (with contrast and masking), of the network-free control, and of the
-    teachers' own average.
+    They are given for the network alone, the extractor (with contrast and masking), the control without a network, and
+    the average of the teachers.
     """
     maps: dict[str, list[np.ndarray]] = {"network": [], "embedded": [], "activity": [], "teachers": []}
     whole = embedded.EmbeddedExtractor(net, torch.device("cpu"), {}, contrast, masking)
@@ -279,10 +280,10 @@ def evaluate(
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """The folder's pictures by name.
+    """Return the folder's pictures, sorted by name.
 
     Raises:
-        IdseError: No such folder, or none in it.
+        IdseError: There is no such folder, or it has no pictures.
     """
     if not folder.is_dir():
         raise IdseError(f"--data {folder}: no such folder")
@@ -293,7 +294,7 @@ def list_pictures(folder: Path) -> list[Path]:
 
 
 def split(paths: Sequence[Path], held_out: int) -> tuple[list[Path], list[Path]]:
-    """Spread `held_out` pictures evenly over the list: to learn from, and held out."""
+    """Split the list into training pictures and `held_out` pictures that are evenly spread over it."""
     if not 0 <= held_out < len(paths):
         raise IdseError(
             f"--hold-out {held_out}: must leave at least one of the {len(paths)} pictures to train on"
@@ -339,10 +340,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Refuse arguments out of their range.
+    """Refuse arguments that are out of their range.
 
     Raises:
-        IdseError: The first of them.
+        IdseError: An argument is out of its range.
     """
     for name, low in (("views", 1), ("rows", 1), ("epochs", 1), ("batch", 1), ("width", 1), ("threads", 1)):
         if getattr(args, name) < low:
@@ -364,10 +365,10 @@ def check(args: argparse.Namespace) -> None:
 
 
 def train(args: argparse.Namespace) -> dict[str, Any]:
-    """Do all the steps; what was written into the weights file's metadata.
+    """Run all steps, and return the metadata of the weights file.
 
     Raises:
-        IdseError: Wrong arguments, unreadable files.
+        IdseError: An argument is wrong, or a file cannot be read.
     """
     check(args)
     torch.set_num_threads(args.threads)
@@ -444,7 +445,7 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point; exit status 2 and one line for a user's mistake."""
+    """Run the command; a user's error gives a one-line message and exit status 2."""
     try:
         train(parser().parse_args(argv))
     except IdseError as error:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Is a patched VTM still VTM without weights, and do decoders give its reconstruction with them?
+"""Checks that a patched VTM codes as before without weights, and that decoders give its reconstruction with them.
 
 Codes every picture at every QP in every mode with the patched encoder and with an untouched one of the same version:
 
@@ -7,13 +7,13 @@ Codes every picture at every QP in every mode with the patched encoder and with 
 - the activity map with all tools, and a random map of three planes on cells of 1..64 samples with random tools and
   settings: the stream decodes to the encoder's reconstruction, sample by sample. FFmpeg (PyAV) decodes, and VTM's
   DecoderApp where --decoder names it; 8.2's streams need that;
-- in the inter modes, which code a sequence of --frames cuts of the picture: weights in the frame alone that is coded
+- in the inter modes, which code a sequence of --frames crops of the picture: weights only in the frame that is coded
   last change that picture and no other.
 
-With --pristine, patch and unpatch are tried on copies of that checkout: every file must come back to the byte.
+With --pristine, patch and unpatch are tried on copies of that checkout: every file must be restored byte for byte.
 
-One line a check, then how many of each kind held and the share of the distortion calls that were weighted. Exit status
-1 where any failed; the streams of failures are left in --work.
+It prints one line for each check, then how many checks of each kind passed and the share of the distortion calls that
+were weighted. The exit status is 1 if any check failed; the streams of failures are left in --work.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 class Tally:
-    """How many checks of each kind were done and held.
+    """Counts the checks of each kind, and those that passed.
 
     Args:
-        work: Where streams of failures go.
+        work: Folder for streams of failures.
     """
 
     def __init__(self, work: Path) -> None:
@@ -47,7 +47,7 @@ class Tally:
 
     @property
     def failures(self) -> int:
-        """How many did not hold."""
+        """Number of failed checks."""
         return sum(not held for kind in self._held.values() for held in kind)
 
     def say(self, kind: str, where: str, problem: str, words: str = "") -> None:
@@ -57,7 +57,7 @@ class Tally:
         print(f"FAIL {told}: {problem}" if problem else f"ok   {told}", flush=True)
 
     def take(self, outcome: Outcome) -> None:
-        """The same of a coded stream; a failure's stays."""
+        """Print and count the check of a coded stream; the stream of a failure is kept."""
         words = outcome.words
         if outcome.share is not None:
             words += f", {100 * outcome.share:.1f} % weighted"
@@ -69,7 +69,7 @@ class Tally:
             (self._work / f"{name}.266").write_bytes(outcome.stream.data)
 
     def summary(self) -> None:
-        """Print a line for each kind, and one for all."""
+        """Print a line for each kind of check, and one for all."""
         print()
         for kind, held in self._held.items():
             print(f"{sum(held)} of {len(held)}  {kind}")
@@ -84,7 +84,7 @@ class Tally:
 
 
 def code(bench: Bench, todo: list[Subject], tally: Tally) -> None:
-    """Every check of every subject."""
+    """Run every check of every subject."""
     total = sum(len(subject.checks) for subject in todo)
     say, done = Progress("checks", total), 0
     for subject in todo:
@@ -137,7 +137,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def run(options: argparse.Namespace) -> int:
-    """All checks; the exit status."""
+    """Run all checks and return the exit status."""
     tally = Tally(options.work)
     if options.pictures:
         size = parse_size(options.crop) if options.crop else None

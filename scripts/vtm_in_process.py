@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Is VTM in this process (`idse._vtm`) VTM, and does it keep its memory to itself?
+"""Checks that VTM in this process (`idse._vtm`) gives the executable's bytes and does not leak memory.
 
-Codes a made-up picture by turns with and without a weight map, compares the bytes with those of the executable of the
-same checkout, ends one encode half-way, and prints the process's memory after each encode. Exit status 1 where bytes
-differ or memory grows.
+Codes a synthetic picture alternately with and without a weight map, compares the bytes with those of the executable of
+the same checkout, ends one encode early, and prints the process's memory after each encode. The exit status is 1 if
+bytes differ or memory grows.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ ALLOWED_MIB = 4.0
 
 
 def resident() -> float:
-    """This process's memory in MiB."""
+    """Return the memory of this process in MiB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def picture(width: int, height: int, frames: int) -> list[Frame]:
-    """Smooth shapes and noise, the same every time."""
+    """Return a picture of smooth shapes and noise, which is always the same."""
     rng = np.random.default_rng(1)
     y, x = np.mgrid[0:height, 0:width]
     made = []
@@ -51,14 +51,14 @@ def picture(width: int, height: int, frames: int) -> list[Frame]:
 
 
 def weight_map(width: int, height: int, frames: int) -> WeightMap:
-    """Random weights on cells of 8x8."""
+    """Return random weights on 8x8 cells."""
     rng = np.random.default_rng(2)
     shape = (frames, 3, -(-height // 8), -(-width // 8))
     return WeightMap(width, height, 3, np.exp(rng.normal(0, 1.5, shape)).astype(np.float32))
 
 
 class Bench:
-    """One input in a folder, to be coded with and without weights."""
+    """One input in a folder, which is coded with and without weights."""
 
     def __init__(self, folder: Path, width: int, height: int, frames: int, qp: int) -> None:
         self.tree = VtmTree.open(Path(_vtm.root()))
@@ -70,7 +70,7 @@ class Bench:
         weight_map(width, height, frames).save(self.files.weights)
 
     def arguments(self, weighted: bool) -> list[str]:
-        """Of the executable and of the module."""
+        """Return the arguments for the executable and the module."""
         tools = ("all",) if weighted else None
         return arguments(
             self.tree,

@@ -1,4 +1,4 @@
-// Settings of one encode: never change during a picture.
+// Settings of one encode; they do not change during a picture.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,8 @@ struct WeightShaping {
     // From here on (w + tau mean) / ((1 + tau) mean) is 1 to the last bit of a double for any cell of any map
     // (w is at most 2^26 means), while tau * mean is still far from overflow: the limit is taken instead.
     static constexpr double kPlainTau = 1e24;
-    // Beyond, a map has but the two values of the clip; and the powers stay within the range of a double.
+    // With larger exponents a map has only the two values of the clip. Up to this one, the powers stay in the
+    // range of a double.
     static constexpr double kMaxExponent = 10;
 };
 

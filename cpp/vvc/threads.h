@@ -1,4 +1,4 @@
-// Threads that share a job: the one place where the encoder starts, joins and gives up threads.
+// Threads that share a job: only this file starts and joins the encoder's threads.
 #pragma once
 
 #include <functional>
@@ -6,16 +6,15 @@
 
 namespace idse::vvc {
 
-// A thread that runs `work`. Throws std::system_error where the system creates none.
+// Returns a thread that runs `work`. Throws std::system_error if the system cannot create one.
 std::thread start_thread(std::function<void()> work);
 
 // Runs work() on up to `count` threads, of which the calling one is the first, and returns when all have
-// ended. Where the system creates fewer threads, those that are there do all: work() has to take the next
-// piece of the job until there is none left, so that the result does not depend on how many threads it runs
-// on.
+// ended. If the system creates fewer threads, these do the whole job: work() must take the next piece of the
+// job until none is left, so that the result does not depend on the number of threads.
 //
-// The first exception of work() is thrown again here. failed(), called from the thread that it ended, has to
-// make the others end soon.
+// The first exception of work() is rethrown to the caller. failed() is called from the thread where it was
+// thrown, and must make the other threads end soon.
 void run_workers(int count, const std::function<void()>& work, const std::function<void()>& failed);
 
 // For tests: from now on start_thread() creates this many threads and then fails; -1: as many as the system

@@ -1,1 +1,1 @@
-"""What only scripts, benchmarks and tests use: conformance checks, training of the embedded extractor, tables."""
+"""Code that only scripts, benchmarks and tests use: conformance checks, teacher maps, tables."""

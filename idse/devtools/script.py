@@ -1,4 +1,4 @@
-"""How the scripts of long measurements end: by themselves, by a mistake, by Ctrl-C or a signal."""
+"""Exit status of the scripts of long measurements: after their end, an error, Ctrl-C or a signal."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from idse.errors import IdseError
 
 
 def run_script(name: str, run: Callable[[], int], stopped: str = "stopped") -> int:
-    """The exit status of `run`: its own, 2 with one line after an `IdseError`, 130 after Ctrl-C.
+    """Return the exit status of `run`: its own, 2 with one line after an `IdseError`, 130 after Ctrl-C.
 
     Args:
-        name: Of the script, for the lines on standard error.
+        name: Name of the script, for the lines on standard error.
         run: The work.
-        stopped: What is said after Ctrl-C.
+        stopped: Message after Ctrl-C.
     """
-    # As an exception SIGTERM ends the workers and their encoders, and removes what is temporary.
+    # SIGTERM becomes an exception, so that workers and their encoders end and temporary files are removed.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         return run()

@@ -1,4 +1,4 @@
-"""Plain tables."""
+"""Tables as plain text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def align(rows: Sequence[Sequence[str]]) -> str:
-    """Rows as lines: the first column left, the others right; the first row is underlined."""
+    """Format rows as lines: the first column is aligned left, the others right, and the first row is underlined."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         "  ".join(

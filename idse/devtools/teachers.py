@@ -1,4 +1,4 @@
-"""Teacher maps of the embedded extractor: what detectors say of views of a picture, kept in a folder."""
+"""Teacher maps of the embedded extractor: detectors' maps of views of a picture, cached in a folder."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TeacherSettings:
 
     Attributes:
         rows: Rows of each sketch.
-        qualities: JPEG qualities of the degraded pictures at which the detectors are looked at too.
+        qualities: JPEG qualities of the degraded pictures for which the detectors' maps are computed too.
         parts: Weights of the three parts of the map: Jacobian at the picture, Jacobian at the degraded pictures,
             and measured share of the feature error (gradient of the feature distance times error, over error squared).
     """
@@ -44,10 +44,10 @@ class TeacherSettings:
 
 
 def load_rgb(path: Path) -> Image.Image:
-    """A picture as RGB.
+    """Read a picture as RGB.
 
     Raises:
-        IdseError: It cannot be read.
+        IdseError: The file cannot be read.
     """
     try:
         with Image.open(path) as image:
@@ -57,7 +57,7 @@ def load_rgb(path: Path) -> Image.Image:
 
 
 def make_view(image: Image.Image, view: int, seed: str) -> npt.NDArray[Any]:
-    """View 0 is the picture itself; the others are random, decided by `seed`. Sides become multiples of 8."""
+    """Return a view of a picture: view 0 is the picture itself, `seed` decides the others. Sides are multiples of 8."""
     if view > 0:
         rng = random.Random(f"{seed}/{view}")
         share, aspect = math.sqrt(rng.uniform(0.35, 1.0)), math.sqrt(rng.uniform(0.8, 1.25))
@@ -79,14 +79,14 @@ def make_view(image: Image.Image, view: int, seed: str) -> npt.NDArray[Any]:
 
 
 def degrade(pixels: npt.NDArray[Any], quality: int) -> npt.NDArray[Any]:
-    """The picture after JPEG at this quality."""
+    """Return the picture after JPEG coding at this quality."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
     return np.asarray(Image.open(buffer).convert("RGB"))
 
 
 def _blocks(planes: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Mean per 8x8 luma block of planes `[1, 1, h, w]`: `[3, rows, cols]`."""
+    """Return the means over 8x8 luma blocks of planes `[1, 1, h, w]`, as `[3, rows, cols]`."""
     sizes = (BLOCK, BLOCK // 2, BLOCK // 2)
     return torch.cat([F.avg_pool2d(p, s)[0] for p, s in zip(planes, sizes, strict=True)])
 
@@ -107,7 +107,7 @@ def teacher_map(
     settings: TeacherSettings,
     generator: torch.Generator,
 ) -> dict[str, torch.Tensor]:
-    """The teacher's parts for one picture, `[detectors, 3, rows, cols]` each, luma mean 1: clean, coded, share."""
+    """Return a picture's teacher parts (clean, coded, share), each `[detectors, 3, rows, cols]` with luma mean 1."""
     clean = Frame.from_rgb(pixels)
     coded = [Frame.from_rgb(degrade(pixels, q)) for q in settings.qualities]
     out: dict[str, list[torch.Tensor]] = {"clean": [], "coded": [], "share": []}
@@ -152,7 +152,7 @@ def teacher_map(
 
 
 def combined_target(parts: dict[str, torch.Tensor], settings: TeacherSettings) -> torch.Tensor:
-    """Weighted sum of the parts, averaged over the detectors: `[3, rows, cols]`, above 0."""
+    """Return the weighted sum of the parts, averaged over the detectors: `[3, rows, cols]`, all above 0."""
     total = torch.zeros(())
     for weight, name in zip(settings.parts, ("clean", "coded", "share"), strict=True):
         total = total + weight * parts[name].mean(0)
@@ -160,16 +160,16 @@ def combined_target(parts: dict[str, torch.Tensor], settings: TeacherSettings) -
 
 
 class TeacherCache:
-    """Teacher maps in a folder, one file a view; made where missing.
+    """Teacher maps in a folder, with one file for each view; missing ones are made.
 
-    The file's name carries a hash of all that decides its contents.
+    A file's name has a hash of everything that decides its contents.
     """
 
     def __init__(self, folder: Path, detectors: Sequence[Path], settings: TeacherSettings, seed: int) -> None:
-        """Prepare; the detectors are loaded only when a map is missing.
+        """Prepare the folder; the detectors are loaded only if a map is missing.
 
         Raises:
-            IdseError: The folder cannot be made, or a detector's file not be read.
+            IdseError: The folder cannot be made, or a detector's file cannot be read.
         """
         self.folder, self._paths, self.settings, self.seed = folder, list(detectors), settings, seed
         self.hashes = {p.name: file_hash(p) for p in detectors}
@@ -182,7 +182,7 @@ class TeacherCache:
             raise IdseError(f"{folder}: cannot make the cache folder ({error.strerror})") from None
 
     def get(self, path: Path, view: int) -> tuple[npt.NDArray[Any], dict[str, torch.Tensor]]:
-        """Pixels and the teacher's parts of one view of one picture."""
+        """Return the pixels and the teacher's parts of one view of one picture."""
         pixels = make_view(load_rgb(path), view, f"{self.seed}/{path.name}")
         digest = hashlib.sha256(pixels.tobytes()).hexdigest()[:10]
         file = self.folder / f"{path.stem}-{view}-{self._key}-{digest}.npz"
@@ -205,10 +205,10 @@ class TeacherCache:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file.
+    """Return the SHA-256 of a file.
 
     Raises:
-        IdseError: It cannot be read.
+        IdseError: The file cannot be read.
     """
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,1 +1,1 @@
-"""The engine `vtm`: a user's own checkout of VTM, patched in place, recognised, run."""
+"""The engine `vtm`, which patches and runs a user's checkout of VTM."""

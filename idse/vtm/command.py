@@ -1,4 +1,4 @@
-"""VTM's arguments for `EncodeSettings`, by version: the same list for the executable and for `idse._vtm`."""
+"""VTM's arguments for `EncodeSettings` in each version; the executable and `idse._vtm` take the same list."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from idse.media.frame import Frame
 from idse.vtm.options import VtmOptions
 from idse.vtm.tree import VtmTree
 
-FRAME_RATE = 30  # only levels and inter configurations look at it
-SMALLEST_SIDE = 8  # VTM's smallest coding unit; what is no multiple of it is padded
+FRAME_RATE = 30  # affects only levels and inter configurations
+SMALLEST_SIDE = 8  # VTM's smallest coding unit; other sizes are padded to a multiple of it
 
 _CONFIGS = {
     "intra": "encoder_intra_vtm.cfg",
@@ -22,18 +22,18 @@ _CONFIGS = {
 }
 # cpp/vvc/bitstream/chroma_qp_table.h
 _NATIVE_CHROMA_QP = ("17 27 32 44", "17 29 34 41")
-_GREATEST_TAU = 1e30  # VTM reads no "inf"; this is plain squared error to the last bit as well
+_GREATEST_TAU = 1e30  # VTM cannot read "inf"; this value gives plain squared error to the last bit, too
 
 
 @dataclass(frozen=True)
 class Files:
-    """The files of one encode, all in one folder of their own."""
+    """The files of one encode, in a folder that has nothing else."""
 
     folder: Path
 
     @property
     def source(self) -> Path:
-        """The frames, raw."""
+        """The raw frames."""
         return self.folder / "source.yuv"
 
     @property
@@ -43,20 +43,20 @@ class Files:
 
     @property
     def stream(self) -> Path:
-        """What VTM codes."""
+        """The stream that VTM writes."""
         return self.folder / "stream.266"
 
     @property
     def recon(self) -> Path:
-        """What a decoder will give, 10 bit."""
+        """The reconstruction, in 10 bit."""
         return self.folder / "recon.yuv"
 
 
 def check_frame(frame: Frame) -> None:
-    """Refuse what VTM cannot code.
+    """Refuse frames that VTM cannot code.
 
     Raises:
-        IdseError: Depth or size.
+        IdseError: VTM cannot code the bit depth or the size.
     """
     if frame.bit_depth > 10:
         raise IdseError(f"bit depth {frame.bit_depth}: the vtm engine takes 8..10; convert the input")
@@ -70,7 +70,7 @@ def check_frame(frame: Frame) -> None:
 
 
 def input_depth(frame: Frame) -> int:
-    """Bits a sample in the file VTM reads: 9-bit frames go in as 10."""
+    """Return the bits per sample of the file that VTM reads; frames of 9 bit are written in 10 bit."""
     return 8 if frame.bit_depth == 8 else 10
 
 
@@ -85,17 +85,17 @@ def arguments(
     *,
     patched: bool,
 ) -> list[str]:
-    """Everything after the program's name.
+    """Return VTM's arguments.
 
     Args:
-        tree: Whose configuration files are used, and whose version decides the options' names.
-        files: Where everything lies.
-        frame: Any of the frames: they have one size, depth and format.
-        count: How many there are.
-        settings: What to code; `preset` and `threads` have no counterpart.
-        options: How.
-        tools: What the weights reach; None without weights.
-        patched: Whether this VTM knows idse's own options.
+        tree: The checkout; its configuration files are used, and its version decides the names of the options.
+        files: The files of the encode.
+        frame: Any of the frames; all have one size, bit depth and chroma format.
+        count: Number of frames.
+        settings: The settings; `preset` and `threads` have no counterpart in VTM.
+        options: Options of the engine.
+        tools: The tools that use the weights; None without weights.
+        patched: Whether this VTM has the options of idse's patch.
     """
     chroma = frame.chroma_format != "400"
     given: dict[str, object] = {
@@ -111,8 +111,8 @@ def arguments(
         "FrameRate": FRAME_RATE,
         "FrameSkip": 0,
         "FramesToBeEncoded": count,
-        "TemporalSubsampleRatio": 1,  # the intra configurations take every eighth picture
-        "ConformanceWindowMode": 1,  # pads to whole coding units, and cuts that off again
+        "TemporalSubsampleRatio": 1,  # the intra configurations code only every eighth picture
+        "ConformanceWindowMode": 1,  # pads to whole coding units, and sets the conformance window
         "QP": settings.target.qp,
         "CTUSize": settings.tools.ctu_size,
         "DualITree": int(settings.tools.dual_tree and chroma),
@@ -123,9 +123,9 @@ def arguments(
         "WaveFrontSynchro": int(settings.tools.wpp),
         "SEIDecodedPictureHash": int(settings.md5_sei),
     }
-    if settings.tools.ctu_size < 128:  # VTM's own 128 would be too large for it
+    if settings.tools.ctu_size < 128:  # VTM's default of 128 would be too large for it
         given["MaxBTNonISlice"] = settings.tools.ctu_size
-    if not settings.tools.transform_skip:  # both are kinds of it
+    if not settings.tools.transform_skip:  # both are forms of transform skip
         given |= {"ChromaTS": 0, "BDPCM": 0}
     if not settings.tools.deblocking:
         given[_name(tree, "DeblockingFilterDisable")] = 1
@@ -158,31 +158,31 @@ def arguments(
 
 
 def configuration(tree: VtmTree, options: VtmOptions) -> Path:
-    """VTM's configuration file of a mode.
+    """Return VTM's configuration file for a mode.
 
     Raises:
-        IdseError: The checkout lacks it.
+        IdseError: The checkout does not have the file.
     """
     return tree.config(_CONFIGS[options.mode])
 
 
 def without_paths(arguments: list[str], tree: VtmTree, files: Files) -> list[str]:
-    """The same command with the folders' names left out, so that it does not depend on where things lie."""
+    """Return the command without the names of the folders, so that it does not depend on where the files are."""
     folder, root = f"{files.folder}/", f"{tree.root}/"
     return [a.replace(folder, "").replace(root, "") for a in arguments]
 
 
 def _name(tree: VtmTree, name: str) -> str:
-    """An option's name in this version."""
+    """Return the name of an option in this version."""
     old = {"DeblockingFilterDisable": "LoopFilterDisable"}
     return old.get(name, name) if int(tree.version.split(".")[0]) < 11 else name
 
 
 def _chroma_offsets(settings: EncodeSettings) -> dict[str, object]:
-    """`pps_cb_qp_offset` and its kin.
+    """Return the options for `pps_cb_qp_offset`, `pps_cr_qp_offset` and the offset of the joint mode.
 
-    The ...DualTree options are slice offsets that VTM adds to these in dual-tree pictures, so they stay 0. One residual
-    of the joint mode stands for both planes: it moves by the mean of both, from VTM's own -1.
+    The ...DualTree options are slice offsets that VTM adds to these in dual-tree pictures, so they stay 0. In the joint
+    mode one residual codes both planes: its offset is the mean of both added to VTM's own offset of -1.
     """
     cb, cr = settings.cb_qp_offset, settings.cr_qp_offset
     if cb == cr == 0:

@@ -1,4 +1,4 @@
-"""VTM, the standard's own reference encoder, as an engine: in a user's checkout, patched for weights."""
+"""VTM, the standard's reference encoder, as an engine: it runs a user's checkout, which is patched for weights."""
 
 from __future__ import annotations
 
@@ -43,21 +43,21 @@ ROOT_VARIABLE = "IDSE_VTM_ROOT"
 class VtmEngine(Engine):
     """A built VTM 8.2, 10.0 or 23.x: 8- to 10-bit input of 4:2:0 or 4:0:0, coded in 10 bit at a fixed QP.
 
-    Without weights any build serves, and codes just what VTM codes; weights need a patched one. VTM works in one
-    thread and has no presets: `EncodeSettings.threads` and `preset` change nothing.
+    Without weights, any build works and gives VTM's own bytes; weights need a patched build. VTM works in one
+    thread and has no presets: `EncodeSettings.threads` and `preset` have no effect.
 
     Args:
-        root: The checkout; None: the folder that the environment's IDSE_VTM_ROOT names, or with
-            `VtmOptions.in_process` the one the module was built from.
-        options: How VTM is run.
+        root: The checkout. None means the folder that the environment variable IDSE_VTM_ROOT names or, with
+            `VtmOptions.in_process`, the one that the module was built from.
+        options: How to run VTM.
 
     Attributes:
         tree: The checkout.
         patched: Whether weights can be used.
-        verify_refusal: Why FFmpeg cannot confirm its streams; None where it can.
+        verify_refusal: Why FFmpeg cannot confirm the streams; None if it can.
 
     Raises:
-        IdseError: No such checkout, not built, or the module is missing.
+        IdseError: There is no such checkout, it is not built, or the module is missing.
     """
 
     name = "vtm"
@@ -93,7 +93,7 @@ class VtmEngine(Engine):
             path = self.options.executable or self.tree.executable
             if path is None:
                 raise IdseError(
-                    f"VTM {self.tree.version} at {self.tree.root} isn't built: run 'cmake -S {self.tree.root} -B "
+                    f"VTM {self.tree.version} at {self.tree.root} is not built: run 'cmake -S {self.tree.root} -B "
                     f"{self.tree.root}/build -DCMAKE_BUILD_TYPE=Release' and "
                     f"'cmake --build {self.tree.root}/build --target EncoderApp'"
                 )
@@ -102,7 +102,7 @@ class VtmEngine(Engine):
         self.version = self.tree.version
         self._patched_by = _patched_by(self.tree.root) if self.patched else None
         self.verify_refusal = (
-            f"VTM {self.version} predates the final text of the standard, FFmpeg cannot confirm its streams: "
+            f"VTM {self.version} is older than the final text of the standard, FFmpeg cannot confirm its streams: "
             "leave out --verify, or take VTM 10.0 or later"
             if _before_final(self.version)
             else None
@@ -115,14 +115,14 @@ class VtmEngine(Engine):
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> VtmEngine:
-        """The engine of `root` and the fields of `VtmOptions`, side by side; see `Engine.from_options`."""
+        """Make the engine from `root` and the fields of `VtmOptions`; see `Engine.from_options`."""
         given = cls.converted(options)
         root = given.pop("root", None)
         return cls(root, options=VtmOptions(**given))
 
     @classmethod
     def installation(cls) -> str:
-        """The checkout that the environment names; see `Engine.installation`."""
+        """Describe the checkout that the environment names; see `Engine.installation`."""
         if find_root() is None:
             raise IdseError(f"set {ROOT_VARIABLE} to the folder of a built VTM, to code with it")
         engine = cls()
@@ -131,7 +131,7 @@ class VtmEngine(Engine):
 
     @functools.cached_property
     def identity(self) -> dict[str, Any]:
-        """Hashes of the encoder that runs and of its configuration file, and what patched it."""
+        """Hashes of the encoder and of its configuration file, and the patch."""
         config = hashlib.sha256(configuration(self.tree, self.options).read_bytes()).hexdigest()
         return {"build": self._runner.sha256, "patched_by": self._patched_by, "configuration": config}
 
@@ -144,11 +144,11 @@ class VtmEngine(Engine):
     ) -> EncodedStream:
         """Code frames of one size; see `Engine.encode`. Safe to call from several threads at once.
 
-        Without weights, or with `WeightScope.NONE`, VTM is left to itself. A frame's `bytes` are those of its slice,
-        header, parameters of filters (APS) and SEI.
+        Without weights, or with `WeightScope.NONE`, VTM codes as if it were not patched. A frame's `bytes` are those of
+        its slice, picture header, filter parameters (APS) and SEI.
 
         Raises:
-            IdseError: What VTM cannot do, or its own complaint in one line.
+            IdseError: VTM cannot code this, or fails; the message holds its own in one line.
         """
         check_frames(frames)
         first = frames[0]
@@ -185,7 +185,7 @@ class VtmEngine(Engine):
         super().check(settings, weighted=weighted, tiles=tiles)
         if settings.md5_sei and _old_hashes(self.version):
             raise IdseError(
-                f"VTM {self.version} writes a picture's MD5 in a draft's form, which decoders take for damage: "
+                f"VTM {self.version} writes a picture's MD5 in the format of a draft, which decoders report as damage: "
                 "leave out --md5"
             )
         if not weighted or settings.shaping.weight_scope is WeightScope.NONE:
@@ -194,7 +194,7 @@ class VtmEngine(Engine):
             raise IdseError("the vtm engine takes no rank-l tiles: use a map without tiles (no --tiles)")
         if not self.patched:
             raise IdseError(
-                f"VTM at {self.tree.root} isn't patched, or wasn't built since: run "
+                f"VTM at {self.tree.root} is not patched, or was not built after the patch: run "
                 f"'idse vtm patch {self.tree.root}', and build it (without weights, --importance none, it works)"
             )
 
@@ -222,18 +222,18 @@ class VtmEngine(Engine):
 
 
 def find_root(root: Path | None = None) -> Path | None:
-    """The checkout that is meant: `root`, else what the environment says, else None."""
+    """Return the checkout to use: `root`, else the one that the environment names, else None."""
     named = os.environ.get(ROOT_VARIABLE)
     return root or (Path(named) if named else None)
 
 
 def _before_final(version: str) -> bool:
-    """VTM 9.0 was the first after the text of July 2020 was closed; 8.2's syntax differs from it."""
+    """Whether the syntax is the final one: VTM 9.0 was the first version after the text of July 2020 was final."""
     return int(version.split(".")[0]) < 9
 
 
 def _old_hashes(version: str) -> bool:
-    """VTM 10's hash SEI lacks a byte of the final text's; so does 8.2's, whose own decoder expects that."""
+    """Whether the hash SEI has the final format: VTM 10's lacks a byte; so does 8.2's, but its decoder expects that."""
     return not _before_final(version) and int(version.split(".")[0]) < 11
 
 
@@ -246,7 +246,7 @@ def _patched_by(root: Path) -> str | None:
 
 @contextmanager
 def _folder() -> Iterator[Files]:
-    """A folder of our own for one encode, gone at the end whatever happens."""
+    """Make a temporary folder for one encode, and remove it at the end in any case."""
     try:
         folder = tempfile.TemporaryDirectory(prefix="idse-vtm-", ignore_cleanup_errors=True)
     except OSError as error:

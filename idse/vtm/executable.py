@@ -1,4 +1,4 @@
-"""Runs VTM's encoder in a process of its own, and leaves none behind."""
+"""Runs VTM's encoder in a separate process, and leaves no process behind."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from idse.errors import IdseError
 from idse.vtm.log import Log
 
 _OPTION = (
-    b"--IDSEWeightMap"  # in the help of a patched encoder alone; compilers may break the text up in the file
+    b"--IDSEWeightMap"  # only the help of a patched encoder has it; compilers may split the text in the file
 )
 _HELP_SECONDS = 60.0
 _LAUNCHER = Path(__file__).with_name("launcher.py")
-_PATIENCE = 2.0  # seconds that a process has to end when asked
-_TICK = 0.5  # seconds between looks at the clock
-_EXIT = 60.0  # seconds a process that has closed its output may take to free its memory
+_PATIENCE = 2.0  # seconds that a process has to end after SIGTERM
+_TICK = 0.5  # seconds between checks of the timeout
+_EXIT = 60.0  # seconds that a process may take to free its memory after it has closed its output
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Executable:
 
     Attributes:
         patched: Whether it was built from patched sources.
-        sha256: Of the file.
-        stamp: Changes when the file is written anew.
+        sha256: SHA-256 of the file.
+        stamp: A value that changes when the file is written again.
     """
 
     path: Path
@@ -43,27 +43,27 @@ class Executable:
 
     @classmethod
     def open(cls, path: Path) -> Executable:
-        """Look at the file.
+        """Inspect the file.
 
         Raises:
-            IdseError: It is not there, or cannot be run.
+            IdseError: The file does not exist, or cannot be run.
         """
         try:
             stamp, data = _stamp(path), path.read_bytes()
         except OSError as error:
             raise IdseError(f"{path}: cannot be read ({error.strerror}); name VTM's EncoderApp") from None
         if not os.access(path, os.X_OK):
-            raise IdseError(f"{path}: is no program that may be run; name VTM's EncoderApp")
+            raise IdseError(f"{path}: is not an executable program; name VTM's EncoderApp")
         return cls(path.resolve(), _OPTION in _help(path), hashlib.sha256(data).hexdigest(), stamp)
 
     def run(self, arguments: list[str], log: Log, timeout: float | None) -> None:
-        """Run it to its end; every line it prints goes to `log`.
+        """Run the encoder to its end; every line that it prints goes to `log`.
 
-        Whatever ends this early (what the log's progress raises, Ctrl-C, the timeout) ends the process and all that
-        it started first. If this process is killed, Linux kills the encoder.
+        An exception in the log's progress callback, Ctrl-C and the timeout end the process and all processes that it
+        started. If this process is killed, Linux kills the encoder.
 
         Raises:
-            IdseError: It failed, crashed or took too long, or is another program than the one that was opened.
+            IdseError: The encoder failed, crashed or took too long, or its file was replaced in the meantime.
         """
         command = [str(self.path), *arguments]
         if sys.executable:
@@ -74,8 +74,8 @@ class Executable:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                env=os.environ | {"LC_ALL": "C"},  # VTM reads numbers with a point
-                start_new_session=True,  # Ctrl-C comes to us alone, and the group can be ended as one
+                env=os.environ | {"LC_ALL": "C"},  # VTM expects a decimal point in numbers
+                start_new_session=True,  # only this process gets Ctrl-C, and it can end the group as a whole
             )
         except OSError as error:
             raise IdseError(f"cannot run {self.path}: {error.strerror}") from None
@@ -86,16 +86,16 @@ class Executable:
             _end(process)
             if isinstance(error, subprocess.TimeoutExpired):
                 raise IdseError(
-                    f"{self.path}: closed its output and went on; is it VTM's EncoderApp?"
+                    f"{self.path}: closed its output but did not end; is it VTM's EncoderApp?"
                 ) from None
             raise
         if not closed:
-            _kill(process.pid, signal.SIGKILL)  # something it left running holds the pipe, and so the group
+            _kill(process.pid, signal.SIGKILL)  # a process that it left running holds the pipe
         _close(process)
         if code:
             raise IdseError(f"VTM {_cause(code)}{log.last_words()}")
-        if not self._is_the_same():  # its hash would name what another one coded
-            raise IdseError(f"{self.path}: VTM was built anew meanwhile: start again")
+        if not self._is_the_same():  # the hash would not be that of the encoder that ran
+            raise IdseError(f"{self.path}: VTM was built again during the encode: start again")
 
     def _is_the_same(self) -> bool:
         try:
@@ -122,12 +122,12 @@ def _help(path: Path) -> bytes:
     except OSError as error:
         raise IdseError(f"cannot run {path}: {error.strerror}; name VTM's EncoderApp, built here") from None
     except subprocess.TimeoutExpired:
-        raise IdseError(f"{path}: does not even print its help; name VTM's EncoderApp") from None
+        raise IdseError(f"{path}: cannot print its help; name VTM's EncoderApp") from None
     return done.stdout
 
 
 def _listen(process: subprocess.Popen[bytes], log: Log, timeout: float | None) -> bool:
-    """Pass on lines; says whether all of them came, until the output was closed."""
+    """Pass the lines on; return whether all lines up to the end of the output were read."""
     assert process.stdout is not None
     deadline = None if timeout is None else time.monotonic() + timeout
     rest = b""
@@ -152,14 +152,14 @@ def _listen(process: subprocess.Popen[bytes], log: Log, timeout: float | None) -
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the whole group, politely at first; returns when the process is gone."""
+    """End the whole process group, first with SIGTERM and then with SIGKILL; return when the process has ended."""
     try:
         if process.poll() is None:
             _kill(process.pid, signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_PATIENCE)
-    finally:  # also if Ctrl-C comes twice
-        _kill(process.pid, signal.SIGKILL)  # the process, or what it left running
+    finally:  # also if Ctrl-C is pressed twice
+        _kill(process.pid, signal.SIGKILL)  # the process, or processes that it left running
         process.wait()
         _close(process)
 

@@ -1,4 +1,4 @@
-"""VTM inside this process: the optional module `idse._vtm`, built against a patched checkout."""
+"""VTM inside this process, through the optional module `idse._vtm` that is built from a patched checkout."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from idse.vtm.log import Log
 
 
 class InProcess:
-    """`idse._vtm`, which takes the executable's arguments; it codes one stream at a time.
+    """The module `idse._vtm`, which takes the executable's arguments and codes one stream at a time.
 
     Raises:
-        IdseError: It is not built.
+        IdseError: The module is not built.
     """
 
     def __init__(self) -> None:
@@ -31,33 +31,33 @@ class InProcess:
 
     @functools.cached_property
     def sha256(self) -> str:
-        """Of the module's file; empty where it has none."""
+        """SHA-256 of the module's file; empty if it has none."""
         file = getattr(self._vtm, "__file__", None)
         return "" if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
     @property
     def version(self) -> str:
-        """Of the VTM inside."""
+        """Version of the VTM in the module."""
         return str(self._vtm.version())
 
     @property
     def root(self) -> Path:
-        """The checkout it was built from, which has the configuration files."""
+        """The checkout that the module was built from, which has the configuration files."""
         return Path(self._vtm.root())
 
     def run(self, arguments: list[str], log: Log, timeout: float | None) -> None:
-        """Run it to its end; every line it prints goes to `log`.
+        """Run the encoder to its end; every line that it prints goes to `log`.
 
-        What the log's progress raises, and Ctrl-C, end it at the next CTU.
+        An exception in the log's progress callback and Ctrl-C end it at the next CTU.
 
         Raises:
-            IdseError: It failed or took too long.
+            IdseError: The encoder failed or took too long.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         raised: list[BaseException] = []
 
         def progress(done: int, total: int, poc: int) -> bool:
-            try:  # an exception cannot cross VTM: it waits here
+            try:  # an exception cannot pass through VTM, so it is stored
                 if deadline is not None and time.monotonic() > deadline:
                     raise IdseError(f"VTM was ended after {timeout:g} s (the timeout), {log.standing()}")
                 log.take_progress(done, total, poc)

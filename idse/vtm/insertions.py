@@ -1,4 +1,4 @@
-"""What the patch consists of: reads and checks `vtm_patch/insertions.toml` and the sources it names."""
+"""The contents of the patch: reads and checks `vtm_patch/insertions.toml` and the sources that it names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SOURCES = (".cpp", ".h", ".def", "CMakeLists.txt")  # `patcher` looks for marker
 
 @dataclass(frozen=True)
 class Copy:
-    """A source of our own that is put into the tree at `target`, for `versions` (None: all)."""
+    """A source file of idse that is copied into the tree at `target`, for `versions` (None means all)."""
 
     target: str
     content: bytes
@@ -33,17 +33,17 @@ class Copy:
 
 @dataclass(frozen=True)
 class Insertion:
-    """Text to put beside an anchor.
+    """Text to insert beside an anchor.
 
     Attributes:
-        name: For messages and for the marker's line.
-        file: Relative to the tree's root.
-        anchor: Text within one line of the pristine file.
-        count: How often the anchor must be found there.
-        place: On which side of the anchor.
-        text: What goes in, its lines ended by line feeds.
-        occurrences: Which of the anchors get it, counted from 0; None for all.
-        versions: For which versions of VTM; None for all.
+        name: Name in messages and in the line of the marker.
+        file: File relative to the tree's root.
+        anchor: Text within one line of the unpatched file.
+        count: Number of times that the anchor must be found in it.
+        place: Side of the anchor.
+        text: The inserted text, with line feeds as line ends.
+        occurrences: The anchors that get the text, counted from 0; None for all.
+        versions: The versions of VTM that get it; None for all.
     """
 
     name: str
@@ -61,7 +61,7 @@ class PatchList:
     """The whole patch.
 
     Attributes:
-        supported: Versions of VTM it was made for.
+        supported: Versions of VTM that the patch supports.
         copies: Files to add.
         insertions: Text to insert.
         digest: SHA-256 over the list and all the sources it names.
@@ -73,11 +73,11 @@ class PatchList:
     digest: str
 
     def copies_for(self, version: str) -> dict[str, bytes]:
-        """Contents by target."""
+        """Return the contents of the copied files by target."""
         return {c.target: c.content for c in self.copies if _applies(c.versions, version)}
 
     def insertions_for(self, version: str) -> dict[str, list[Insertion]]:
-        """Insertions by file, in the list's order."""
+        """Return the insertions by file, in the order of the list."""
         found: dict[str, list[Insertion]] = {}
         for insertion in self.insertions:
             if _applies(insertion.versions, version):
@@ -86,14 +86,14 @@ class PatchList:
 
 
 def load_patch_list(folder: Path | None = None, native: Path | None = None) -> PatchList:
-    """Read a list.
+    """Read a patch.
 
     Args:
-        folder: Where `insertions.toml` and the overlay are; by default idse's own, in its checkout or as installed.
-        native: What "native:" stands for; by default `cpp/vvc` beside idse's own.
+        folder: Folder of `insertions.toml` and the overlay; by default idse's own, in its checkout or installation.
+        native: Folder that "native:" stands for; by default idse's `cpp/vvc`.
 
     Raises:
-        IdseError: Something in the list is wrong, or a file it names is missing.
+        IdseError: The list has an error, or a file that it names is missing.
     """
     if folder is None or native is None:
         own_folder, own_native = _own_data()
@@ -113,7 +113,7 @@ def load_patch_list(folder: Path | None = None, native: Path | None = None) -> P
             copies.append(Copy(_inside(entry["target"]), content, _versions(entry.get("versions"))))
         insertions = [_insertion(entry) for entry in _tables(parsed, "insertion")]
         _check_whole(copies, insertions)
-    except (ValueError, TypeError) as error:  # also what tomllib raises
+    except (ValueError, TypeError) as error:  # also the exceptions of tomllib
         if isinstance(error, IdseError):
             raise
         raise IdseError(f"{path}: {error}") from None
@@ -126,7 +126,7 @@ def _own_data() -> tuple[Path, Path]:
         return checkout / "vtm_patch", checkout / "cpp" / "vvc"
     data = Path(__file__).resolve().parent / "data"
     if not (data / "vtm_patch" / LIST).is_file():
-        raise IdseError(f"the patch for VTM is missing from this installation ({data}); install idse again")
+        raise IdseError(f"the patch for VTM is missing in this installation ({data}); install idse again")
     return data / "vtm_patch", data / "native"
 
 

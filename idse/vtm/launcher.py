@@ -1,7 +1,7 @@
-"""Becomes another program that ends with the process that wanted it. Run by its path, never imported.
+"""Replaces itself by another program that ends with its parent process. It is run by its path and never imported.
 
-`python launcher.py PARENT PROGRAM ARGUMENT...`: this instead of a `preexec_fn`, which may deadlock a process that has
-threads, as torch's have, and which copies the page tables of a large one.
+`python launcher.py PARENT PROGRAM ARGUMENT...` is used instead of a `preexec_fn`, which may deadlock a process that has
+threads, as one with torch does, and which copies the page tables of a large process.
 """
 
 import contextlib
@@ -15,14 +15,14 @@ _PR_SET_PDEATHSIG = 1
 
 def _main() -> None:
     parent, program = int(sys.argv[1]), sys.argv[2]
-    with contextlib.suppress(OSError, AttributeError):  # no Linux: what the parent does must do
+    with contextlib.suppress(OSError, AttributeError):  # not on Linux: only the parent ends the program
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it went before it could be watched
+        if os.getppid() != parent:  # the parent ended before it could be watched
             os._exit(1)
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # VTM's complaints abort it: no memory dump for each
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # VTM aborts on errors: write no core dumps
     try:
         os.execv(program, sys.argv[2:])
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What VTM and the overlay say on standard output, line by line while it runs."""
+"""Reads what VTM and the overlay print on standard output, line by line during the encode."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OFFSETS = re.compile(r"^IDSE chroma QP offset: cb (-?\d+) cr (-?\d+)")
 _SHARE = re.compile(r"^IDSE weighted distortion calls: (\d+) of (\d+)")
 _UNIFORM = "IDSE weight map is uniform"
 _TOTAL_TIME = re.compile(r"^\s*Total Time:\s+([\d.]+)")
-_LMCS_OFF = "LMCS off"  # the overlay's word, after VTM's own summary or before it
+_LMCS_OFF = "LMCS off"  # printed by the overlay, before or after VTM's own summary
 _LMCS = re.compile(r"\bReshape:(\d)")
 
 
@@ -26,8 +26,8 @@ class Picture:
     """VTM's line about one picture.
 
     Attributes:
-        bits: Without SEI.
-        psnr: As printed, in dB; of one VTM's own, 10-bit peak 1020.
+        bits: Bits of the picture without SEI.
+        psnr: PSNR as printed, in dB, with VTM's own 10-bit peak of 1020.
     """
 
     poc: int
@@ -39,18 +39,18 @@ class Picture:
 
 @dataclass
 class Log:
-    """Takes VTM's lines and keeps what matters.
+    """Reads VTM's lines and keeps the information that is needed.
 
     Attributes:
-        frames: How many pictures there will be.
-        progress: Told the share done; what it raises passes through `take`.
-        pictures: In coding order.
-        chroma_offsets: What the overlay said of every picture, or once: offsets of Cb and Cr.
-        weighted: Distortion calls weighted, and all; None where the overlay said nothing.
-        idse: The overlay's own lines, but the progress.
-        uniform: The overlay found the map uniform, and did not use it.
-        seconds: As VTM measured it.
-        lmcs: Whether luma mapping was on; None where the log does not tell.
+        frames: Number of pictures that will be coded.
+        progress: Called with the completed share; `take` passes its exceptions on.
+        pictures: The pictures in coding order.
+        chroma_offsets: Offsets of Cb and Cr that the overlay printed, for every picture or once.
+        weighted: Numbers of weighted and of all distortion calls; None if the overlay did not print them.
+        idse: The overlay's own lines without the progress.
+        uniform: Whether the overlay found the map uniform and did not use it.
+        seconds: Time that VTM measured.
+        lmcs: Whether luma mapping was on; None if the log does not tell.
     """
 
     frames: int
@@ -66,7 +66,7 @@ class Log:
     _share: float = 0.0
 
     def take(self, line: str) -> None:
-        """Read a line, without its end."""
+        """Read a line, given without its line end."""
         if match := _PROGRESS.match(line):
             self.take_progress(*map(int, match.groups()))
             return
@@ -92,19 +92,19 @@ class Log:
             self.lmcs = match[1] != "0"
 
     def take_progress(self, done: int, total: int, _poc: int) -> None:
-        """`done` of the picture's `total` CTUs are coded."""
+        """Report that `done` of the picture's `total` CTUs are coded."""
         self._tell((len(self.pictures) + min(1.0, done / max(1, total))) / self.frames)
 
     def standing(self) -> str:
-        """The progress as text."""
+        """Return the progress as text."""
         return f"{100 * self._share:.0f} % done"
 
     def complaint(self) -> str:
-        """The line that says why VTM gave up; empty where it said nothing of the kind."""
+        """Return the line with VTM's error message; empty if there is none."""
         lines = [line.strip() for line in self._lines]
         for number in reversed(range(len(lines))):
             text = lines[number]
-            if text.startswith("what():"):  # an uncaught exception: its text may begin on the next line
+            if text.startswith("what():"):  # an uncaught exception, whose text may begin on the next line
                 rest = [text.removeprefix("what():").strip(), *lines[number + 1 :]]
                 if said := next(filter(None, rest), ""):
                     return said
@@ -113,13 +113,13 @@ class Log:
         return ""
 
     def last_words(self) -> str:
-        """What VTM said at its end, for the end of a message."""
+        """Return VTM's error message or its last line, to end a message with."""
         if complaint := self.complaint():
             return f": {complaint}"
         return f"; its last line: {self._lines[-1].strip()}" if self._lines else ""
 
     def figures(self) -> dict[str, Any]:
-        """For the provenance of a stream."""
+        """Return what the log tells for the provenance of a stream."""
         return {
             "pictures": [
                 {"poc": p.poc, "type": p.kind, "qp": p.qp, "bits": p.bits, "psnr": list(p.psnr)}

@@ -1,4 +1,4 @@
-"""Puts marked text into a file's bytes, and takes marked text out again, to the byte."""
+"""Inserts marked text into the bytes of a file, and removes marked text again, byte for byte."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MARKER = re.compile(
 
 
 class Place(Enum):
-    """Where an insertion goes, seen from its anchor."""
+    """The place of an insertion relative to its anchor."""
 
     BEFORE = "before"
     AFTER = "after"
@@ -28,12 +28,12 @@ class Place(Enum):
 
     @property
     def own_lines(self) -> bool:
-        """Whether it makes lines of its own."""
+        """Whether the insertion consists of separate lines."""
         return self in (Place.LINE_BEFORE, Place.LINE_AFTER)
 
 
 class Marked(Protocol):
-    """What `insert` needs to know of an insertion (`insertions.Insertion`)."""
+    """The part of an insertion (`insertions.Insertion`) that `insert` needs."""
 
     @property
     def name(self) -> str: ...  # noqa: D102
@@ -50,11 +50,11 @@ class Marked(Protocol):
 
 
 class MarkingError(ValueError):
-    """Why text cannot go in or come out; `patcher` adds the file and the version."""
+    """Text cannot be inserted or removed; `patcher` adds the file and the version to the message."""
 
 
 class _Piece(NamedTuple):
-    """Marked text and where it goes; pieces at one place sort lines first, then in the list's order."""
+    """Marked text and its position; at the same position, lines come first, then the order of the list counts."""
 
     offset: int
     inline: bool
@@ -63,20 +63,21 @@ class _Piece(NamedTuple):
 
 
 def holds_marker(data: bytes) -> bool:
-    """Whether `data` holds anything that looks like a marker."""
+    """Return whether `data` has anything that looks like a marker."""
     return b"idse{" in data or b"}idse" in data
 
 
 def comment_of(file: str) -> bytes:
-    """What begins a comment line in a file of this name."""
+    """Return the text that begins a comment line in a file of this name."""
     return b"#" if file.endswith("CMakeLists.txt") else b"//"
 
 
 def insert(pristine: bytes, insertions: Iterable[Marked], comment: bytes = b"//") -> bytes:
-    """Put every insertion into a file without marked text; `comment` begins the lines of markers.
+    """Apply all insertions to a file without marked text; `comment` begins the lines of the markers.
 
     Raises:
-        MarkingError: Anchors are not found as often as expected (all of them are told), or text cannot go there.
+        MarkingError: Anchors are not found as often as expected (the message names all of them), or text cannot be
+            inserted there.
     """
     pieces: list[_Piece] = []
     problems = []
@@ -100,16 +101,16 @@ def insert(pristine: bytes, insertions: Iterable[Marked], comment: bytes = b"//"
     result = b"".join([*parts, pristine[done:]])
     if strip(result) != pristine:  # text of the file's own that reads as a marker beside ours
         raise MarkingError(
-            "what is inserted could not be taken out again: the file holds text like idse's markers"
+            "the inserted text could not be removed again: the file holds text like idse's markers"
         )
     return result
 
 
 def strip(data: bytes) -> bytes:
-    """Take all marked text out.
+    """Remove all marked text.
 
     Raises:
-        MarkingError: The markers do not come in pairs.
+        MarkingError: The markers are not in pairs.
     """
     parts = []
     done = 0
@@ -161,7 +162,7 @@ def _piece(pristine: bytes, insertion: Marked, start: int, order: int, comment: 
 
 
 def _line_end(pristine: bytes, newline: int) -> bytes:
-    """The line end that follows the anchor, or on the last line the one before it."""
+    """Return the line end after the anchor or, on the last line, the one before it."""
     if newline < 0:
         newline = pristine.rfind(b"\n")
     return b"\r\n" if newline > 0 and pristine[newline - 1 : newline] == b"\r" else b"\n"

@@ -1,4 +1,4 @@
-"""What the `vtm` engine can be told beyond `EncodeSettings`."""
+"""The options of the `vtm` engine, in addition to `EncodeSettings`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from idse.errors import IdseError
 
 MODES = ("intra", "lowdelay", "randomaccess")
 TOOLS = ("sse", "chroma", "satd", "quant", "qp", "chromaqp", "alf", "sao")
-"""Decisions of VTM that the weights may reach, by the overlay's names."""
+"""Decisions of VTM that can use the weights, by the names that the overlay gives them."""
 
 CHROMA_QP_TABLES = ("ctc", "native")
 
@@ -28,17 +28,17 @@ class VtmOptions:
 
     Attributes:
         mode: "intra", "lowdelay" (B pictures) or "randomaccess": VTM's configuration file of that name.
-        tools: Which of VTM's decisions the weights reach, of `TOOLS`; None: what `Shaping.weight_scope` says.
-        extra: Further arguments for VTM; they come last, so they win.
+        tools: The decisions of VTM that use the weights, from `TOOLS`; None means those of `Shaping.weight_scope`.
+        extra: Further arguments for VTM; they come last and override the others.
         chroma_qp_table: "ctc" (as in VTM's configuration) or "native" (the native encoder's, which is that of VTM's
             intra configuration from 10.0 on; 8.2 and the inter configurations have others).
         in_process: Code inside this process (`idse._vtm`) instead of a worker process.
-        timeout: Seconds after which an encode is given up; None: never.
+        timeout: Seconds after which an encode is ended; None for no limit.
         executable: The encoder to run instead of the checkout's own `bin/EncoderAppStatic`.
         lmcs: Luma mapping: on, off, or None for VTM's configuration. With weights the patched VTM switches it off.
 
     Raises:
-        IdseError: A value that does not exist.
+        IdseError: A value is not one of the possible ones.
     """
 
     mode: str = "intra"
@@ -66,7 +66,7 @@ class VtmOptions:
             raise IdseError("vtm in process and an executable: give one of them")
 
     def tools_for(self, scope: WeightScope) -> tuple[str, ...]:
-        """The tools that weights reach under these settings, in the order of `TOOLS`."""
+        """Return the tools that use the weights with these settings, in the order of `TOOLS`."""
         if self.tools is not None:
             return tuple(t for t in TOOLS if t in self.tools)
         named = {tool for part, tools in _TOOLS_OF_SCOPE.items() if part in scope for tool in tools}
@@ -74,10 +74,10 @@ class VtmOptions:
 
 
 def parse_tools(text: str) -> tuple[str, ...]:
-    """Read "sse,quant", any of `TOOLS`, "all" or "none".
+    """Read a text such as "sse,quant" (any of `TOOLS`), "all" or "none".
 
     Raises:
-        IdseError: A name that is none of them.
+        IdseError: The text has another name.
     """
     words = [word.strip().lower() for word in text.split(",")]
     if words == ["all"]:

@@ -1,4 +1,4 @@
-"""Puts idse's lines into a user's checkout of VTM, says whether they are there, takes them out again."""
+"""Adds idse's lines to a user's checkout of VTM, reports whether they are there, and removes them again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from idse.vtm.tree import VtmTree
 
 
 class PatchState(Enum):
-    """Where a checkout stands; the value is what a user reads."""
+    """The state of a checkout; the value is the text for the user."""
 
     NOT_PATCHED = "not patched"
     CURRENT = "patched"
@@ -29,14 +29,14 @@ class PatchState(Enum):
 
 @dataclass(frozen=True)
 class PatchStatus:
-    """What `status` finds.
+    """The result of `status`.
 
     Attributes:
         tree: The checkout.
-        state: Where it stands; `CURRENT` and `EDITED` have all of idse's lines.
-        details: One line for each file that is not as the patch left it, or for what stands in the way.
-        patched_by: The version of idse that patched it, where it is recorded.
-        executable_current: Whether there is an executable no older than the patched files.
+        state: The state of the checkout; `CURRENT` and `EDITED` have all of idse's lines.
+        details: One line for each file that is not as the patch left it, or that prevents a patch.
+        patched_by: The version of idse that patched the checkout, if it is recorded.
+        executable_current: Whether there is an executable that is not older than the patched files.
         next_step: What the user should do next, as text.
     """
 
@@ -49,19 +49,19 @@ class PatchStatus:
 
     @property
     def usable(self) -> bool:
-        """Whether every line of this idse's patch is in the sources."""
+        """Whether the sources have every line of the patch of this idse."""
         return self.state in (PatchState.CURRENT, PatchState.EDITED)
 
 
 @dataclass(frozen=True)
 class PatchReport:
-    """What `patch` or `unpatch` did; both lists are empty if there was nothing to do.
+    """The result of `patch` or `unpatch`; both lists are empty if there was nothing to do.
 
     Attributes:
         tree: The checkout.
         written: Files that were written, relative to the root.
         removed: Files that were removed, relative to the root.
-        notes: Things the user may want to know, a line each.
+        notes: Further information for the user, one line each.
     """
 
     tree: VtmTree
@@ -71,14 +71,14 @@ class PatchReport:
 
 
 def status(root: Path, patch_list: PatchList | None = None) -> PatchStatus:
-    """Say where the checkout at `root` stands; writes nothing.
+    """Find the state of the checkout at `root`, without writing anything.
 
     Args:
         root: The checkout.
         patch_list: The patch to compare with; by default idse's own.
 
     Raises:
-        IdseError: It is no checkout of a supported VTM, or its record is damaged.
+        IdseError: The folder is not a checkout of a supported VTM, or its record is damaged.
     """
     patch_list = patch_list or load_patch_list()
     tree = VtmTree.open(root, patch_list.supported)
@@ -103,7 +103,7 @@ def patch(root: Path, patch_list: PatchList | None = None) -> PatchReport:
         patch_list: The patch; by default idse's own.
 
     Raises:
-        IdseError: The tree is not as the patch needs it (then nothing was written), or a file cannot be written.
+        IdseError: The patch does not fit the tree (then nothing was written), or a file cannot be written.
     """
     patch_list = patch_list or load_patch_list()
     tree = VtmTree.open(root, patch_list.supported)
@@ -132,7 +132,7 @@ def patch(root: Path, patch_list: PatchList | None = None) -> PatchReport:
     _check_folders(tree, [*writes, *obsolete])
     with _half_done(tree), tree_files.finishing():
         if writes or obsolete:
-            # First of all the intention: whatever happens next, it is known what is ours.
+            # The record is written first, so that idse's files are known whatever happens next.
             copies = {
                 t: [*hashes, *(old.copies.get(t, []) if old else [])] for t, hashes in done.copies.items()
             }
@@ -149,11 +149,11 @@ def patch(root: Path, patch_list: PatchList | None = None) -> PatchReport:
 
 
 def unpatch(root: Path, patch_list: PatchList | None = None) -> PatchReport:
-    """Take the patch out of the checkout at `root`, whichever version of idse or VTM it is of.
+    """Remove the patch from the checkout at `root`, for any version of idse and VTM.
 
     Args:
         root: The checkout.
-        patch_list: Names copied files in a tree without a record; by default idse's own.
+        patch_list: The patch, which names the copied files in a tree without a record; by default idse's own.
 
     Raises:
         IdseError: A copied file was edited or markers are damaged (then nothing was written), or a file cannot be
@@ -171,7 +171,7 @@ def unpatch(root: Path, patch_list: PatchList | None = None) -> PatchReport:
     for name in writes:
         record = survey.state.files.get(name) if survey.state else None
         if record and record.before != sha256(writes[name]):
-            notes.append(f"{name}: was edited apart from the patch as well; those edits stay")
+            notes.append(f"{name}: has other edits too, which stay")
     if not writes and not removed and survey.state is None:
         return PatchReport(tree, notes=tuple(notes))
     _check_folders(tree, [*writes, *removed])
@@ -186,7 +186,7 @@ def unpatch(root: Path, patch_list: PatchList | None = None) -> PatchReport:
 
 
 def _judge(survey: Survey, digest: str) -> tuple[PatchState, list[str]]:
-    """The state, and what there is to say about it."""
+    """Return the state and its details."""
     state = survey.state
     obstacles = _obstacles(survey)
     carrying = {name for name, s in survey.sources.items() if s.current != s.pristine}
@@ -217,12 +217,12 @@ def _judge(survey: Survey, digest: str) -> tuple[PatchState, list[str]]:
 
 
 def _obstacles(survey: Survey) -> list[str]:
-    """Why the tree cannot be patched."""
+    """Return the reasons why the tree cannot be patched."""
     return [*survey.broken, *survey.misfits, *_foreign(survey).values()]
 
 
 def _foreign(survey: Survey) -> dict[str, str]:
-    """Files at the place of ours that are not ours, and what to do about each."""
+    """Return the files that are in the place of idse's copies, with what to do about each of them."""
     return {
         target: f"{target}: was edited since idse copied it there; save your edits elsewhere and delete the file"
         if survey.on_record(target)
@@ -238,19 +238,19 @@ def _refuse(tree: VtmTree, obstacles: list[str], what: str) -> None:
 
 
 def _check_folders(tree: VtmTree, names: list[str]) -> None:
-    """Everything that can be known of the folders before the first write."""
+    """Check the folders before the first write."""
     folders = {tree.root, *((tree.root / name).parent for name in names)}
     for folder in sorted(folders):
         there = folder
         while not there.exists():
             there = there.parent
         if not there.is_dir():
-            raise IdseError(f"{there}: is a file, expected a folder; restore VTM's own tree")
+            raise IdseError(f"{there}: is a file instead of a folder; restore VTM's own tree")
         tree_files.check_writable(there)
 
 
 def _tidy(survey: Survey) -> None:
-    """Remove what a killed patch left, and the folders that only our copies were in."""
+    """Remove temporary files of a killed patch, and folders that only contained idse's copies."""
     for path in survey.leftovers:
         tree_files.remove(Path(path))
     targets = survey.wanted.keys() | (survey.state.copies.keys() if survey.state else set())
@@ -266,7 +266,7 @@ def _half_done(tree: VtmTree) -> Iterator[None]:
         yield
     except IdseError as error:
         raise IdseError(
-            f"{error}; {tree.root} is half done: then run `idse vtm patch` again, or `idse vtm unpatch`"
+            f"{error}; {tree.root} is partly changed: then run `idse vtm patch` again, or `idse vtm unpatch`"
         ) from None
 
 
@@ -286,7 +286,7 @@ def _next_step(survey: Survey, state: PatchState, fresh: bool) -> str:
     if state is PatchState.NOT_PATCHED:
         return f"patch it: idse vtm patch {root}"
     if state in (PatchState.PARTLY, PatchState.OUTDATED):
-        return f"finish it: idse vtm patch {root} (or take it out: idse vtm unpatch {root})"
+        return f"finish it: idse vtm patch {root} (or remove it: idse vtm unpatch {root})"
     if fresh:
         return "nothing, it is ready"
     return "build it as VTM's README says, starting with cmake, which has to find the added files"

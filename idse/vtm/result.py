@@ -1,4 +1,4 @@
-"""From the files VTM wrote to an `EncodedStream`'s parts; what is cut short is told."""
+"""Makes the parts of an `EncodedStream` from the files that VTM wrote, and reports incomplete files."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _PREFIX_TYPES = (
     19,
     20,
     23,
-)  # what begins a picture: parameters, APS, header, delimiter, SEI
+)  # types that begin a picture: parameter sets, APS, header, delimiter, SEI
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one run of VTM left."""
+    """The results of one run of VTM."""
 
     data: bytes
     recon: list[Frame]
@@ -40,7 +40,7 @@ def read_result(files: Files, frames: Sequence[Frame], settings: EncodeSettings,
     """Read VTM's files back.
 
     Raises:
-        IdseError: They are not whole.
+        IdseError: A file is incomplete.
     """
     first = frames[0]
     fmt = raw.RawFormat(first.width, first.height, 10, first.chroma_format)
@@ -53,13 +53,13 @@ def read_result(files: Files, frames: Sequence[Frame], settings: EncodeSettings,
     sizes = picture_bytes(data)
     if len(sizes) != len(frames) or len(log.pictures) != len(frames):
         raise IdseError(
-            f"VTM coded {len(sizes)} pictures and told of {len(log.pictures)}, {len(frames)} were given: "
-            f"{_full_disk(files.stream)}, or an argument of yours changes how many are coded or told"
+            f"VTM coded {len(sizes)} pictures and reported {len(log.pictures)}, {len(frames)} were given: "
+            f"{_full_disk(files.stream)}, or one of your arguments changes how many are coded or reported"
         )
     stats: dict[int, FrameStats] = {}
     for number, (size, picture) in enumerate(zip(sizes, log.pictures, strict=True)):
         if not 0 <= picture.poc < len(frames) or picture.poc in stats:
-            raise IdseError(f"VTM told of picture {picture.poc} of {len(frames)}: please report it")
+            raise IdseError(f"VTM reported picture {picture.poc} of {len(frames)}: please report it")
         cb, cr = _offsets(settings, log, number)
         stats[picture.poc] = FrameStats(
             size, picture.qp, frame_psnr(frames[picture.poc], recon[picture.poc]), cb, cr
@@ -68,9 +68,9 @@ def read_result(files: Files, frames: Sequence[Frame], settings: EncodeSettings,
 
 
 def picture_bytes(data: bytes) -> list[int]:
-    """Bytes of each picture in coding order: its slice, header, APS and SEI, without parameter sets.
+    """Return the bytes of each picture in coding order: its slice, header, APS and SEI, without parameter sets.
 
-    A picture is one slice, as VTM codes them unless told otherwise.
+    A picture must have one slice, which is VTM's default.
     """
     sizes: list[int] = []
     waiting = 0
@@ -88,7 +88,7 @@ def picture_bytes(data: bytes) -> list[int]:
 
 
 def _nal_units(data: bytes) -> Iterator[tuple[int, int]]:
-    """Type and bytes, start code included, of every NAL unit."""
+    """Return the type and the bytes (including the start code) of every NAL unit."""
     at = data.find(b"\0\0\1")
     while at >= 0:
         following = data.find(b"\0\0\1", at + 3)
@@ -101,7 +101,7 @@ def _nal_units(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _offsets(settings: EncodeSettings, log: Log, number: int) -> tuple[int, int]:
-    """Chroma QP offsets of a picture: the settings' and, on top, what the overlay said."""
+    """Return the chroma QP offsets of a picture: the sum of the settings' and those that the overlay printed."""
     told = (0, 0)
     if log.chroma_offsets:
         told = log.chroma_offsets[min(number, len(log.chroma_offsets) - 1)]

@@ -1,4 +1,4 @@
-"""`.idse-patch.json` in the root of a patched tree: what was done to which file."""
+"""The record `.idse-patch.json` in the root of a patched tree, which lists what was done to each file."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ class Edited:
 
 @dataclass(frozen=True)
 class State:
-    """What is on record.
+    """The contents of the record.
 
     Attributes:
-        idse: The version of idse that wrote it.
-        vtm: The tree's version.
+        idse: The version of idse that wrote the record.
+        vtm: The version of VTM.
         patch: `PatchList.digest`.
-        complete: False from before the first file is written until after the last one.
+        complete: False from before the first file is written until after the last one is.
         files: The edited files.
-        copies: The copied files, each with the SHA-256 of every content that is ours: two while a patch is replaced.
+        copies: The copied files, each with the SHA-256 of every content from idse; there are two while a patch is
+            being replaced.
     """
 
     idse: str
@@ -44,15 +45,15 @@ class State:
     copies: dict[str, list[str]] = field(default_factory=dict)
 
     def save(self, root: Path) -> None:
-        """Write it; an `IdseError` if that cannot be."""
+        """Write the record; raise an `IdseError` if that is not possible."""
         tree_files.write(root / STATE, (json.dumps(asdict(self), indent=1) + "\n").encode())
 
 
 def load_state(root: Path) -> State | None:
-    """What is on record in the tree; None if nothing is.
+    """Read the record of a tree; return None if there is none.
 
     Raises:
-        IdseError: The file is there and holds something else.
+        IdseError: The file exists but is not a valid record.
     """
     data = tree_files.read(root, STATE)
     if data is None:
@@ -70,12 +71,12 @@ def load_state(root: Path) -> State | None:
 
 
 def sha256(data: bytes) -> str:
-    """As hexadecimal text."""
+    """Return the SHA-256 as hexadecimal text."""
     return hashlib.sha256(data).hexdigest()
 
 
 def _plain(name: str) -> str:
-    # The file is the user's to edit: a name in it must not lead a removal out of the sources.
+    # A user can edit the file: a name in it must not cause a removal outside the sources.
     if not name.startswith("source/") or ".." in name.split("/"):
         raise ValueError(name)
     return name

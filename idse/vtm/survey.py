@@ -1,4 +1,4 @@
-"""Looks a tree over before anything is written: what is there, what should be, what stands in the way."""
+"""Inspects a tree before anything is written: the present files, the wanted files and the obstacles."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from idse.vtm.tree import VtmTree
 
 
 class Source(NamedTuple):
-    """A file of VTM's that holds our lines, should hold them or is on record.
+    """A file of VTM that has idse's lines, should have them or is in the record.
 
-    `patched` is None where the list cannot be applied.
+    `patched` is None if the patch cannot be applied.
     """
 
     current: bytes
@@ -26,17 +26,17 @@ class Source(NamedTuple):
 
 @dataclass
 class Survey:
-    """What `look_over` finds; names are relative to the tree's root.
+    """The result of `look_over`; names are relative to the tree's root.
 
     Attributes:
         tree: The checkout.
-        state: What is on record there.
-        sources: Files of VTM's.
-        wanted: What the list copies into this version, by target.
-        copies: Files that exist at targets of this list or of the one on record.
-        leftovers: Temporary files of a killed patch, with their whole path.
-        broken: Why the tree can be neither patched nor cleaned.
-        misfits: Why this list cannot be applied.
+        state: The record in the tree.
+        sources: Files of VTM.
+        wanted: Contents of the files that the patch copies into this version, by target.
+        copies: Files that exist at the targets of this patch or of the recorded one.
+        leftovers: Temporary files of a killed patch, with their full path.
+        broken: Reasons why the tree can be neither patched nor unpatched.
+        misfits: Reasons why this patch cannot be applied.
     """
 
     tree: VtmTree
@@ -49,12 +49,12 @@ class Survey:
     misfits: list[str] = field(default_factory=list)
 
     def is_ours(self, target: str) -> bool:
-        """Whether the file at `target` is one that idse put there, unchanged."""
+        """Return whether the file at `target` is an unchanged copy from idse."""
         data = self.copies[target]
         return data == self.wanted.get(target) or sha256(data) in self._recorded(target)
 
     def on_record(self, target: str) -> bool:
-        """Whether a patch put a file at `target`, whatever it holds now."""
+        """Return whether a patch put a file at `target`, even if its content has changed."""
         return bool(self._recorded(target))
 
     def _recorded(self, target: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""A user's checkout of VTM: is it one, which version, where are its executable and its configurations."""
+"""A user's checkout of VTM: recognises it and finds its version, executable and configuration files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from idse.errors import IdseError
 
-# Versions the patch was made for; "23" stands for 23.0, 23.1 and so on.
+# Versions that the patch supports; "23" stands for 23.0, 23.1 and so on.
 SUPPORTED = ("8.2", "10.0", "23")
 
 _VERSION_HEADER = "source/Lib/CommonLib/version.h"
@@ -22,8 +22,8 @@ class VtmTree:
     """A recognised checkout.
 
     Attributes:
-        root: Its folder, absolute, without symbolic links.
-        version: As the tree itself says it, such as "23.13".
+        root: Absolute path of its folder, without symbolic links.
+        version: Version that the tree states, such as "23.13".
     """
 
     root: Path
@@ -34,11 +34,11 @@ class VtmTree:
         """Recognise the checkout at `root`.
 
         Args:
-            root: The folder that has `source/`, `cfg/` and VTM's `CMakeLists.txt`.
-            supported: Versions, or their beginnings up to a dot, that will do; None for any.
+            root: The folder with `source/`, `cfg/` and VTM's `CMakeLists.txt`.
+            supported: Accepted versions, or their beginnings up to a dot; None for any.
 
         Raises:
-            IdseError: It is no VTM, or not one of these versions.
+            IdseError: The folder is not VTM, or not one of these versions.
         """
         wanted = f"supported are {spell_versions(supported or SUPPORTED)}"
         path = root.resolve()
@@ -66,11 +66,11 @@ class VtmTree:
 
     @property
     def executable(self) -> Path | None:
-        """The encoder that was built here, if any."""
+        """The encoder that was built in this checkout, if any."""
         return find_executable(self.root)
 
     def config(self, name: str) -> Path:
-        """A configuration file under `cfg/`, such as "encoder_intra_vtm.cfg".
+        """Return a configuration file under `cfg/`, such as "encoder_intra_vtm.cfg".
 
         Raises:
             IdseError: There is no such file.
@@ -84,7 +84,7 @@ class VtmTree:
 
 
 def find_executable(root: Path) -> Path | None:
-    """The encoder VTM's own build left: `bin/EncoderAppStatic`, or else the newest below `bin/`."""
+    """Return the encoder of VTM's own build: `bin/EncoderAppStatic`, or else the newest below `bin/`."""
     folder = root / "bin"
     static = [folder / "EncoderAppStatic", folder / "EncoderAppStatic.exe"]
     for path in static:
@@ -95,12 +95,12 @@ def find_executable(root: Path) -> Path | None:
 
 
 def version_matches(version: str, wanted: Sequence[str]) -> bool:
-    """Whether `version` is one of `wanted` or continues one after a dot: "23" takes 23.0, not 230."""
+    """Return whether `version` is one of `wanted` or continues one after a dot: "23" matches 23.0, not 230."""
     return any(version == w or version.startswith(w + ".") for w in wanted)
 
 
 def spell_versions(versions: Sequence[str]) -> str:
-    """As a user reads them: "8.2, 10.0, 23.x"."""
+    """Return the versions as text for the user: "8.2, 10.0, 23.x"."""
     return ", ".join(v if "." in v else f"{v}.x" for v in versions)
 
 

@@ -1,4 +1,4 @@
-"""Files of a user's tree: read, replaced and removed whole, with one clear line for whatever stands in the way."""
+"""Reads, replaces and removes complete files of a user's tree, with a one-line message for every error."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from typing import Any
 
 from idse.errors import IdseError
 
-# Not one of the suffixes VTM's CMake collects: what a kill -9 leaves behind is never compiled.
+# VTM's CMake does not collect this suffix, so that files left behind by a kill -9 are never compiled.
 _LEFTOVER = (".idse-", ".part")
 
 
 def read(root: Path, name: str) -> bytes | None:
-    """The file `name` of the tree, or None if there is none.
+    """Return the content of the file `name` of the tree, or None if there is no such file.
 
     Raises:
-        IdseError: It is a folder, lies behind a symbolic link, or cannot be read.
+        IdseError: The name is a folder, its path has a symbolic link, or the file cannot be read.
     """
     path = root / name
     try:
         if path.resolve() != path:
-            raise IdseError(f"{path}: lies behind a symbolic link; patch the tree that holds the file itself")
+            raise IdseError(f"{path}: is reached through a symbolic link; patch the tree that has the file itself")
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except IsADirectoryError:
-        raise IdseError(f"{path}: is a folder, expected a file; restore VTM's own tree") from None
+        raise IdseError(f"{path}: is a folder instead of a file; restore VTM's own tree") from None
     except OSError as error:
         raise IdseError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a whole file, or leave what is there; an existing file's mode stays.
+    """Write a complete file, or leave the existing one as it is; the mode of an existing file is kept.
 
     Raises:
-        IdseError: It cannot be written.
+        IdseError: The file cannot be written.
     """
     temporary = path.with_name(path.name.join(_LEFTOVER))
     try:
@@ -60,10 +60,10 @@ def write(path: Path, data: bytes) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file if it is there.
+    """Remove a file if it exists.
 
     Raises:
-        IdseError: It cannot be removed.
+        IdseError: The file cannot be removed.
     """
     try:
         path.unlink(missing_ok=True)
@@ -72,10 +72,10 @@ def remove(path: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it.
+    """Make a folder and its parents.
 
     Raises:
-        IdseError: It cannot be made.
+        IdseError: The folder cannot be made.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -84,13 +84,13 @@ def make_folder(path: Path) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """Raise an `IdseError` if files of this folder could not be replaced."""
+    """Raise an `IdseError` if files in this folder cannot be replaced."""
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise IdseError(f"{folder}: may not be written to; make the tree writable for you, or copy it")
+        raise IdseError(f"{folder}: is not writable; make the tree writable for you, or copy it")
 
 
 def walk(root: Path, suffixes: tuple[str, ...]) -> tuple[list[str], list[Path]]:
-    """Look through the tree's `source/`.
+    """Search the tree's `source/`.
 
     Returns:
         The names, relative to the root and with /, of the plain files with one of the suffixes; and temporary files
@@ -113,7 +113,7 @@ def _is_leftover(name: str) -> bool:
 
 @contextlib.contextmanager
 def finishing() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait for the end of the block, which takes a fraction of a second."""
+    """Delay Ctrl-C and SIGTERM until the end of the block, which takes a fraction of a second."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

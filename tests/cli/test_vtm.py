@@ -115,7 +115,7 @@ def test_notes_go_to_standard_error(root, capfd):
         f"state  patched, edited since (by idse {__version__})\n       {COST}: changed since the patch" in out
     )
     _, err = call(capfd, "unpatch", root)
-    assert err == f"{COST}: was edited apart from the patch as well; those edits stay\n"
+    assert err == f"{COST}: has other edits too, which stay\n"
 
 
 @pytest.mark.parametrize(

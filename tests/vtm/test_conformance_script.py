@@ -126,7 +126,7 @@ def test_refusals(checkout, tmp_path):
     patched, plain = checkout(patched=True), checkout(patched=False)
     with pytest.raises(IdseError, match="this encoder is patched"):
         Bench(patched, patched)
-    with pytest.raises(IdseError, match="isn't patched"):
+    with pytest.raises(IdseError, match="is not patched"):
         Bench(plain, plain)
     with pytest.raises(IdseError, match=r"is VTM 10\.0"):
         Bench(patched, checkout("10.0", patched=False))

@@ -232,7 +232,7 @@ def test_an_unpatched_vtm_codes_without_weights(checkout):
     assert seen == [0.5, 1.0]
     assert not any("IDSE" in word for word in stream.provenance["command"])
     with pytest.raises(
-        IdseError, match=r"isn't patched, or wasn't built since: run 'idse vtm patch .*', and build it"
+        IdseError, match=r"is not patched, or was not built after the patch: run 'idse vtm patch .*', and build it"
     ):
         engine.encode([GREY], MAP, EncodeSettings())
 
@@ -240,7 +240,7 @@ def test_an_unpatched_vtm_codes_without_weights(checkout):
 def test_the_checkout_is_found(checkout, monkeypatch, tmp_path):
     with pytest.raises(IdseError, match="Set IDSE_VTM_ROOT"):
         get_engine("vtm")
-    with pytest.raises(IdseError, match="isn't built: run 'cmake"):
+    with pytest.raises(IdseError, match="is not built: run 'cmake"):
         VtmEngine(checkout("10.0", built=False))
     root = checkout()
     monkeypatch.setenv("IDSE_VTM_ROOT", str(root))
@@ -249,7 +249,7 @@ def test_the_checkout_is_found(checkout, monkeypatch, tmp_path):
         VtmEngine(options=VtmOptions(executable=tmp_path / "absent"))
     plain = tmp_path / "plain"
     plain.write_text("no program")
-    with pytest.raises(IdseError, match="no program that may be run"):
+    with pytest.raises(IdseError, match="is not an executable program"):
         VtmEngine(options=VtmOptions(executable=plain))
     plain.chmod(0o755)
     with pytest.raises(IdseError, match=r"cannot run .*plain: Exec format error; name VTM's EncoderApp"):
@@ -264,7 +264,7 @@ def test_the_checkout_is_found(checkout, monkeypatch, tmp_path):
         ("segfault", "VTM was ended by SIGSEGV; its last line: TOOL CFG"),
         ("killed", r"VTM was ended by SIGKILL \(is the memory full\?\)"),
         ("short-recon", "VTM's reconstruction has 100 bytes of 2304: is the disk of .* full"),
-        ("short-stream", "VTM coded 0 pictures and told of 1, 1 were given: is the disk of .* full"),
+        ("short-stream", "VTM coded 0 pictures and reported 1, 1 were given: is the disk of .* full"),
     ],
 )
 def test_failures(checkout, what, words):
@@ -310,7 +310,7 @@ def test_refusals(checkout):
 def test_streams_of_8_2_are_not_verified(checkout):
     engine = VtmEngine(checkout("8.2"))
     assert engine.encode([GREY], None, EncodeSettings()).provenance["decoder"] == "VTM 8.2 only"
-    with pytest.raises(IdseError, match=r"VTM 8\.2 predates the final text"):
+    with pytest.raises(IdseError, match=r"VTM 8\.2 is older than the final text"):
         encode_verified(engine, [GREY], None, EncodeSettings())
 
 
@@ -468,8 +468,8 @@ def test_the_command(checkout, tmp_path, capfd):
         ([*base, "--vtm-tools", "sse,rate"], "vtm tool 'rate'"),
         ([*base, "--tiles"], "use a map without tiles"),
         ([*base, "--target-bpp", "1"], "fixed QP: give --qp"),
-        (unpatched, "isn't patched"),
-        ([*unpatched, "--importance", "none", "--verify"], "predates the final text"),
+        (unpatched, "is not patched"),
+        ([*unpatched, "--importance", "none", "--verify"], "is older than the final text"),
         (base[:4], "Set IDSE_VTM_ROOT, or --vtm-root"),
     ):
         assert main(arguments) == 2
@@ -503,6 +503,6 @@ def test_what_runs_is_what_was_opened(checkout):
     assert VtmEngine(root, options=VtmOptions(mode="lowdelay")).identity == first  # that file is as it was
     program = root / "bin" / "EncoderAppStatic"
     program.write_text(program.read_text() + "# built again\n")
-    with pytest.raises(IdseError, match="VTM was built anew meanwhile"):
+    with pytest.raises(IdseError, match="VTM was built again during the encode"):
         engine.encode([GREY], None, EncodeSettings())
     assert VtmEngine(root).encode([GREY], None, EncodeSettings()).data

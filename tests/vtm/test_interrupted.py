@@ -116,7 +116,7 @@ def test_a_write_that_fails_leaves_the_file_and_says_what_to_do(root, the_list, 
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(
-        IdseError, match=r"cannot write .*Cost\.cpp: No space left.*half done.*idse vtm unpatch"
+        IdseError, match=r"cannot write .*Cost\.cpp: No space left.*partly changed.*idse vtm unpatch"
     ):
         patch(root, the_list)
     assert (root / COST).read_bytes() == TREE[COST]

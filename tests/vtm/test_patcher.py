@@ -288,7 +288,7 @@ def test_a_tree_that_may_not_be_written(root, the_list, monkeypatch):
     locked = root / "source/App/EncoderApp"
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != locked and real(path, mode))
     before = contents(root)
-    with pytest.raises(IdseError, match=r"EncoderApp: may not be written to"):
+    with pytest.raises(IdseError, match=r"EncoderApp: is not writable"):
         patch(root, the_list)
     assert contents(root) == before
 
@@ -296,7 +296,7 @@ def test_a_tree_that_may_not_be_written(root, the_list, monkeypatch):
 def test_a_folder_in_place_of_a_file(root, the_list):
     (root / COST).unlink()
     (root / COST).mkdir()
-    with pytest.raises(IdseError, match=r"Cost\.cpp: is a folder, expected a file"):
+    with pytest.raises(IdseError, match=r"Cost\.cpp: is a folder instead of a file"):
         patch(root, the_list)
     assert (root / OPTIONS).read_bytes() == TREE[OPTIONS]
 
@@ -304,7 +304,7 @@ def test_a_folder_in_place_of_a_file(root, the_list):
 def test_a_file_in_place_of_a_folder(root, the_list):
     (root / "source/Lib/idse").write_bytes(b"")
     before = contents(root)
-    with pytest.raises(IdseError, match=r"source/Lib/idse: is a file, expected a folder"):
+    with pytest.raises(IdseError, match=r"source/Lib/idse: is a file instead of a folder"):
         patch(root, the_list)
     assert contents(root) == before
 
@@ -313,7 +313,7 @@ def test_symbolic_links(root, the_list, tmp_path):
     elsewhere = tmp_path / "elsewhere.cpp"
     (root / COST).rename(elsewhere)
     (root / COST).symlink_to(elsewhere)
-    with pytest.raises(IdseError, match=r"Cost\.cpp: lies behind a symbolic link"):
+    with pytest.raises(IdseError, match=r"Cost\.cpp: is reached through a symbolic link"):
         patch(root, the_list)
     assert elsewhere.read_bytes() == TREE[COST]
     (root / COST).unlink()

@@ -1,6 +1,6 @@
-// Fuzzing of what reads a weight map's file: any bytes are either a map, of which every frame is shaped or
-// refused, or refused with a line of words. With -DIDSE_FUZZ=ON (needs Clang) libFuzzer calls
-// LLVMFuzzerTestOneInput(); everywhere else standalone.cpp does.
+// Fuzz test of the reader of weight map files: any bytes are either a map, of which every frame is shaped or
+// refused, or are refused with a one-line message. With -DIDSE_FUZZ=ON (needs Clang) libFuzzer calls
+// LLVMFuzzerTestOneInput(); otherwise standalone.cpp does.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

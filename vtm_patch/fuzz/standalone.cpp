@@ -1,5 +1,5 @@
-// Stands in for libFuzzer where there is none: calls the target with the files given, and for some seconds
-// with mutations of made-up maps. The mutations follow from the seed alone.
+// Replaces libFuzzer where it is not available: calls the target with the given files, and for some seconds
+// with mutations of synthetic maps. The seed alone determines the mutations.
 //
 // usage: fuzz_map_file [SECONDS [SEED]] [FILE...]
 #include <algorithm>
@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 namespace {
 
 void call(const std::string& bytes) {
-    // A copy of exactly this size: AddressSanitizer sees a read behind it.
+    // A copy of exactly this size, so that AddressSanitizer detects a read behind its end.
     const std::vector<std::uint8_t> exact(bytes.begin(), bytes.end());
     LLVMFuzzerTestOneInput(exact.data(), exact.size());
 }
@@ -36,8 +36,8 @@ void put(std::string& bytes, std::size_t at, std::uint32_t value) {
     for (std::size_t i = 0; i < 4 && at + i < bytes.size(); i++) bytes[at + i] = char(value >> (8 * i));
 }
 
-// Numbers at which readers stumble, as whole ones and as floating-point ones (infinity, not a number, the
-// least).
+// Numbers that often reveal errors of readers, as integers and as floating-point values (infinity, NaN, the
+// smallest).
 std::uint32_t odd_number(std::mt19937& rng) {
     static const std::uint32_t numbers[] = {
         0,          1,          2,          3,          7,          8,          31,         32,

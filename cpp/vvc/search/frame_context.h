@@ -13,7 +13,7 @@
 
 namespace idse::vvc {
 
-// How hard the search tries (one entry per preset).
+// Effort of the search (one entry per preset).
 struct SearchEffort {
     int full_rd_luma[5];     // luma modes that get a full rate-distortion test, by log2(min side) - 2
     int full_rd_chroma;      // chroma modes likewise

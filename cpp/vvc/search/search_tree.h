@@ -46,7 +46,7 @@ class TreeSearch {
     CtuLog* log_ = nullptr;
     SearchState search_;
     int previous_qp_ = 0;
-    int parts_done_ = 0;                              // of the last split trial, before it was given up
+    int parts_done_ = 0;                              // of the last split trial, before it was stopped
     std::vector<std::unique_ptr<UnitTrial>> trials_;  // by depth
     std::vector<Saved> saved_;                        // by depth
 };

@@ -1,1 +1,1 @@
-"""Does what others make of our streams, or we of their encoder, agree to the last bit?"""
+"""Bit-exact conformance checks of idse's streams with other decoders, and of a patched VTM."""

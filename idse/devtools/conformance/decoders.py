@@ -1,4 +1,4 @@
-"""Does what decoders give equal what the encoder says? FFmpeg in process, VTM and VVdeC as programs."""
+"""Compares decoded samples with the encoder's reconstruction: FFmpeg in process, VTM and VVdeC as programs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Planes = list[npt.NDArray[np.uint16]]
 
 
 def decode_ffmpeg(data: bytes) -> list[Planes]:
-    """The 10-bit planes of every picture, straight from FFmpeg's decoder with nothing of idse between.
+    """Return the 10-bit planes of every picture, directly from FFmpeg's decoder without code of idse.
 
     Raises:
         av.error.FFmpegError: The decoder refuses the stream.
-        ValueError: The pictures are not of 10 bit, or this FFmpeg has no VVC decoder.
+        ValueError: The pictures do not have 10 bit, or this FFmpeg has no VVC decoder.
     """
     decoder = vvc_decoder()
     pictures = []
@@ -40,9 +40,9 @@ def decode_ffmpeg(data: bytes) -> list[Planes]:
 
 
 def read_yuv16(path: Path, like: Frame, count: int) -> list[Planes]:
-    """`count` pictures of 16-bit little-endian samples, in the size and format of a frame.
+    """Read `count` pictures of 16-bit little-endian samples, in the size and format of a frame.
 
-    Decoders write 4:0:0 with or without chroma planes; both are read, and only luma returned.
+    Decoders write 4:0:0 with or without chroma planes; both can be read, and only luma is returned.
     """
     samples = np.fromfile(path, dtype="<u2")
     shapes = plane_shapes(like.width, like.height, like.chroma_format)
@@ -61,7 +61,7 @@ def read_yuv16(path: Path, like: Frame, count: int) -> list[Planes]:
 
 
 def difference(expected: list[Frame], decoded: list[Planes]) -> str:
-    """Where the decoded pictures first differ from the encoder's reconstruction; empty where they do not."""
+    """Return the first difference between decoded pictures and the encoder's reconstruction; empty if there is none."""
     if len(expected) != len(decoded):
         return f"{len(decoded)} pictures decoded, {len(expected)} coded"
     for number, (frame, planes) in enumerate(zip(expected, decoded, strict=True)):
@@ -82,7 +82,7 @@ def difference(expected: list[Frame], decoded: list[Planes]) -> str:
 
 
 def check_ffmpeg(data: bytes, recon: list[Frame]) -> str:
-    """What is wrong with a stream in the eyes of FFmpeg's decoder; empty for nothing."""
+    """Return the problem that FFmpeg's decoder finds in a stream; empty if there is none."""
     try:
         return difference(recon, decode_ffmpeg(data))
     except (av.error.FFmpegError, ValueError) as error:
@@ -92,10 +92,10 @@ def check_ffmpeg(data: bytes, recon: list[Frame]) -> str:
 def check_program(
     program: Path, stream: Path, recon: list[Frame], md5: bool, *, vtm: bool | None = None
 ) -> str:
-    """The same with VTM's DecoderApp or vvdecapp (`vtm` says which, else the name). `md5`: the stream has MD5 SEIs.
+    """Return the problem that VTM's DecoderApp or vvdecapp finds in a stream; empty if there is none.
 
-    VTM says for every picture whether the MD5 agrees; vvdecapp may return 0 though it failed, so that only
-    its samples count.
+    `vtm` says which program it is; by default its name does. `md5` says whether the stream has MD5 SEIs. VTM reports
+    for every picture whether the MD5 agrees. vvdecapp may return 0 although it failed, so only its samples count.
     """
     output = stream.with_suffix(".yuv")
     output.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""Random pictures, weights and settings for proving an encoder: every case follows from a seed and an index.
+"""Random pictures, weights and settings to test an encoder with; a seed and an index determine each case.
 
-Nothing here aims at likely input; it aims at what an encoder may get wrong: sizes that are no multiple of anything,
-content from flat to noise at full contrast, weights that jump by powers of ten, every tool on and off.
+The cases are not typical input. They are meant to reveal faults of an encoder: sizes that are not multiples of block
+sizes, content from flat to noise at full contrast, weights that jump by powers of ten, every tool on and off.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Samples = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Case:
-    """What one stream is made of, and the words that describe it."""
+    """The input of one stream, and its description."""
 
     frames: list[Frame]
     weights: WeightMap | None
@@ -55,7 +55,7 @@ def _extremes(rng: Generator, h: int, w: int) -> Samples:
 
 
 def _screen(rng: Generator, h: int, w: int) -> Samples:
-    """Rectangles and strokes in a few levels, as text and user interfaces have."""
+    """Return rectangles and strokes with few levels, as in text and user interfaces."""
     levels = rng.random(4)
     plane = np.full((h, w), levels[0])
     for _ in range(int(rng.integers(5, 60))):
@@ -73,7 +73,7 @@ def _waves(rng: Generator, h: int, w: int) -> Samples:
 
 
 def _natural(rng: Generator, h: int, w: int) -> Samples:
-    """A spectrum of 1/f, edges and a little grain: what photographs look like to an encoder."""
+    """Return a picture with a 1/f spectrum, edges and a little noise, which an encoder treats like a photograph."""
     fy, fx = np.fft.fftfreq(h)[:, None], np.fft.rfftfreq(w)[None]
     amplitude = 1 / np.maximum(np.hypot(fy, fx), 1 / max(h, w)) ** rng.uniform(0.8, 1.6)
     field = np.fft.irfft2(amplitude * np.exp(2j * math.pi * rng.random(amplitude.shape)), s=(h, w))
@@ -130,7 +130,7 @@ def _frame(
     for i in range(1 if chroma == "400" else 3):
         h, w = (height, width) if i == 0 else (height // 2, width // 2)
         kind, samples = _plane(rng, h, w, depth, photographs, i)
-        if i > 0 and rng.random() < 0.5:  # chroma that follows luma, for the cross-component prediction
+        if i > 0 and rng.random() < 0.5:  # chroma that depends on luma, for the cross-component prediction
             luma = planes[0].astype(np.float64)
             mean = luma.reshape(h, 2, w, 2).mean((1, 3))
             samples, kind = rng.uniform(-1.2, 1.2) * mean + rng.uniform(0, 1 << depth) * 0.5, "linear"
@@ -209,7 +209,7 @@ def _settings(rng: Generator) -> EncodeSettings:
         settings = settings.changed(target_bytes=int(rng.integers(60, 4000)))
     drawn = {"ctu_size", "dual_tree", "cclm", "dependent_quant", "transform_skip", "deblocking", "wpp"}
     later = [tool for tool in dataclasses.fields(NativeTools) if tool.name not in drawn]
-    apart = rng.spawn(1)[0]  # so that everything else of a case stays as it was
+    apart = rng.spawn(1)[0]  # a separate generator, so that everything else in a case stays the same
     return settings.changed(**{tool.name: _one_of(apart, tool.metadata["choices"]) for tool in later})
 
 
@@ -218,7 +218,7 @@ def _one_of(rng: Generator, choices: Sequence[int | bool]) -> int | bool:
 
 
 def _side(rng: Generator, largest: int, even: bool) -> int:
-    """8 .. `largest`, small ones and ones next to a multiple of 64 more often than chance."""
+    """Return a side of 8..`largest`; small sides and sides next to a multiple of 64 are more frequent."""
     kind = rng.random()
     if kind < 0.35:
         side = int(rng.integers(8, min(73, largest + 1)))
@@ -239,7 +239,7 @@ def make_case(
     largest: int = 256,
     size: tuple[int, int] | None = None,
 ) -> Case:
-    """Case `index` of a seed; `photographs` are 8-bit frames that crops are taken from, `size` fixes the size."""
+    """Return case `index` of a seed; crops are taken from `photographs` (8-bit frames), and `size` fixes the size."""
     rng = np.random.default_rng([seed, index])
     chroma: ChromaFormat = "400" if rng.random() < 0.25 else "420"
     width, height = (_side(rng, largest, even=chroma == "420") for _ in range(2))
@@ -263,9 +263,9 @@ def make_case(
 
 
 def make_narrow_case(seed: int, index: int, photographs: list[Frame] | None = None) -> Case:
-    """Case `index` of a seed, one CTU wide and more than one high: one picture of 64 or 128 x up to 4 CTUs, or less.
+    """Return case `index` of a seed: one picture that is one CTU wide, and more than one and up to 4 CTUs high.
 
-    Half of them are a whole CTU wide, the others a part of one; sides are even.
+    Half of the cases are exactly one CTU (64 or 128 samples) wide, the others less; sides are even.
     """
     rng = np.random.default_rng([seed, index, 1])
     ctu = int(rng.choice([64, 128]))

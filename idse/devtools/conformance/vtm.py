@@ -1,4 +1,4 @@
-"""Is a patched VTM still VTM without weights, and are its streams exact with them?"""
+"""Conformance of a patched VTM: without weights its bytes are VTM's, with weights decoders give its reconstruction."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from idse.vtm.engine import VtmEngine
 from idse.vtm.options import TOOLS, VtmOptions
 from idse.vtm.tree import VtmTree
 
-SHIFT = (3, 1)  # samples that a made sequence moves by, per frame: odd, so that chroma moves by halves
+SHIFT = (3, 1)  # samples that a synthetic sequence moves per frame: odd, so that chroma moves by half samples
 _UNITS = 7  # random maps have cells of 2^0 .. 2^6
-_GRAIN = 3.0  # standard deviation of a made sequence's noise, in 8 bit: without, all but the first picture is predicted
+_GRAIN = 3.0  # standard deviation of the noise in 8 bit: without noise all pictures but the first are only predicted
 _RICH_QP = 12  # or lower: with this grain every picture has coefficients
 _FIRST_TOOLS = (TOOLS, ("sse", "chroma", "satd", "quant", "alf", "sao"), ("qp", "chromaqp"), ("alf", "sao"))
-# Decisions that a plain frame's weights of exactly 1 leave as they are, to the last bit, and that ask for nothing in
-# the whole stream.
+# Decisions that weights of exactly 1 in a frame do not change, to the last bit, and that change no parameter of the
+# whole stream.
 _LOCAL_TOOLS = ("sse", "chroma", "satd", "quant")
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is coded: a picture or a short sequence, in a mode, at a QP; `number` chooses its random settings."""
+    """A picture or a short sequence to code, with its mode and QP; `number` chooses its random settings."""
 
     name: str
     frames: tuple[Frame, ...]
@@ -44,26 +44,26 @@ class Subject:
 
     @property
     def words(self) -> str:
-        """For a line of a report."""
+        """Return the description for a line of a report."""
         return f"{self.name} {self.mode} QP {self.qp}"
 
     @property
     def checks(self) -> tuple[str, ...]:
-        """The names of its checks."""
+        """Return the names of its checks."""
         return CHECKS if len(self.frames) > 1 else CHECKS[:-1]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a check.
+    """The result of a check.
 
     Attributes:
-        subject: What was coded.
+        subject: The input of the check.
         check: One of `CHECKS`.
-        problem: Empty for none.
-        words: More about it.
-        share: Of the distortion calls that were weighted; None without weights.
-        stream: What was coded, if that far.
+        problem: What is wrong; empty if the check passed.
+        words: Further information.
+        share: Share of the distortion calls that were weighted; None without weights.
+        stream: The coded stream, if there is one.
     """
 
     subject: Subject
@@ -79,12 +79,12 @@ class Bench:
 
     Args:
         patched: The patched and built checkout.
-        reference: An untouched one, or its encoder alone (then the patched checkout's configuration files serve both).
-        decoder: VTM's DecoderApp; needed where FFmpeg cannot decode this version's streams.
-        seed: Of the random maps and settings.
+        reference: An untouched checkout, or only its encoder (both then use the patched checkout's configuration).
+        decoder: VTM's DecoderApp; needed if FFmpeg cannot decode the streams of this version.
+        seed: Seed of the random maps and settings.
 
     Raises:
-        IdseError: One of them isn't what it should be.
+        IdseError: One of the arguments is not as described.
     """
 
     def __init__(self, patched: Path, reference: Path, decoder: Path | None = None, seed: int = 0) -> None:
@@ -95,7 +95,7 @@ class Bench:
         ours, theirs = self._ours("intra"), self._theirs("intra")
         if not ours.patched:
             raise IdseError(
-                f"{patched}: its encoder isn't patched: run 'idse vtm patch {patched}', and build it"
+                f"{patched}: its encoder is not patched: run 'idse vtm patch {patched}', and build it"
             )
         if theirs.patched:
             raise IdseError(f"{reference}: this encoder is patched: name an untouched one to compare with")
@@ -107,7 +107,7 @@ class Bench:
         self.decoders = ["FFmpeg"] * self._ffmpeg + ["VTM's DecoderApp"] * (decoder is not None)
 
     def run(self, subject: Subject) -> Iterator[Outcome]:
-        """The checks of a subject, one after the other."""
+        """Run the checks of a subject one after the other, and yield their results."""
         settings = EncodeSettings(qp=subject.qp)
         try:
             reference = self._theirs(subject.mode).encode(subject.frames, None, settings)
@@ -142,7 +142,7 @@ class Bench:
         weights: WeightMap | None,
         tools: tuple[str, ...] = TOOLS,
     ) -> Outcome:
-        """Does the patched encoder give the untouched one's bytes?"""
+        """Check that the patched encoder gives the bytes of the untouched one."""
         engine = self._ours(subject.mode, tools=tools)
         stream = engine.encode(subject.frames, weights, EncodeSettings(qp=subject.qp))
         problem = ""
@@ -161,7 +161,7 @@ class Bench:
         tools: tuple[str, ...],
         words: str = "",
     ) -> Outcome:
-        """Do decoders give the reconstruction, with weights that acted?"""
+        """Check that decoders give the reconstruction, and that the weights had an effect."""
         stream = self._ours(subject.mode, tools=tools).encode(subject.frames, weights, settings)
         share = stream.provenance["weighted_share"]
         problem = self._decode(stream)
@@ -183,11 +183,11 @@ class Bench:
         return self._exact(subject, "random map", weights, settings, tools, " ".join(words))
 
     def _one_frame(self, subject: Subject) -> Outcome:
-        """Does each picture get its own frame of the map?
+        """Check that each picture uses its own frame of the map.
 
-        On the picture that is coded last no other depends: with weights in its frame alone, the others must come out
-        as without any, and it must not. At a low QP, with strong weights: else it may be predicted and nothing more,
-        which weights do not change.
+        No other picture depends on the one that is coded last. With weights only in its frame, the other pictures must
+        be coded as without weights, and this one must not. The QP is low and the weights are strong: otherwise the
+        picture may be coded by prediction alone, which weights do not change.
         """
         settings = EncodeSettings(qp=min(subject.qp, _RICH_QP), tau=0.0, exponent=1.0, clip_qp=12.0)
         plain = self._theirs(subject.mode, lmcs=False).encode(subject.frames, None, settings)
@@ -247,18 +247,18 @@ CHECKS = (
     "random map",
     "one frame's map",
 )
-"""In their order; the last is for sequences."""
+"""The checks in their order; the last one is for sequences."""
 
 
 def uniform_map(subject: Subject, planes: int) -> WeightMap:
-    """The same weight everywhere, not 1: the scale of a map is free."""
+    """Return a map with the same weight everywhere, other than 1, since the scale of a map is free."""
     first = subject.frames[0]
     shape = (len(subject.frames), planes, -(-first.height // 8), -(-first.width // 8))
     return WeightMap(first.width, first.height, 3, np.full(shape, 0.7, np.float32))
 
 
 def random_map(seed: int, subject: Subject) -> WeightMap:
-    """Three planes of noise, other ones for each frame; the cells' size goes through all of 1 .. 64 with the number."""
+    """Return a map of three planes of noise, different in each frame; the cell size cycles through 1..64."""
     rng = np.random.default_rng([seed, subject.number, 0])
     first, unit = subject.frames[0], subject.number % _UNITS
     shape = (len(subject.frames), 3, -(-first.height >> unit), -(-first.width >> unit))
@@ -267,7 +267,7 @@ def random_map(seed: int, subject: Subject) -> WeightMap:
 
 
 def random_settings(seed: int, subject: Subject) -> tuple[EncodeSettings, tuple[str, ...]]:
-    """Settings at the subject's QP and tools; the first numbers have tools that every run should see."""
+    """Return settings at the subject's QP, and tools; the first numbers have the tools that every run should test."""
     rng = np.random.default_rng([seed, subject.number, 1])
 
     def flag(share: float) -> bool:
@@ -299,7 +299,7 @@ def subjects(
     size: tuple[int, int] | None,
     frames: int,
 ) -> list[Subject]:
-    """Every picture at every QP in every mode; other modes than intra get a sequence of `frames`."""
+    """Return every picture at every QP in every mode; modes other than intra get a sequence of `frames` frames."""
     made: list[Subject] = []
     for mode in modes:
         for path in pictures:
@@ -309,15 +309,15 @@ def subjects(
 
 
 def load_shifted(path: Path, size: tuple[int, int] | None, count: int) -> list[Frame]:
-    """`count` cuts from a picture's middle, each moved by `SHIFT` against the one before; several have grain.
+    """Return `count` crops of a picture's middle, each shifted by `SHIFT` from the last; several crops get noise.
 
     Args:
         path: A PNG or JPEG file.
-        size: Of the cuts; None: as large as they can be with even sides.
-        count: How many.
+        size: Size of the crops; None for the largest possible size with even sides.
+        count: Number of crops.
 
     Raises:
-        IdseError: It cannot be read, or is too small.
+        IdseError: The file cannot be read, or the picture is too small.
     """
     try:
         with Image.open(path) as image:
@@ -342,7 +342,7 @@ def load_shifted(path: Path, size: tuple[int, int] | None, count: int) -> list[F
 
 
 def check_version(patched: Path, pristine: Path) -> None:
-    """Refuse checkouts of different versions; an `IdseError`."""
+    """Raise an `IdseError` if the checkouts have different versions."""
     ours, theirs = VtmTree.open(patched).version, VtmTree.open(pristine).version
     if ours != theirs:
         raise IdseError(f"{patched} is VTM {ours}, {pristine} is VTM {theirs}")

@@ -1,4 +1,4 @@
-"""Does a checkout of VTM come back to the byte after `patch` and `unpatch`?"""
+"""Checks that `patch` and `unpatch` restore a checkout of VTM byte for byte."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from pathlib import Path
 
 from idse.vtm.patcher import PatchState, patch, status, unpatch
 
-# What builds and git leave beside the sources.
+# Files that builds and git leave beside the sources.
 _NOT_SOURCES = shutil.ignore_patterns(".git", "bin", "lib", "build*", "__pycache__")
 
 
 def check_unpatching(pristine: Path, patched: Path | None = None) -> Iterator[tuple[str, str]]:
-    """Patch and clean copies of checkouts; they themselves are only read.
+    """Patch and unpatch copies of checkouts; the checkouts themselves are only read.
 
     Args:
         pristine: An untouched checkout.
-        patched: A patched one of the same version, if it shall be cleaned as well.
+        patched: A patched checkout of the same version to unpatch as well, or None.
 
     Yields:
-        For each check its name and what is wrong, empty for nothing.
+        The name of each check, and its problem, which is empty if there is none.
 
     Raises:
-        IdseError: A tree is none that can be patched or cleaned.
+        IdseError: A tree cannot be patched or unpatched.
     """
     with tempfile.TemporaryDirectory(prefix="idse-vtm-unpatch-") as folder:
         before = _contents(_copy(pristine, Path(folder) / "before"))
@@ -60,7 +60,7 @@ def _times(root: Path) -> dict[str, int]:
 
 
 def _difference(before: dict[str, bytes], after: dict[str, bytes]) -> str:
-    """The first file that is not the same, and how many are not; empty where all are."""
+    """Return the first file that differs and the number of different files; empty if all are equal."""
     names = [n for n in sorted(before.keys() | after.keys()) if before.get(n) != after.get(n)]
     if not names:
         return ""

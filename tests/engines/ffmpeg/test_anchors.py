@@ -219,7 +219,7 @@ def test_refusals(small_frame):
             with pytest.raises(IdseError, match=words):
                 engine.encode(frames, weights, settings)
         engine.encode([small_frame], ramp, EncodeSettings(qp=30, weight_scope=WeightScope.NONE))
-    with pytest.raises(IdseError, match="from 16x16 on, not 64x14"):
+    with pytest.raises(IdseError, match="of at least 16x16, not 64x14"):
         make("x265").encode([tiny], None, AT)
     with pytest.raises(IdseError, match="needs an even width and height"):
         make("svtav1").encode([Frame((np.zeros((33, 40), np.uint8),), 8, "400")], None, AT)
