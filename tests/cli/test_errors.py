@@ -39,7 +39,7 @@ CASES = [
     ("a bit depth beyond the encoder", "encode deep_64x64_12bit_420.yuv", "bit depth 12: the native engine takes 8..10…"),
     ("a chroma format that cannot be coded", "encode clip_64x64_8bit_444.yuv", "…convert the file to 4:2:0 or 4:0:0"),
     ("an odd size in 4:2:0", "encode odd_63x64_8bit_420.yuv", "4:2:0 needs an even width and height, not 63x64; crop or pad…"),
-    ("frames beyond the end", "encode clip.yuv --size 64x64 --frames 0:5", "clip.yuv: has 1 frames, frames 0:5 requested…"),
+    ("frames beyond the end", "encode clip.yuv --size 64x64 --frames 0:5", "clip.yuv: has 1 frames, frames 0:5 asked for…"),
     ("frames beyond a picture", "encode good.png --frames 1:2", "good.png: frames 1:2 requested, but the file ends before…"),
     ("a frame range that is none", "encode good.png --frames 7:2", "frames '7:2': selects no frame"),
     ("a corrupt PNG", "encode corrupt.png", "corrupt.png: not a readable picture, or damaged…"),

@@ -52,7 +52,7 @@ def test_folder(tmp_path: Path) -> None:
     with pytest.raises(IdseError, match=r"c\.png: not a picture"):
         open_dataset(DatasetSettings("folder", tmp_path))
     assert len(open_dataset(DatasetSettings("folder", tmp_path, limit=3)).items) == 3
-    with pytest.raises(IdseError, match="holds no pictures"):
+    with pytest.raises(IdseError, match="contains no pictures"):
         empty = tmp_path / "deeper/empty"
         empty.mkdir()
         open_dataset(DatasetSettings("folder", empty))
@@ -79,7 +79,7 @@ def test_frames_are_counted_as_they_are_read(tmp_path: Path) -> None:
 def test_raw_file_without_a_telling_name(tmp_path: Path) -> None:
     path = tmp_path / "clip.yuv"
     write_frames(path, frames(2))
-    with pytest.raises(IdseError, match="its name no size"):
+    with pytest.raises(IdseError, match="its name contains no size"):
         open_dataset(DatasetSettings("sequence", path))
     (item,) = open_dataset(
         DatasetSettings("sequence", path, size=(16, 16), bit_depth=8, chroma="420", matrix="bt709")
