@@ -244,7 +244,7 @@ def test_what_goes_wrong(tmp_path: Path) -> None:
         task.save(tmp_path / "nowhere" / "task.onnx")
     path.write_bytes(path.read_bytes() + b"\x00")
     onnx_models.backbone(path)
-    with pytest.raises(IdseError, match="not the file any more that the training began with"):
+    with pytest.raises(IdseError, match="the file has changed since training started"):
         task.save(tmp_path / "task.onnx")
     assert not (tmp_path / "task.onnx").exists()
     for settings, message in [
