@@ -250,7 +250,7 @@ def test_what_goes_wrong(tmp_path: Path) -> None:
     for settings, message in [
         (TaskSettings(str(tmp_path / "none.onnx")), "cannot read the detector"),
         (TaskSettings(str(path), weights=path), "leave out weights"),
-        (TaskSettings(str(path), loss="training"), "take features or detections"),
+        (TaskSettings(str(path), loss="training"), "use features or detections"),
         (TaskSettings(str(path), loss="else"), "loss 'else': must be features, detections or training"),  # type: ignore[arg-type]
     ]:
         with pytest.raises(IdseError, match=message):
