@@ -34,7 +34,7 @@ def settled(model: Any, pictures: torch.Tensor) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """State dicts of models that tell 4 labels apart, by name."""
+    """State dicts of models that its weights are for 4 labels, by name."""
     folder = tmp_path_factory.mktemp("weights")
     for name in SMALL:
         torch.manual_seed(0)
@@ -223,7 +223,7 @@ def test_what_goes_wrong(folder: Path, originals: torch.Tensor, decoded: torch.T
         task(decoded, originals)
     with pytest.raises(IdseError, match="2 pictures, but targets for 1"):
         task(decoded, originals, targets(1))
-    with pytest.raises(IdseError, match="tell 4 labels apart"):
+    with pytest.raises(IdseError, match="its weights are for 4 labels"):
         load_task(TaskSettings(SSD, folder / f"{SSD}.pth", "training", 91), CPU)
     with pytest.raises(IdseError, match="unknown detector 'ssd_of_mine'"):
         load_task(TaskSettings("ssd_of_mine"), CPU)

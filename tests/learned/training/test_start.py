@@ -79,7 +79,7 @@ def test_a_phase_takes_its_point_and_keeps_the_mask(tmp_path: Path) -> None:
     with pytest.raises(IdseError, match=r"has points 0\.\.1, not 2"):
         load_initial(model, tmp_path / "two.idsec", 2)
     other = build_codec(ModelSettings("scale-hyperprior", 8, 16))
-    with pytest.raises(IdseError, match="weights of another network"):
+    with pytest.raises(IdseError, match="its weights do not fit the network"):
         load_initial(other, tmp_path / "two.idsec", 0)
 
 
