@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from idse.importance.heatmap import colours
+from idse.report import text
 
 if TYPE_CHECKING:
     from idse.metrics.detection import Detections
@@ -83,17 +84,19 @@ def gallery(
     if not pictures:
         return None
     if len(names) > len(shown):
-        notes.append(f"{len(shown)} of {len(names)} codecs are shown here, so that the page stays small.")
+        notes.append(f"Only {len(shown)} of {len(names)} codecs are shown, to keep the page small.")
     if len(pictures) < len(at):
-        notes.append(f"{len(at) - len(pictures)} pictures cannot be shown: files moved, or streams not kept.")
+        count = text.plural(len(at) - len(pictures), "picture")
+        notes.append(f"{count} cannot be shown: the files were moved, or the streams were not kept.")
     side, quality, encoded = _fitting(pictures, budget)
     while sum(map(len, encoded)) > budget and len(pictures) > 1:
         pictures.pop()
         side, quality, encoded = _fitting(pictures, budget)
-        notes.append("A picture was left out, so that the page stays small.")
+        notes.append("Some pictures were left out, to keep the page small.")
     notes.append(
-        f"{len(pictures)} of {len(study.items)} pictures, evenly spread, not picked. To fit on this page they are "
-        f"stored as WebP of quality {quality}, at most {side} samples wide or high; the figures are the streams' own."
+        f"These are {len(pictures)} of {len(study.items)} pictures, taken at even intervals and not selected by hand. "
+        f"This page stores them as WebP of quality {quality}, at most {side} samples wide or high; the figures are "
+        "those of the coded streams."
     )
     supply = iter(encoded)
     return GalleryData(

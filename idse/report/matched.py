@@ -117,8 +117,8 @@ def _table(
             rows.append((f"{family.name} at BD-Y {at:+g} %", tuple(cells)))
     return Table(
         "matched-cost",
-        f"BD-rate against {anchor} read along tau where luma PSNR costs as much, in per cent",
-        "family and cost",
+        f"BD-rate against {anchor} at a fixed BD-rate in luma PSNR (BD-Y), interpolated along tau, in per cent",
+        "codecs and cost",
         tuple(Column(text.heading(m.key, m.title), m.detector or "", "%") for m in gains),
         tuple(rows),
         codec_rows=False,

@@ -114,7 +114,7 @@ def make_page(study: Study, options: PageOptions) -> str:
     size = len(page.encode())
     if size > MAX_BYTES:
         raise IdseError(
-            f"the page would have {size / 2**20:.0f} MB: sweep fewer codecs, or write CSV (-o FILE.csv)"
+            f"the page would be {size / 2**20:.0f} MB large: sweep fewer codecs, or write CSV (-o FILE.csv)"
         )
     return page
 

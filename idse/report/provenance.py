@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from idse.study import Study
 
 
+_VERIFIED = {
+    "foreign": "an independent decoder",
+    "its own": "the codec's own decoder",
+    "none": "not verified",
+}
+
+
 @dataclass(frozen=True)
 class CodecEntry:
     """A codec's origin; `settings` is everything that was asked for, as indented JSON."""
@@ -43,22 +50,22 @@ def provenance(study: Study, anchor: str, method: str, draws: int) -> Provenance
         ("Store", about.get("store")),
         ("Data set", f"{study.dataset['name']} ({study.dataset['kind']})"),
         ("Pictures", _counted(study)),
-        ("Left out", _left_out(study)),
+        ("Pictures left out", _left_out(study)),
         ("Annotations", identity.get("annotations") or identity.get("annotation_sha256")),
         ("Colour conversion", identity.get("conversion") or about.get("conversion")),
         ("Detectors", text.listed(study.detectors) or "none"),
-        ("How it is measured", about.get("measuring")),
-        ("BD-rate", f"{method} over log rate, against {anchor}"),
+        ("Measurement", about.get("measuring")),
+        ("BD-rate", f"{method} interpolation of the logarithm of the rate, against {anchor}"),
         ("Intervals", _intervals(study, draws)),
         (
-            "Pseudo ground truth",
-            f"detections on the uncompressed picture with a score above {about.get('pseudo_score')}",
+            "Ground truth of AP vs uncompressed",
+            f"the detector's detections on the uncompressed picture with a score above {about.get('pseudo_score')}",
         ),
         ("Seed of the maps", about.get("seed")),
         ("idse", about.get("idse")),
         ("Python", about.get("python")),
         ("Host", " · ".join(str(about[k]) for k in ("host", "machine") if about.get(k))),
-        ("Planned", about.get("created")),
+        ("Sweep started", about.get("created")),
     )
     packages = " · ".join(f"{name} {version}" for name, version in about.get("packages", {}).items())
     return Provenance(
@@ -69,7 +76,7 @@ def provenance(study: Study, anchor: str, method: str, draws: int) -> Provenance
                 c.engine,
                 c.version,
                 str(c.provenance.get("settings_hash", "")),
-                study.verified(c.name),
+                _VERIFIED[study.verified(c.name)],
                 json.dumps(c.provenance, indent=2, default=str),
             )
             for c in study.codecs
@@ -86,7 +93,7 @@ def _left_out(study: Study) -> str:
         if items := study.left_out(measure.key):
             found.setdefault(text.listed(items), []).append(measure.title)
     return "; ".join(
-        f"{items}, of {text.listed(titles)} (coded without loss)" for items, titles in found.items()
+        f"{items}, from {text.listed(titles)} (coded without loss)" for items, titles in found.items()
     )
 
 
@@ -95,14 +102,17 @@ def _counted(study: Study) -> str:
     return (
         f"{len(study.items)}"
         if total == len(study.items)
-        else f"{len(study.items)} of {total} (the others are not done)"
+        else f"{len(study.items)} of {total} (the others are not finished)"
     )
 
 
 def _intervals(study: Study, draws: int) -> str:
     if draws < 2 or len(study.items) < 2:
         return "none"
-    return f"± half of the 95 % bootstrap interval over pictures, {draws} draws, seed 0; single classes have none"
+    return (
+        f"± is half of the 95 % bootstrap interval over pictures ({draws} resamples, seed 0); "
+        "single classes have no interval"
+    )
 
 
 def short(study: Study) -> str:

@@ -125,7 +125,7 @@ def bd_tables(study: Study, anchor: str, method: Method = "pchip") -> list[Table
     tables = [
         Table(
             "fidelity",
-            f"BD-rate against {anchor} at equal fidelity, in per cent, and times",
+            f"BD-rate against {anchor} at equal PSNR or MS-SSIM, in per cent; CPU time in per cent of the anchor's",
             "codec",
             (*[_column(m, "BD-rate %") for m in fidelity], *_TIME_COLUMNS),
             tuple((test, (*figures[test], *_times(study, anchor, test))) for test in tests),
@@ -136,7 +136,7 @@ def bd_tables(study: Study, anchor: str, method: Method = "pchip") -> list[Table
         tables.append(
             Table(
                 f"detector-{text.slug(detector)}",
-                f"BD-rate against {anchor} at equal worth to {detector}, in per cent",
+                f"BD-rate against {anchor} at equal quality measured with {detector}, in per cent",
                 "codec",
                 tuple(_column(m, "") for m in measures),
                 tuple(_figures(study, anchor, tests, measures, method).items()),
@@ -157,7 +157,7 @@ def _figures(
 
 
 def _without_interval(cell: Cell) -> Cell:
-    why = "no interval: too few of the resampled data sets have a BD-rate"
+    why = "no interval: too few resamples have a BD-rate"
     return dataclasses.replace(cell, note=f"{cell.note}; {why}" if cell.note else why)
 
 
@@ -174,7 +174,7 @@ def _column(measure: Measure, group: str) -> Column:
 
 def _times(study: Study, anchor: str, test: str) -> tuple[Cell, ...]:
     """Encode and decode time over the anchor's, and the map's own in seconds per megapixel."""
-    shown = [_number(v, "0f", "no time was measured") for v in study.time_percent(anchor, test)]
+    shown = [_number(v, "0f", "there are no times to compare") for v in study.time_percent(anchor, test)]
     times = study.times(test)
     if times.map_cpu <= 0 or times.megapixels <= 0:
         return (*shown, Cell("–"))
@@ -198,13 +198,13 @@ def per_picture_table(study: Study, anchor: str) -> Table:
         for measure in measures:
             mean, count = study.per_picture(anchor, codec.name, measure.key)
             if count == 0 or not math.isfinite(mean):
-                cells.append(Cell("n/a", note="no picture's own curve has a BD-rate"))
+                cells.append(Cell("n/a", note="no single picture has a BD-rate"))
             else:
                 cells.append(Cell(f"{text.percent(mean)} ({count})", mean))
         rows.append((codec.name, tuple(cells)))
     return Table(
         "per-picture",
-        f"Mean of the pictures' own BD-rates against {anchor}, in per cent (pictures that have one)",
+        f"Mean of the BD-rates of single pictures against {anchor}, in per cent (number of pictures)",
         "codec",
         tuple(_column(m, text.split_key(m.key)[1] or "BD-rate %") for m in measures),
         tuple(rows),
@@ -236,7 +236,7 @@ def class_tables(study: Study, anchor: str, method: Method = "pchip") -> list[Ta
                 0, ("all classes", tuple(bd_cell(study.figure(anchor, t, mean.key, method)) for t in tests))
             )
         remark = (
-            f"; {text.plural(without, 'class', 'classes')} without any BD-rate left out" if without else ""
+            f"; {text.plural(without, 'class', 'classes')} without a BD-rate not shown" if without else ""
         )
         tables.append(
             Table(
@@ -277,10 +277,10 @@ def points_table(study: Study, codecs: Sequence[str] | None = None) -> Table:
             )
     return Table(
         "points",
-        "The points of the curves: bits per sample of the original luma, all pictures pooled",
+        "Points of the curves: bits per luma sample of the original (bpp), over all pictures",
         "codec",
         (
-            Column("QP", "point"), Column("scale", "point", "%"), Column("bpp", "point"),
+            Column("QP", "point"), Column("size", "point", "%"), Column("bpp", "point"),
             *[Column(text.heading(m.key, m.title).replace("BD-", "PSNR "), m.detector or "fidelity", m.unit)
               for m in measures],
         ),
@@ -289,4 +289,4 @@ def points_table(study: Study, codecs: Sequence[str] | None = None) -> Table:
 
 
 def _quality(measure: Measure, value: float) -> Cell:
-    return _number(value, "2f" if measure.unit == "dB" else "4f", "nothing to be found")
+    return _number(value, "2f" if measure.unit == "dB" else "4f", "no objects to detect")

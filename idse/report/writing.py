@@ -48,7 +48,7 @@ def _format_of(path: Path) -> str:
     suffix = "" if path.is_dir() else path.suffix.lower()
     if suffix not in _BY_SUFFIX:
         raise IdseError(
-            f"{path}: the suffix says no format; name it .html, .csv, .md, .tex or a folder, or give --format"
+            f"{path}: this suffix is of no known format; use .html, .csv, .md or .tex, a folder, or --format"
         )
     return _BY_SUFFIX[suffix]
 
@@ -59,7 +59,7 @@ def check_targets(wanted: Sequence[tuple[str, Path]]) -> None:
         if kind != "compressai":
             check_writable(path)
         elif path.exists() and not path.is_dir():
-            raise IdseError(f"cannot write {path}: CompressAI's JSON is a file for each codec; name a folder")
+            raise IdseError(f"cannot write {path}: CompressAI's JSON has a file for each codec; name a folder")
         elif not path.exists():
             check_writable(path)
 
@@ -131,7 +131,7 @@ def _compressai(study: Study, options: PageOptions, path: Path) -> Files:
         target = path / f"{text.slug(codec.name)}.json"
         if target in files:
             raise IdseError(
-                f"two codecs would be written to {target}: give them names that differ in letters"
+                f"two codecs would be written to {target}: give them names that differ in letters or digits"
             )
         files[target] = json.dumps(compressai(codec), indent=2, allow_nan=False) + "\n"
     return files

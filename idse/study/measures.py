@@ -58,7 +58,12 @@ def detector_measures(
     """
     found = [
         Measure(f"features:{detector}", f"features, {detector}", "dB", "features"),
-        Measure(f"pseudo_ap:{detector}", f"AP against uncompressed, {detector}", "", "detections"),
+        Measure(
+            f"pseudo_ap:{detector}",
+            f"AP against the uncompressed picture's detections, {detector}",
+            "",
+            "detections",
+        ),
     ]
     for kind, there, words in (("box", boxes, "boxes"), ("mask", masks, "masks")):
         if there:

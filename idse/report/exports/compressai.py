@@ -67,11 +67,12 @@ def _read(path: Path) -> CodecResults:
         }
         bpp = results["bpp"]
         if any(len(values) != len(bpp) for values in results.values()):
-            raise ValueError("lists of unlike length")
+            raise ValueError("the lists differ in length")
         name, description = str(read.get("name", path.stem)), str(read.get("description", ""))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise IdseError(
-            f"{path}: no results as CompressAI writes them (name, results with bpp and lists as long): {error}"
+            f"{path}: this is not a file of results in CompressAI's format (name, results: bpp and further lists "
+            f"of the same length): {error}"
         ) from None
     positions = tuple(
         Position(q, int(s), b)

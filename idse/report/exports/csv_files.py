@@ -47,12 +47,12 @@ def read_points_csv(path: Path) -> Results:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise IdseError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
     if not rows or tuple(rows[0][: len(_FIXED)]) != _FIXED:
-        raise IdseError(f"{path}: no CSV of results: its first line must begin with {','.join(_FIXED)}")
+        raise IdseError(f"{path}: not a CSV file of results: its first line must begin with {','.join(_FIXED)}")
     measures = rows[0][len(_FIXED) :]
     found: dict[str, list[list[str]]] = {}
     for number, row in enumerate(rows[1:], 2):
         if len(row) != len(rows[0]):
-            raise IdseError(f"{path}: line {number} has {len(row)} fields, the first line {len(rows[0])}")
+            raise IdseError(f"{path}: line {number} has {len(row)} fields, the first line has {len(rows[0])}")
         found.setdefault(row[0], []).append(row)
     codecs = []
     for name, own in found.items():

@@ -14,7 +14,7 @@ def markdown(title: str, tables: Sequence[Table], provenance: str) -> str:
     parts = [
         f"# {_escape(title)}",
         *[_table(t) for t in tables],
-        f"`*`: by more than the interval. {_escape(provenance)}",
+        f"`*`: the difference is larger than its interval. {_escape(provenance)}",
     ]
     return "\n\n".join(parts) + "\n"
 
