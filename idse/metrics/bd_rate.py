@@ -42,13 +42,13 @@ def overlap(anchor: Sequence[float], test: Sequence[float]) -> float:
 def _defect(name: str, rate: Sequence[float], quality: Sequence[float]) -> str:
     """Why this curve has no BD-rate, or the empty string. The points are sorted by rate."""
     if len(rate) < MIN_POINTS:
-        return f"{name}: only {len(rate)} points"
+        return f"{name} curve: only {len(rate)} points"
     if not all(math.isfinite(v) for v in [*rate, *quality]):
-        return f"{name}: a point is not finite"
+        return f"{name} curve: a point is not finite"
     if min(rate) <= 0:
-        return f"{name}: a rate is not positive"
+        return f"{name} curve: a rate is not positive"
     if np.any(np.diff(rate) <= 0) or np.any(np.diff(quality) <= 0):
-        return f"{name}: quality does not rise with the rate"
+        return f"{name} curve: quality does not rise with the rate"
     return ""
 
 
@@ -62,7 +62,7 @@ def _sorted(
     curves: list[npt.NDArray[np.float64]] = []
     for name, rate, quality in (("anchor", anchor_rate, anchor_quality), ("test", test_rate, test_quality)):
         if len(rate) != len(quality):
-            return f"{name}: {len(rate)} rates for {len(quality)} qualities"
+            return f"{name} curve: {len(rate)} rates for {len(quality)} qualities"
         points = sorted((float(r), float(q)) for r, q in zip(rate, quality, strict=True))
         rates, qualities = [r for r, _ in points], [q for _, q in points]
         if reason := _defect(name, rates, qualities):

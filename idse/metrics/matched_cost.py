@@ -59,11 +59,13 @@ def matched_cost(
     front = [known[k] for k in pareto_front([costs[i] for i in known], [sign * gains[i] for i in known])]
     least, most = costs[front[0]], max(costs[i] for i in known)
     if not least <= at <= most:
-        return MatchedCost(None, f"the settings cost {least:.3g} to {most:.3g}, none {at:.3g}")
+        return MatchedCost(
+            None, f"a cost of {at:.3g} lies outside that of the settings, {least:.3g} to {most:.3g}"
+        )
     for i, j in zip(front, [*front[1:], front[-1]], strict=True):
         if at == costs[i]:
             return MatchedCost(float(gains[i]), between=(i, i))
         if costs[i] < at < costs[j]:
             share = (at - costs[i]) / (costs[j] - costs[i])
             return MatchedCost(float(gains[i] + share * (gains[j] - gains[i])), between=(i, j))
-    return MatchedCost(None, f"to pay more than {costs[front[-1]]:.3g} gains nothing more")
+    return MatchedCost(None, f"a cost above {costs[front[-1]]:.3g} gives no further gain")

@@ -117,7 +117,7 @@ function drawMatched() {
   const legend = families.length > 1 ? { showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 } } : {};
   Plotly.react("matched-plot", traces, layout(
     { title: axisTitle("cost: BD-rate in luma PSNR (%)"), ...zero },
-    { title: axisTitle(narrow.matches ? "gain (%)" : `gain: ${escaped(measureOf(gain).title)} (%)`), ...zero }, legend), config);
+    { title: axisTitle(narrow.matches ? "gain: BD-rate (%)" : `${twoLines(`gain: BD-rate at equal ${escaped(measureOf(gain).title)}`)} (%)`), ...zero }, legend), config);
 }
 
 function makeLegend() {
