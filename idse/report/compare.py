@@ -1,4 +1,4 @@
-"""Two sets of results side by side: stores, CSV files of ours, JSON files of CompressAI's."""
+"""Two sets of results side by side: stores, CSV files of ours, CompressAI's JSON files."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from idse.metrics.bd_rate import Method
 
 _VOLATILE = ("created", "store", "folder", "plan")
-"""Of the sweeps' origins, what says nothing that the codecs' settings do not say."""
+"""Keys of a sweep's provenance that do not affect its figures."""
 
 
 def load_results(source: str) -> Results:
-    """Results named by a user: STORE, STORE:SWEEP, a CSV file of `idse report`, a JSON file or folder of CompressAI's.
+    """Results named by a user: STORE, STORE:SWEEP, a CSV file of `idse report`, a JSON file of CompressAI or a folder of them.
 
     Raises:
-        IdseError: None of these.
+        IdseError: The source is none of these.
     """
     path = Path(source)
     if path.is_dir():
@@ -53,14 +53,14 @@ def load_results(source: str) -> Results:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What differs between A and B.
+    """The differences between A and B.
 
     Attributes:
-        names: Of A and B.
-        bd: BD-rate of B against A, a row a codec; None without a measure that both have.
-        points: Points that differ; None where all that both have are equal.
-        settings: What was asked for and where, where it differs.
-        remarks: Sentences: what only one of them has, how many points are equal.
+        names: Labels of A and B.
+        bd: BD-rate of B against A, one row for each codec; None if no measure is shown.
+        points: Points that differ; None if all common points are equal.
+        settings: Settings and versions that differ; None if there are none.
+        remarks: Sentences: how many points are equal, and what only A or only B has.
     """
 
     names: tuple[str, str]
@@ -71,17 +71,17 @@ class Comparison:
 
     @property
     def tables(self) -> list[Table]:
-        """Those that there are."""
+        """The tables that are not None."""
         return [t for t in (self.bd, self.points, self.settings) if t is not None]
 
 
 def compare(
     a: Results, b: Results, method: Method = "pchip", labels: tuple[str, str] = ("A", "B")
 ) -> Comparison:
-    """Codecs of the same name side by side; two sets of one codec each are compared whatever the names.
+    """Compare codecs of the same name; if A and B have one codec each, their names do not matter.
 
     Raises:
-        IdseError: No codec, or no measure, is in both.
+        IdseError: A and B have no codec or no measure in common.
     """
     if len(a.codecs) == len(b.codecs) == 1:
         pairs = [(a.codecs[0], b.codecs[0])]
@@ -149,7 +149,7 @@ def _bd_table(
 
 @dataclass(frozen=True)
 class _Changed:
-    """A point of both that differs: positions in A and B."""
+    """A point that differs between A and B, with its indices in A and B."""
 
     pair: tuple[CodecResults, CodecResults]
     i: int
@@ -218,7 +218,7 @@ def _number_cell(value: float, digits: str) -> Cell:
 
 
 def _only(labels: tuple[str, str], a: Results, b: Results, pairs: _Pairs) -> Iterator[str]:
-    """What only one of them has."""
+    """Sentences about what only A or only B has."""
     for label, own, other, side in ((labels[0], a, b, 0), (labels[1], b, a, 1)):
         codecs = [c.name for c in own.codecs if c not in [pair[side] for pair in pairs]]
         if codecs:
@@ -240,7 +240,7 @@ def _only(labels: tuple[str, str], a: Results, b: Results, pairs: _Pairs) -> Ite
 
 def _settings(a: Results, b: Results, pairs: _Pairs) -> Table:
     rows: list[tuple[str, str, str, str]] = []
-    if a.about and b.about:  # a file does not tell
+    if a.about and b.about:  # files of results have none
         rows += [("whole sweep", *row) for row in _differences(a.about, b.about) if row[0] not in _VOLATILE]
     for pair in pairs:
         first, second = (_about(codec) for codec in pair)
@@ -259,7 +259,7 @@ def _settings(a: Results, b: Results, pairs: _Pairs) -> Table:
 
 
 def _about(codec: CodecResults) -> dict[str, Any]:
-    """All that is known of how a codec's points were made; settings only where the source tells any."""
+    """Engine, version and hash of a codec as far as they are known, and its settings if the source has them."""
     known = {"engine": codec.engine, "version": codec.version, "settings hash": codec.settings_hash}
     return {key: value for key, value in known.items() if value} | dict(codec.settings)
 
@@ -267,7 +267,7 @@ def _about(codec: CodecResults) -> dict[str, Any]:
 def _differences(
     a: Mapping[str, Any], b: Mapping[str, Any], above: str = ""
 ) -> Iterator[tuple[str, str, str]]:
-    """Keys (dotted) with both values, where these differ."""
+    """Keys (dotted) whose values differ, with both values."""
     for key in [*a, *[k for k in b if k not in a]]:
         x, y, name = a.get(key), b.get(key), f"{above}{key}"
         if isinstance(x, Mapping) or isinstance(y, Mapping):
@@ -282,7 +282,7 @@ def _shown(value: Any) -> str:
 
 
 def rendered(comparison: Comparison, suffix: str, sources: tuple[str, str]) -> str:
-    """A comparison as the text of a file: ".html", ".md" or ".csv" (BD-rates alone, or what there is)."""
+    """A comparison as the text of a file: ".html", ".md" or ".csv" (all tables)."""
     title = f"{Path(sources[1]).name} against {Path(sources[0]).name}"
     if suffix == ".html":
         from idse.report.page import environment

@@ -23,7 +23,7 @@ _HEADINGS = {
 
 
 def evaluation_table(evaluation: Evaluation) -> Table:
-    """A row a point by falling rate; where there are annotations, above them what the source's pictures give."""
+    """One row for each point by falling rate; the first row has the uncompressed pictures' figures, if there are any."""
     columns = [
         Column("bpp", "rate"),
         Column("estimate error", "rate", "%"),
@@ -46,7 +46,7 @@ def evaluation_table(evaluation: Evaluation) -> Table:
 
 
 def estimate_line(evaluation: Evaluation) -> str:
-    """How far the entropy model's estimate is from the streams, in a sentence; empty where nothing is estimated."""
+    """A sentence on the error of the entropy model's estimated rate; empty if there is no estimate."""
     if evaluation.mean_error is None:
         return ""
     difference = f"{evaluation.mean_error:.2f} %"
@@ -56,8 +56,8 @@ def estimate_line(evaluation: Evaluation) -> str:
 def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     """`{name, description, results: {bpp: [...], psnr-y: [...], ...}}` by rising rate.
 
-    `encoding_time` and `decoding_time` are seconds a picture, as there, of CPU time; `estimated_bpp` is the entropy
-    model's.
+    `encoding_time` and `decoding_time` are CPU seconds per picture; `estimated_bpp` is the rate that the
+    entropy model estimates.
     """
     points = evaluation.points[::-1]
     codec = CodecResults(

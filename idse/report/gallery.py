@@ -1,4 +1,4 @@
-"""Pictures for the page: original, decoded, map and boxes, as data URIs within a budget of bytes."""
+"""Pictures for the page: original, decoded, map and boxes, as data URIs within a limit of bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MAX_CODECS = 6
 _STEPS = ((1280, 92), (1280, 85), (960, 82), (768, 78), (640, 74), (512, 70))
-"""Longest side and WebP quality, tried in this order until the budget holds."""
+"""Longest side and WebP quality, tried in this order until the images fit the budget."""
 _THUMBNAIL = 112
 _OCTAVES = 3.0
 _LOWEST_SCORE = 0.05
@@ -30,7 +30,7 @@ Rgb = npt.NDArray[np.uint8]
 
 @dataclass
 class _Side:
-    """One picture as one codec (or nobody) left it; the fields of the page's JSON, but with samples for the picture."""
+    """One picture, decoded from one codec's stream or the original, with the fields that the page's JSON has for it."""
 
     rgb: Rgb
     about: dict[str, Any]
@@ -47,11 +47,11 @@ class _Picture:
 
 @dataclass(frozen=True)
 class GalleryData:
-    """What the page shows.
+    """The gallery of the page.
 
     Attributes:
-        data: JSON-able, with the images as data URIs.
-        notes: What was left out, and how the images were made; sentences.
+        data: An object for JSON, with the images as data URIs.
+        notes: Sentences on what was left out and how the images are stored.
     """
 
     data: dict[str, Any]
@@ -61,17 +61,17 @@ class GalleryData:
 def gallery(
     study: Study, anchor: str, count: int, budget: int, first: Sequence[str] = ()
 ) -> GalleryData | None:
-    """Pictures of a study at the middle of its anchor's rates.
+    """Pictures of a study, coded at the middle of the anchor's rates.
 
     Args:
-        study: Where they come from.
-        anchor: The codec whose rate the others are chosen by.
-        count: Of the pictures; evenly spread over those of the study, not picked.
-        budget: Most bytes of all images as text.
-        first: Codecs to show before others, beside the anchor.
+        study: The study.
+        anchor: The codec to whose rate the other codecs' points are matched.
+        count: The number of pictures, taken at even intervals from the study.
+        budget: The greatest size of all images as data URIs, in bytes.
+        first: Codecs that are shown before others, after the anchor.
 
     Returns:
-        None where no picture can be shown any more.
+        None if no picture can be shown.
     """
     names = list(dict.fromkeys([anchor, *first, *[c.name for c in study.codecs]]))
     shown, notes = names[:MAX_CODECS], []
@@ -166,7 +166,7 @@ def _rounded(box: npt.NDArray[np.floating[Any]]) -> list[float]:
 
 
 def _fitting(pictures: Sequence[_Picture], budget: int) -> tuple[int, int, list[str]]:
-    """Side, quality and images of the first step that the budget allows, else of the last."""
+    """Side, quality and images of the first step that fits the budget, or of the last step."""
     for step, (side, quality) in enumerate(_STEPS):
         last = step == len(_STEPS) - 1
         encoded: list[str] = []
@@ -208,7 +208,7 @@ def _webp(rgb: Rgb, quality: int) -> str:
 
 
 def _map_uri(side: _Side) -> str | None:
-    """The map as a small picture, a sample a cell: weights over their geometric mean, 1/8 to 8."""
+    """The map as a small image, one pixel for each cell: weights relative to their geometric mean, from 1/8 to 8."""
     from PIL import Image
 
     if side.importance is None:

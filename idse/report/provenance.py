@@ -1,4 +1,4 @@
-"""What it takes to make the numbers again, in the order people ask for it."""
+"""What is needed to reproduce the figures: versions, settings, data and seeds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _VERIFIED = {
 
 @dataclass(frozen=True)
 class CodecEntry:
-    """A codec's origin; `settings` is everything that was asked for, as indented JSON."""
+    """Engine, version and settings of a codec; `settings` is indented JSON."""
 
     name: str
     engine: str
@@ -33,7 +33,7 @@ class CodecEntry:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Attributes: terms with their descriptions; the codecs; packages with versions; the plan's own words."""
+    """Attributes: terms with descriptions; the codecs; packages with their versions; the text of the plan."""
 
     terms: tuple[tuple[str, str], ...]
     codecs: tuple[CodecEntry, ...]
@@ -42,7 +42,7 @@ class Provenance:
 
 
 def provenance(study: Study, anchor: str, method: str, draws: int) -> Provenance:
-    """Where the figures of a study come from."""
+    """The provenance of a study's figures."""
     about: dict[str, Any] = study.provenance
     identity: dict[str, Any] = study.dataset.get("identity", {})
     first = (
@@ -87,7 +87,7 @@ def provenance(study: Study, anchor: str, method: str, draws: int) -> Provenance
 
 
 def _left_out(study: Study) -> str:
-    """Items that some measures have to do without."""
+    """Pictures that are left out of some measures."""
     found: dict[str, list[str]] = {}
     for measure in study.measures:
         if items := study.left_out(measure.key):
@@ -116,7 +116,7 @@ def _intervals(study: Study, draws: int) -> str:
 
 
 def short(study: Study) -> str:
-    """One line for under a table: data, versions, hashes, conversion, seed."""
+    """One line below a table: data, versions, hashes, conversion, seed."""
     about = study.provenance
     codecs = "; ".join(
         f"{c.name}: {c.version} [{c.provenance.get('settings_hash', '')}]" for c in study.codecs

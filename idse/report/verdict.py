@@ -1,4 +1,4 @@
-"""The figures in a few sentences; nothing is said that an interval does not carry."""
+"""The main figures in a few sentences; a difference within its interval is never called a saving or a loss."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from idse.study import Measure, Study
 
 _FIRST = ("map_box", "map_mask", "wap_box", "wap_mask", "pseudo_ap", "features", "ms_ssim", "psnr_y")
-"""What the verdict speaks of, the first that can be told: what detectors find, then what they see, then people."""
+"""The measures that the first sentence may be about, in order of preference: detections, features, then fidelity."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Attributes: the sentences; the measure that they speak of first; the codec that saves the most, if one does."""
+    """Attributes: the sentences; the measure of the first sentence; the codec with the lowest BD-rate, or empty."""
 
     sentences: tuple[str, ...]
     measure: str = ""
@@ -26,7 +26,7 @@ class Verdict:
 
 
 def verdict(study: Study, anchor: str, method: Method = "pchip") -> Verdict:
-    """What the figures say against an anchor."""
+    """The verdict on all codecs against an anchor."""
     tests = [c.name for c in study.codecs if c.name != anchor]
     shown = text.quoted(anchor)
     if not tests:
@@ -59,7 +59,7 @@ def verdict(study: Study, anchor: str, method: Method = "pchip") -> Verdict:
 
 
 def _main_measure(study: Study, cells: dict[str, dict[str, Cell]]) -> Measure | None:
-    """The first by `_FIRST` that half of the codecs have an interval of; else that one has; else that has a figure."""
+    """The first of `_FIRST` with an interval for half of the codecs; else for any codec; else with a figure."""
     ordered = [m for kind in _FIRST for m in study.measures if m.kind == kind]
     for enough in (
         lambda row: sum(c.half is not None for c in row) >= len(row) / 2,

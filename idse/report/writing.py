@@ -1,4 +1,4 @@
-"""Which files a report becomes, and writing them: all are made before the first is written."""
+"""The files of a report and how they are written: all are made before the first one is written."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def targets(outputs: Sequence[Path], formats: str | None, default: Path) -> list
     """Formats with their paths: by suffix, or each of `formats` under the outputs' names.
 
     Args:
-        outputs: As given; none: `default`.
+        outputs: The paths that were given; if there are none, `default`.
         formats: Joined by commas, or None.
         default: A path without suffix.
 
@@ -54,7 +54,7 @@ def _format_of(path: Path) -> str:
 
 
 def check_targets(wanted: Sequence[tuple[str, Path]]) -> None:
-    """Raise an `IdseError` now for what could not be written after the work."""
+    """Raise an `IdseError` before the work begins if a file could not be written."""
     for kind, path in wanted:
         if kind != "compressai":
             check_writable(path)
