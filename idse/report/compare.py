@@ -23,7 +23,7 @@ _VOLATILE = ("created", "store", "folder", "plan")
 
 
 def load_results(source: str) -> Results:
-    """Results named by a user: STORE, STORE:SWEEP, a CSV file of `idse report`, a JSON file of CompressAI or a folder of them.
+    """Results named by a user: STORE, STORE:SWEEP, a CSV file of `idse report`, a JSON file (or folder) of CompressAI.
 
     Raises:
         IdseError: The source is none of these.
@@ -259,7 +259,7 @@ def _settings(a: Results, b: Results, pairs: _Pairs) -> Table:
 
 
 def _about(codec: CodecResults) -> dict[str, Any]:
-    """Engine, version and hash of a codec as far as they are known, and its settings if the source has them."""
+    """Engine, version and hash of a codec if they are known, and its settings if the source has them."""
     known = {"engine": codec.engine, "version": codec.version, "settings hash": codec.settings_hash}
     return {key: value for key, value in known.items() if value} | dict(codec.settings)
 

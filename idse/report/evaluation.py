@@ -23,7 +23,7 @@ _HEADINGS = {
 
 
 def evaluation_table(evaluation: Evaluation) -> Table:
-    """One row for each point by falling rate; the first row has the uncompressed pictures' figures, if there are any."""
+    """One row for each point by falling rate; the first row is that of the uncompressed pictures, if known."""
     columns = [
         Column("bpp", "rate"),
         Column("estimate error", "rate", "%"),

@@ -137,7 +137,7 @@ def _anchor_tables(study: Study, options: PageOptions) -> list[AnchorTables]:
 
 
 def _measure_groups(study: Study) -> list[tuple[str, list[Any]]]:
-    """Measures in groups for a list: fidelity, then those of each detector, with single classes in a group of their own."""
+    """Measures in groups for a list: fidelity, then each detector's; single classes are a group of their own."""
     groups: dict[str, list[Any]] = {}
     for m in study.measures:
         group = (

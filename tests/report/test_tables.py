@@ -138,7 +138,7 @@ class _Few:
         (
             [(5.0, 1.0), (-20.0, 2.0), (1.0, 2.0), (-8.0, 1.0)],
             "one needs 20.0 ± 2.0 % fewer bits than anchor at equal mAP of d's boxes.",
-            "2 are savings larger than their interval, 1 is a loss larger than its interval and 1 is within its interval of",
+            "2 are savings larger than their interval, 1 is a loss larger than its interval and 1 is within",
         ),
         (
             [(5.0, 1.0), (-1.0, 2.0), (1.0, 2.0), (3.0, 9.0)],
@@ -148,7 +148,8 @@ class _Few:
         ),
         (
             [(5.0, 1.0), (6.0, 2.0), (1.0, 2.0), (None, None)],
-            "No codec saves bits at equal mAP of d's boxes; the best is one, which needs 6.0 ± 2.0 % more bits than anchor.",
+            "No codec saves bits at equal mAP of d's boxes; the best is one, which needs "
+            "6.0 ± 2.0 % more bits than anchor.",
             "1 could not be computed",
         ),
         (
@@ -161,7 +162,11 @@ class _Few:
             "two needs 4.0 ± 1.0 % fewer bits than anchor at equal mAP of d's boxes.",
             "1 is a saving",
         ),
-        ([(None, None)] * 4, "There is no BD-rate against anchor; the notes under the tables give the reasons.", "There is no BD-rate"),
+        (
+            [(None, None)] * 4,
+            "There is no BD-rate against anchor; the notes under the tables give the reasons.",
+            "There is no BD-rate",
+        ),
     ],
 )  # fmt: skip
 def test_the_verdict_says_what_intervals_carry(figures: Any, first: str, last: str) -> None:

@@ -20,7 +20,7 @@ _NO_QUALITY = (
 
 
 def compressai(codec: CodecResults) -> dict[str, Any]:
-    """A codec's points by rising rate, as CompressAI's plots read them; with several sizes, the Pareto front in luma PSNR.
+    """A codec's points by rising rate in CompressAI's format; with several sizes, the Pareto front of luma PSNR.
 
     MS-SSIM is between 0 and 1, as in CompressAI, computed from the mean in dB. Other measures keep their keys.
     """

@@ -94,7 +94,7 @@ def table_csv(table: Table) -> str:
 
 
 def figures_csv(study: Study, anchor: str, method: Method = "pchip") -> str:
-    """All BD-rates against an anchor, one row for each codec and measure; the last column has the reason if there is none."""
+    """All BD-rates against an anchor, one row for each codec and measure; `reason` says why there is none."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["anchor", "codec", "measure", "bd_rate_percent", "half_interval", "overlap", "reason"])
