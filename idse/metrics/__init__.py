@@ -1,6 +1,6 @@
-"""What a coded picture is worth: PSNR, MS-SSIM, feature distance, average precision, BD-rate and its uncertainty.
+"""Quality measures of coded pictures: PSNR, MS-SSIM, feature distance, average precision; BD-rates and their intervals.
 
-Nothing here knows how a stream was made, and nothing here imports torch before MS-SSIM is asked for.
+These modules are independent of the codecs, and only MS-SSIM imports torch.
 """
 
 from idse.metrics.average_precision import PrecisionCurves

@@ -1,18 +1,18 @@
-"""Average precision of many pictures' matched detections: by class, their mean, pooled, weighted.
+"""Average precision (AP) of the matched detections of many pictures: by class, mean, pooled, weighted.
 
-Every figure is the mean over the IoU thresholds 0.50, 0.55 ... 0.95 (or stands at one of them) of COCO's 101-point
-interpolated precision: at each recall 0, 0.01 ... 1 the best precision at that recall or a higher one. All take the
-multiplicity of every picture, so that a bootstrap over pictures does not match or sort again.
+Every figure is the mean over the IoU thresholds 0.50, 0.55 ... 0.95 (or the value at one of them) of COCO's 101-point
+interpolated precision: at each recall 0, 0.01 ... 1 the best precision at that recall or a higher one. All methods take
+the multiplicity of every picture, so that a bootstrap over pictures does not match or sort again.
 
-`mean` is COCO's mAP: AP of each class, averaged over the classes that have something to be found. Tests hold it to
+`mean` is COCO's mAP: AP of each class, averaged over the classes that have objects. Tests compare it with
 pycocotools and faster-coco-eval.
 
-`pooled` is AP with all classes in one list, used against the detections on the uncompressed picture. Definition. The
-pseudo ground truth of a picture are the detections on its uncompressed form whose score is above 0.3
+`pooled` is AP with all classes in one list, used against the detections on the uncompressed picture. Definition: the
+pseudo ground truth of a picture is the set of detections on its uncompressed form with a score above 0.3
 (`idse.metrics.pseudo_truth`). Detections on the decoded picture are matched to it as COCO does (per picture and
 class). A match must therefore agree in class; but precision and recall are then those of *all* classes' detections in
 one list sorted by score, not a mean over classes: with 80 pictures most classes have too few boxes to be averaged.
-This equals COCO's evaluation with one category, where each (picture, class) is a picture of its own.
+This equals COCO's evaluation with one category in which each pair of picture and class is one picture.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ import numpy.typing as npt
 
 from idse.metrics.matching import IOU_THRESHOLDS, Matches
 
-# Exactly COCO's numbers, by the same call: its 0.57 is a little above 57/100, and that recall does not reach it.
+# The same call as COCO's, for the same rounding: its 0.57 is slightly above 57/100, so a recall of 57/100 is below it.
 RECALLS = np.linspace(0.0, 1.0, 101)
 
 
 class _List(NamedTuple):
-    """Detections as the kernel reads them: by group (class), and there by falling score.
+    """Detections in the order of the kernel: by group (class), and within a group by falling score.
 
-    Most detections are misses at every threshold and only count. An event is a detection that is not, together with
-    those of equal score from the same picture: `begins` and `ends` are places in the list.
+    Most detections are misses at every threshold and only add to the count. Any other detection is an event,
+    together with those of equal score from the same picture: `begins` and `ends` are positions in the list.
     """
 
-    starts: npt.NDArray[np.int64]  # [groups + 1] places in the list
-    events: npt.NDArray[np.int64]  # [groups + 1] places among the events
+    starts: npt.NDArray[np.int64]  # [groups + 1] positions in the list
+    events: npt.NDArray[np.int64]  # [groups + 1] positions among the events
     begins: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
     owner: npt.NDArray[np.int32]  # picture
@@ -48,7 +48,7 @@ class _List(NamedTuple):
 
 
 class Resampled(NamedTuple):
-    """Figures of many samples, `[n]` each: COCO's mAP, the same at an IoU of 0.5 alone, and weighted AP."""
+    """Figures of many samples, `[n]` each: COCO's mAP, mAP at an IoU of 0.5 alone, and weighted AP."""
 
     mean: npt.NDArray[np.float64]
     at_50: npt.NDArray[np.float64]
@@ -56,13 +56,13 @@ class Resampled(NamedTuple):
 
 
 class PrecisionCurves:
-    """Many pictures' matched detections, prepared for average precision under any multiplicity of pictures.
+    """Matched detections of many pictures, prepared for average precision with any multiplicity of the pictures.
 
-    In every method `counts[i]` says how often picture i stands in the sample (None: once). The figure is that of the
-    pictures repeated, copies side by side. `threshold` picks one IoU threshold (0.5, 0.55 ... 0.95).
+    In every method `counts[i]` is the number of times that picture i is in the sample (None: once). The result is
+    that of a data set with the copies next to each other. `threshold` selects one IoU threshold (0.5, 0.55 ... 0.95).
 
     Args:
-        pictures: Matches of every picture. Of equal scores the earlier picture's comes first, as with COCO's images.
+        pictures: Matches of every picture. Equal scores are in the order of the pictures, as in COCO's evaluation.
         classes: How many classes there are.
     """
 
@@ -80,14 +80,14 @@ class PrecisionCurves:
     def per_class(
         self, counts: npt.NDArray[np.integer[Any]] | None = None, threshold: float | None = None
     ) -> npt.NDArray[np.float64]:
-        """`[classes]` AP of each class; NaN where nothing is to be found."""
+        """`[classes]` AP of each class; NaN if there are no objects."""
         times = self._times(counts)
         return _reduce(_table(*self._by_class, times, times @ self._positives, RECALLS), threshold)
 
     def mean(
         self, counts: npt.NDArray[np.integer[Any]] | None = None, threshold: float | None = None
     ) -> float:
-        """COCO's mAP: the mean over the classes with something to be found; NaN if there is none."""
+        """COCO's mAP: the mean over the classes with objects; NaN if there is none."""
         known = self.per_class(counts, threshold)
         known = known[~np.isnan(known)]
         return float(known.mean()) if len(known) else float("nan")
@@ -95,7 +95,7 @@ class PrecisionCurves:
     def pooled(
         self, counts: npt.NDArray[np.integer[Any]] | None = None, threshold: float | None = None
     ) -> float:
-        """AP of all classes' detections in one list; NaN where nothing is to be found."""
+        """AP of all classes' detections in one list; NaN if there are no objects."""
         times = self._times(counts)
         positives = (times @ self._positives).sum(keepdims=True)
         return float(_reduce(_table(*self._in_one, times, positives, RECALLS), threshold)[0])
@@ -103,16 +103,16 @@ class PrecisionCurves:
     def weighted(
         self, counts: npt.NDArray[np.integer[Any]] | None = None, threshold: float | None = None
     ) -> float:
-        """Weighted AP: the classes' AP weighed by their number of objects; NaN where nothing is to be found.
+        """Weighted AP: the AP of the classes, weighted by their number of objects; NaN if there are no objects.
 
         The "wAP" of Fischer et al. on Cityscapes: `sum_c n_c AP_c / sum_c n_c`, with n_c the number of objects of
-        class c to be found (crowds are not counted). Most of Cityscapes' objects are cars and persons; in the mean,
-        classes with few objects, whose AP is a matter of chance, count as much as these.
+        class c (crowds are not counted). Most objects of Cityscapes are cars and persons; in the plain mean, classes with
+        few objects, whose AP is uncertain, have the same weight as these.
 
-        AP_c is COCO's AP here. That of Cityscapes' own evaluation (evalInstanceLevelSemanticLabeling.py, masks only)
-        differs: IoU must be above the threshold, not reach it; every detection above it finds the object, and all but
+        AP_c is COCO's AP here. The AP of Cityscapes' own evaluation (evalInstanceLevelSemanticLabeling.py, masks only)
+        differs: IoU must be above the threshold; every detection above it matches the object, and all but
         the best of them are errors; detections are not limited to 100; objects below 100 samples are left out, and
-        errors are forgiven by the share of the detection on these, on groups and on void (COCO forgives by groups
+        errors are ignored by the share of the detection on these, on groups and on void (COCO: on groups
         alone); the precision-recall curve is summed step by step, without interpolation.
         """
         wanted = self._times(counts) @ self._positives
@@ -122,10 +122,10 @@ class PrecisionCurves:
         return float(np.average(self.per_class(counts, threshold)[known], weights=wanted[known]))
 
     def resampled(self, draws: npt.NDArray[np.integer[Any]]) -> Resampled:
-        """`mean`, `mean` at 0.5 and `weighted` of many samples at once: one pass gives all three.
+        """`mean`, `mean` at 0.5 and `weighted` for many samples in one pass.
 
         Args:
-            draws: `[n, pictures]` how often each picture stands in each sample.
+            draws: `[n, pictures]` how often each picture is in each sample.
         """
         positives = draws @ self._positives
         tables = _tables(*self._by_class, np.asarray(draws, dtype=np.int64), positives, RECALLS)
@@ -137,10 +137,10 @@ class PrecisionCurves:
         return Resampled(means.mean(axis=1), means[:, 0], weighted)
 
     def resampled_pooled(self, draws: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float64]:
-        """`pooled` of many samples at once.
+        """`pooled` for many samples.
 
         Args:
-            draws: `[n, pictures]` how often each picture stands in each sample.
+            draws: `[n, pictures]` how often each picture is in each sample.
         """
         positives = (draws @ self._positives).sum(axis=1, keepdims=True)
         tables = _tables(*self._in_one, np.asarray(draws, dtype=np.int64), positives, RECALLS)
@@ -220,7 +220,7 @@ def _table(
             for d in range(at, begin):
                 total += times[owner[d]]
             at = end
-            # Equal scores of a picture that stands there k times come as a b a b, not as a a b b.
+            # Equal scores of a picture that is in the sample k times are in the order a b a b, not a a b b.
             rounds, weight = 1, times[owner[begin]]
             if end - begin > 1:
                 rounds, weight = weight, 1
@@ -235,7 +235,7 @@ def _table(
                         if ignored[d] >> t & 1:
                             left_out[t] += weight
                         elif hits[d] >> t & 1:
-                            # Only a hit can be a peak of precision: a miss lowers it and leaves recall alone.
+                            # Only a hit can be a peak of precision: a miss lowers it and does not change the recall.
                             found[t] += weight
                             c = reached[t]
                             while c < len(recalls) and found[t] / positives[group] >= recalls[c]:
@@ -265,7 +265,7 @@ def _tables(
     positives: npt.NDArray[np.int64],
     recalls: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
-    """`_table` of every draw."""
+    """`_table` for every draw."""
     result = np.empty((len(draws), len(starts) - 1, 10))
     for n in range(len(draws)):
         result[n] = _table(

@@ -1,4 +1,4 @@
-"""BD-rates of many pairs of curves at once, for the bootstrap: a test holds them to `bd_rate`, which is one pair's.
+"""BD-rates of many pairs of curves at once, for the bootstrap. A test compares them with `bd_rate` for one pair.
 
 Piecewise cubic Hermite interpolation of log rate over quality, with the slopes of Fritsch and Butland (1984), the
 "pchip" of SciPy and of the JCT-VC's spreadsheets, integrated in closed form.
@@ -23,14 +23,14 @@ def bd_rates(
     test_quality: Array,
     min_overlap: float = 0.05,
 ) -> Array:
-    """BD-rate in per cent of each row's curves; NaN where `bd_rate` has none.
+    """BD-rate in per cent of the curves in each row; NaN where `bd_rate` gives a reason instead.
 
     Args:
         anchor_rate: `[n, points]`, above 0.
         anchor_quality: The same shape, higher is better.
         test_rate: `[n, other points]`.
         test_quality: The same shape.
-        min_overlap: Least share of the joint quality range that both curves must cover.
+        min_overlap: The least share of the joint quality range that both curves must cover.
     """
     if anchor_rate.shape[1] < MIN_POINTS or test_rate.shape[1] < MIN_POINTS:
         return np.full(len(anchor_rate), np.nan)
@@ -53,8 +53,8 @@ def bd_rates_of_curves(
 
     Args:
         anchors: `[n]` rates and qualities.
-        tests: As many.
-        min_overlap: Least share of the joint quality range that both curves must cover.
+        tests: The same number of curves.
+        min_overlap: The least share of the joint quality range that both curves must cover.
     """
     groups: dict[tuple[int, int], list[int]] = {}
     for i, (anchor, test) in enumerate(zip(anchors, tests, strict=True)):
@@ -72,7 +72,7 @@ def bd_rates_of_curves(
 
 
 class _Curves:
-    """Log rate over quality, a curve a row."""
+    """Log rate over quality, one curve in each row."""
 
     def __init__(self, rate: Array, quality: Array) -> None:
         order = np.argsort(rate, axis=1, kind="stable")
@@ -84,7 +84,7 @@ class _Curves:
             & (np.diff(rate, axis=1) > 0).all(1)
             & (np.diff(x, axis=1) > 0).all(1)
         )
-        # What is not good is not looked at, but must not stop the others.
+        # Rows that are not good have no result; their values only have to be valid.
         self.x = np.where(self.good[:, None], x, np.arange(x.shape[1], dtype=np.float64))
         self.y = np.log(np.where(self.good[:, None], rate, 1.0))
         self.h = np.diff(self.x, axis=1)

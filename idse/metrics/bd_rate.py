@@ -1,8 +1,8 @@
 """BD-rate: the mean difference in bytes between two rate-quality curves at equal quality, in per cent.
 
-The arithmetic is the `bjontegaard` package's: piecewise cubic (`pchip`, as in the JCT-VC's and JVET's spreadsheets) or
-`akima` (Herglotz et al. 2022: nearer to the points between). What is added is a reason where no number can be given,
-instead of a NaN or of a number from curves that fold back.
+The `bjontegaard` package computes it: piecewise cubic (`pchip`, as in the JCT-VC's and JVET's spreadsheets) or
+`akima` (Herglotz et al. 2022: nearer to intermediate points). This module adds the reason why there is no number, where
+the package returns NaN or a number from curves that are not monotone.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ def overlap(anchor: Sequence[float], test: Sequence[float]) -> float:
 
 
 def _defect(name: str, rate: Sequence[float], quality: Sequence[float]) -> str:
-    """Why this curve has no BD-rate, or the empty string. The points are sorted by rate."""
+    """The reason why this curve has no BD-rate, or an empty string. The points are sorted by rate."""
     if len(rate) < MIN_POINTS:
-        return f"{name}: only {len(rate)} points"
+        return f"{name} curve: only {len(rate)} points"
     if not all(math.isfinite(v) for v in [*rate, *quality]):
-        return f"{name}: a point is not finite"
+        return f"{name} curve: a point is not finite"
     if min(rate) <= 0:
-        return f"{name}: a rate is not positive"
+        return f"{name} curve: a rate is not positive"
     if np.any(np.diff(rate) <= 0) or np.any(np.diff(quality) <= 0):
-        return f"{name}: quality does not rise with the rate"
+        return f"{name} curve: quality does not rise with the rate"
     return ""
 
 
@@ -58,11 +58,11 @@ def _sorted(
     test_rate: Sequence[float],
     test_quality: Sequence[float],
 ) -> list[npt.NDArray[np.float64]] | str:
-    """Both curves' rates and qualities by rising rate, or why there is no figure."""
+    """Rates and qualities of both curves by rising rate, or the reason why there is no figure."""
     curves: list[npt.NDArray[np.float64]] = []
     for name, rate, quality in (("anchor", anchor_rate, anchor_quality), ("test", test_rate, test_quality)):
         if len(rate) != len(quality):
-            return f"{name}: {len(rate)} rates for {len(quality)} qualities"
+            return f"{name} curve: {len(rate)} rates for {len(quality)} qualities"
         points = sorted((float(r), float(q)) for r, q in zip(rate, quality, strict=True))
         rates, qualities = [r for r, _ in points], [q for _, q in points]
         if reason := _defect(name, rates, qualities):
@@ -86,8 +86,8 @@ def bd_rate(
         anchor_quality: Their quality, higher is better (dB, AP, ...).
         test_rate: The same of the curve under test.
         test_quality: The same of the curve under test.
-        min_overlap: Least share of the joint quality range that both curves must cover.
-        method: How the curves go between their points.
+        min_overlap: The least share of the joint quality range that both curves must cover.
+        method: The interpolation between the points.
     """
     _check(method)
     curves = _sorted(anchor_rate, anchor_quality, test_rate, test_quality)

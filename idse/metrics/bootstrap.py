@@ -1,7 +1,7 @@
-"""Bootstrap over pictures: how far a figure moves when another sample of as many pictures had been drawn.
+"""Bootstrap over pictures: how much a figure varies between samples of the same number of pictures.
 
-All configurations are resampled with the same pictures (paired), so differences between two of them have
-intervals that are narrower than those of each figure alone.
+All configurations are resampled with the same pictures (paired), so the interval of a difference between two of
+them is narrower than those of the two figures.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 
 def resamples(pictures: int, draws: int, seed: int = 0) -> npt.NDArray[np.int64]:
-    """`[draws, pictures]` counts: how often each picture stands in each resample (rows sum to `pictures`)."""
+    """`[draws, pictures]` counts: how often each picture is in each resample (rows sum to `pictures`)."""
     if pictures < 1 or draws < 0:
         raise ValueError("at least one picture and no negative number of draws")
     rng = np.random.default_rng(seed)
@@ -25,7 +25,7 @@ def resamples(pictures: int, draws: int, seed: int = 0) -> npt.NDArray[np.int64]
 def half_interval(
     values: Sequence[float | None], level: float = 0.95, min_share: float = 0.5
 ) -> float | None:
-    """Half the width of the percentile interval of resampled figures; None where too few exist."""
+    """Half the width of the percentile interval of resampled figures; None if too few of them exist."""
     known = np.array([v for v in values if v is not None and np.isfinite(v)], dtype=np.float64)
     if len(values) == 0 or len(known) < max(2, min_share * len(values)):
         return None

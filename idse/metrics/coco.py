@@ -1,7 +1,7 @@
 """COCO's twelve-number summary of a whole data set, through faster-coco-eval.
 
-`PrecisionCurves` gives the same AP from matches that are kept, and for any sample of pictures; this is the other way
-to it, through a library that others use, and it adds AP by the size of the objects.
+`PrecisionCurves` gives the same AP from stored matches and for any sample of pictures. This module computes it with a
+library that is in general use, and adds AP by the size of the objects.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from idse.errors import IdseError
 from idse.metrics.detection import Detections, Truth
 from idse.metrics.matching import IouType
 
-# Places of COCO's summary in its own order.
+# Positions in COCO's summary.
 _SUMMARY = {"AP": 0, "AP50": 1, "AP75": 2, "APs": 3, "APm": 4, "APl": 5}
 
 
@@ -28,18 +28,18 @@ def coco_evaluate(
     """COCO's AP of detections against annotations.
 
     Args:
-        detections: Of every picture, labelled by `classes` (see `align`).
-        truths: Of the same pictures in the same order.
-        classes: Names.
-        iou_type: Whether boxes overlap or masks; these must then be there on both sides.
+        detections: The detections of every picture, labelled by `classes` (see `align`).
+        truths: The truth of the same pictures in the same order.
+        classes: The class names.
+        iou_type: Whether the overlap is that of boxes or of masks; for masks, both sides must have them.
 
     Returns:
-        0..1, NaN where nothing is to be found: `AP` (mean over IoU .50 ... .95), `AP50`, `AP75`; `APs`, `APm`, `APl` of
-        objects below 32 x 32, below 96 x 96 and of greater ones; and AP of each class as `class:NAME`.
+        Values 0..1, NaN if there are no objects: `AP` (mean over IoU .50 ... .95), `AP50`, `AP75`; `APs`, `APm`, `APl`
+        of objects below 32 x 32, below 96 x 96 and of larger ones; and AP of each class as `class:NAME`.
 
     Raises:
         IdseError: faster-coco-eval is not installed.
-        ValueError: Another number of pictures, or no masks to match.
+        ValueError: The numbers of pictures differ, or there are no masks.
     """
     try:
         from faster_coco_eval import COCO, COCOeval_faster
@@ -63,7 +63,7 @@ def coco_evaluate(
     found = {name: float(evaluation.stats[place]) for name, place in _SUMMARY.items()}
     precision = np.asarray(evaluation.eval["precision"])[:, :, :, 0, -1]
     found |= {f"class:{name}": float(precision[:, :, k].mean()) for k, name in enumerate(classes)}
-    # COCO's sign for "nothing to be found" is -1.
+    # COCO writes -1 if there are no objects.
     return {name: value if value >= 0 else float("nan") for name, value in found.items()}
 
 
@@ -94,7 +94,7 @@ def coco_dataset(truths: Sequence[Truth], classes: Sequence[str], masks: bool = 
 
 
 def coco_results(detections: Sequence[Detections], masks: bool = False) -> list[dict[str, Any]]:
-    """Detections as COCO's result files have them; with masks the boxes are left to be taken from these."""
+    """Detections as COCO's result files have them; with masks, the boxes are derived from them."""
     results: list[dict[str, Any]] = []
     for image, found in enumerate(detections):
         if masks and found.masks is None and len(found):
@@ -117,7 +117,7 @@ def coco_results(detections: Sequence[Detections], masks: bool = False) -> list[
 
 
 def _size(truth: Truth) -> tuple[int, int]:
-    """Height and width where masks tell them: COCO's readers want them, and use them for polygons alone."""
+    """Height and width from the masks, or 0: COCO's readers require them, but use them only for polygons."""
     height, width = truth.masks[0]["size"] if truth.masks else (0, 0)
     return int(height), int(width)
 

@@ -1,4 +1,4 @@
-"""Objects in pictures: what a detector found, and what is there."""
+"""Objects in pictures: detections and ground truth."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Rle = dict[str, Any]
 
 @dataclass(frozen=True)
 class Detections:
-    """What a detector found in one picture.
+    """The detections in one picture.
 
     Attributes:
         boxes: `[n, 4]` x0, y0, x1, y1 in the picture's own samples.
         scores: `[n]`, 0..1.
         labels: `[n]` indices into the detector's class names.
-        masks: One for each box, or None from a detector that reports none.
+        masks: One for each box, or None if the detector reports none.
     """
 
     boxes: npt.NDArray[np.float32]
@@ -45,20 +45,20 @@ class Detections:
         return len(self.scores)
 
     def select(self, index: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Detections:
-        """The boxes that a mask or an index picks, with their masks."""
+        """The detections that a boolean mask or an index selects."""
         return Detections(self.boxes[index], self.scores[index], self.labels[index], _pick(self.masks, index))
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What is in one picture.
+    """The ground truth of one picture.
 
     Attributes:
         boxes: `[n, 4]` x0, y0, x1, y1 in the picture's own samples.
         labels: `[n]` indices into the data set's class names.
-        crowd: `[n]` True where the box stands for a group: never to be found, and whatever lies on it is no error.
-        areas: `[n]` of the object in samples (of its outline, where one is known): COCO's small, medium and large.
-        masks: One for each box, or None where the data set has none.
+        crowd: `[n]` True if the box marks a group: it need not be detected, and detections on it are not errors.
+        areas: `[n]` area of the object in samples (of its outline if known), for COCO's small, medium and large.
+        masks: One for each box, or None if the data set has none.
     """
 
     boxes: npt.NDArray[np.float64]
@@ -79,7 +79,7 @@ class Truth:
         return len(self.labels)
 
     def select(self, index: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Truth:
-        """The objects that a mask or an index picks, with their masks."""
+        """The objects that a boolean mask or an index selects."""
         return Truth(
             self.boxes[index],
             self.labels[index],
@@ -101,10 +101,10 @@ def _pick(
 
 
 def mask_functions() -> Any:
-    """COCO's functions of run lengths (`encode`, `decode`, `area`, `iou`), as faster-coco-eval has them.
+    """COCO's functions for run lengths (`encode`, `decode`, `area`, `iou`), from faster-coco-eval.
 
     Raises:
-        IdseError: It is not installed.
+        IdseError: faster-coco-eval is not installed.
     """
     try:
         from faster_coco_eval.core import mask
@@ -116,7 +116,7 @@ def mask_functions() -> Any:
 
 
 def align(detections: Detections, from_classes: Sequence[str], to_classes: Sequence[str]) -> Detections:
-    """The detections with labels of another list of class names.
+    """The detections with the labels of another list of class names.
 
     Args:
         detections: Labelled by `from_classes`.
@@ -135,7 +135,7 @@ def align(detections: Detections, from_classes: Sequence[str], to_classes: Seque
 
 
 def pseudo_truth(detections: Detections, above: float = PSEUDO_GROUND_TRUTH_SCORE) -> Truth:
-    """The detections that count as truth: those with a score above 0.3. None is a crowd."""
+    """Pseudo ground truth: the detections with a score above 0.3. None is a crowd."""
     kept = detections.select(detections.scores > above)
     boxes = kept.boxes.astype(np.float64)
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)

@@ -1,4 +1,4 @@
-"""Distance between the feature maps a detector sees in the source and in the decoded picture."""
+"""Distance between a detector's feature maps of the source and of the decoded picture."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What is gained where it costs as much: settings along a path (of tau, say), read at one cost.
+"""Gain at matched cost: settings along a path (for example of tau), interpolated at one cost.
 
-Two ways of weighting can only be compared where they cost the same. Each setting of a path has a cost (its BD-rate on
-PSNR, say) and a gain (its BD-rate on feature distance); between neighbours by cost the gain is taken from the straight
-line.
+Two methods of weighting can only be compared at equal cost. Each setting of a path has a cost (for example its BD-rate
+in PSNR) and a gain (its BD-rate in feature distance). Between settings, the gain is interpolated linearly over the
+cost.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ class MatchedCost:
     """The gain at a cost, or the reason why there is none.
 
     Attributes:
-        gain: Interpolated.
-        reason: Why there is none, or empty.
-        between: The two settings (indices) that it lies between; twice the same where one has just that cost.
+        gain: The interpolated gain.
+        reason: The reason why there is no gain, or empty.
+        between: Indices of the two settings on either side; twice the same if one has exactly this cost.
     """
 
     gain: float | None
@@ -37,18 +37,18 @@ def matched_cost(
 ) -> MatchedCost:
     """The gain of a path of settings at one cost.
 
-    Settings that another beats (no more cost, no less gain) are left out first, as nobody would use them; so the order
-    of the settings does not matter, equal costs and a path that folds back are no trouble, and more cost always gains
-    more. Nothing is extrapolated. Settings with a cost or gain that is not finite are left out.
+    Only the Pareto front of the settings is used: a setting is left out if another has no more cost and no less gain.
+    So the order of the settings does not matter, costs may be equal, and a higher cost always gives a higher gain.
+    There is no extrapolation. Settings with a cost or gain that is not finite are left out.
 
     Args:
-        costs: Of each setting, lower is better.
-        gains: Of each setting.
-        at: The cost to read at.
-        lower_is_better: Of the gains. True for BD-rates, where -10 % is more gained than -5 %.
+        costs: Cost of each setting, lower is better.
+        gains: Gain of each setting.
+        at: The cost at which the gain is wanted.
+        lower_is_better: Whether lower gains are better. True for BD-rates: -10 % is a greater gain than -5 %.
 
     Raises:
-        ValueError: Not as many gains as costs.
+        ValueError: The numbers of gains and costs differ.
     """
     if len(costs) != len(gains):
         raise ValueError(f"{len(costs)} costs for {len(gains)} gains")
@@ -59,11 +59,13 @@ def matched_cost(
     front = [known[k] for k in pareto_front([costs[i] for i in known], [sign * gains[i] for i in known])]
     least, most = costs[front[0]], max(costs[i] for i in known)
     if not least <= at <= most:
-        return MatchedCost(None, f"the settings cost {least:.3g} to {most:.3g}, none {at:.3g}")
+        return MatchedCost(
+            None, f"a cost of {at:.3g} lies outside that of the settings, {least:.3g} to {most:.3g}"
+        )
     for i, j in zip(front, [*front[1:], front[-1]], strict=True):
         if at == costs[i]:
             return MatchedCost(float(gains[i]), between=(i, i))
         if costs[i] < at < costs[j]:
             share = (at - costs[i]) / (costs[j] - costs[i])
             return MatchedCost(float(gains[i] + share * (gains[j] - gains[i])), between=(i, j))
-    return MatchedCost(None, f"to pay more than {costs[front[-1]]:.3g} gains nothing more")
+    return MatchedCost(None, f"a cost above {costs[front[-1]]:.3g} gives no further gain")

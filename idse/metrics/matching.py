@@ -1,11 +1,11 @@
-"""Which detections find what is there: COCO's matching of one picture's detections to its truth.
+"""COCO's matching of one picture's detections to its ground truth.
 
-COCO's rules, for each class apart: at most 100 detections, in the order of their scores, each take the free object
-of the greatest IoU that reaches the threshold (of equals the last). A crowd is only taken where no object is; it may
-be taken many times, its IoU is the share of the *detection* that lies on it, and the detection then counts neither
-as right nor as wrong. This is done at the ten IoU thresholds 0.50, 0.55 ... 0.95.
+COCO's rules, for each class: at most 100 detections, in the order of their scores. Each is matched to the unmatched
+object with the greatest IoU that reaches the threshold (the last of several equal ones). A crowd is only matched if no
+object is; it may be matched many times, its IoU is the share of the *detection* that lies on it, and the detection then
+counts neither as right nor as wrong. This is done at the ten IoU thresholds 0.50, 0.55 ... 0.95.
 
-What is left is small and all that average precision needs: `Matches`.
+The result, `Matches`, is small and contains everything that average precision needs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ IouType = Literal["boxes", "masks"]
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 MAX_DETECTIONS = 100
 MOST_BYTES = 1 << 28
-"""Of what lies compressed in a store: detections or matches of one item."""
+"""The greatest decompressed size of the detections or matches of one item in a store."""
 
 _HEADER = struct.Struct("<BH")
 _FORMAT = 1
@@ -35,14 +35,14 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Matches:
-    """One picture's detections after matching, class by class and there by falling score.
+    """One picture's detections after matching, by class and then by falling score.
 
     Attributes:
         scores: `[n]`.
         labels: `[n]` class indices.
         hits: `[n]` bit t: right at IoU .50 + .05 t.
         ignored: `[n]` bit t: counts neither as right nor as wrong there (it lies on a crowd).
-        positives: `[classes]` how many objects are to be found; crowds are not.
+        positives: `[classes]` number of objects without crowds.
     """
 
     scores: npt.NDArray[np.float32]
@@ -55,7 +55,7 @@ class Matches:
         return len(self.scores)
 
     def pack(self) -> bytes:
-        """A few hundred bytes that `unpack` reads: a byte of format, the number of classes, then deflated columns."""
+        """A few hundred bytes for `unpack`: one byte for the format, number of classes, compressed columns."""
         columns = (
             self.scores.astype("<f4"),
             self.positives.astype("<i4"),
@@ -92,10 +92,10 @@ class Matches:
 
 
 def inflate(data: bytes) -> bytes:
-    """What `zlib.compress` made `data` of.
+    """The inverse of `zlib.compress`, with a limit of size.
 
     Raises:
-        ValueError: Nothing, or more than `MOST_BYTES`: a few bytes may stand for a thousand times as many.
+        ValueError: The data is damaged, or longer than `MOST_BYTES`: a few bytes may expand to a thousand times as many.
     """
     try:
         inflater = zlib.decompressobj()
@@ -111,13 +111,13 @@ def match(detections: Detections, truth: Truth, classes: int, iou_type: IouType 
     """Match one picture's detections to its truth.
 
     Args:
-        detections: With labels of the data set's classes (see `align`).
-        truth: What is in the picture.
-        classes: How many classes there are; every label is below.
-        iou_type: Whether boxes overlap or masks; these must then be there on both sides.
+        detections: Detections with labels of the data set's classes (see `align`).
+        truth: The ground truth of the picture.
+        classes: The number of classes; every label is below it.
+        iou_type: Whether the overlap is that of boxes or of masks; for masks, both sides must have them.
 
     Raises:
-        ValueError: A label without a class, or no masks to match.
+        ValueError: A label is outside the classes, or there are no masks.
     """
     if iou_type not in get_args(IouType):
         raise ValueError(f"iou_type {iou_type!r} is not one of {', '.join(get_args(IouType))}")
@@ -130,7 +130,7 @@ def match(detections: Detections, truth: Truth, classes: int, iou_type: IouType 
     for label in np.intersect1d(labels, truth.labels):
         first, last = np.searchsorted(labels, [label, label + 1])
         wanted = np.flatnonzero(truth.labels == label)
-        # Crowds last, and otherwise as they come.
+        # Crowds last, otherwise in the given order.
         wanted = wanted[np.argsort(truth.crowd[wanted], kind="stable")]
         overlaps = _overlaps(detections, order[first:last], truth, wanted, iou_type)
         hits[first:last], ignored[first:last] = _match_class(overlaps, truth.crowd[wanted], IOU_THRESHOLDS)
@@ -161,7 +161,7 @@ def iou(
 
 
 def _best_by_class(detections: Detections) -> npt.NDArray[np.int64]:
-    """Indices class by class, by falling score, at most 100 of a class."""
+    """Indices by class and falling score, at most 100 of a class."""
     order = np.lexsort((-detections.scores, detections.labels))
     labels = detections.labels[order]
     rank = np.arange(len(order)) - np.searchsorted(labels, labels)

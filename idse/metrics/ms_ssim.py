@@ -1,8 +1,8 @@
-"""MS-SSIM of luma planes, by the pytorch-msssim package.
+"""MS-SSIM of luma planes, computed with the pytorch-msssim package.
 
 Wang, Simoncelli and Bovik (2003): five scales, an 11 x 11 Gaussian window of sigma 1.5 that stays inside the picture.
 The planes are brought to 10 bits by shifting and the range is 1020, as with PSNR here, so that 8-bit and 10-bit
-sources share one scale. In float64: at good quality 1 - MS-SSIM is what counts, and float32 spoils it.
+sources share one scale. It is computed in float64, because float32 is too inexact for 1 - MS-SSIM at high quality.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import numpy as np
 from idse.errors import IdseError
 from idse.metrics.psnr import PEAK_10BIT, Plane, at_10_bit
 
-# The window must fit into the fifth scale, a sixteenth of the size: pytorch-msssim's bound.
+# The limit of pytorch-msssim: the window must fit into the fifth scale, a sixteenth of the size.
 SMALLEST_SIDE = 10 * 2**4 + 1
 
 
 def ms_ssim_planes(source: Plane, source_depth: int, decoded: Plane, decoded_depth: int = 10) -> float | None:
-    """MS-SSIM of two planes, 0..1; None where a side has less than 161 samples, too few for five scales.
+    """MS-SSIM of two planes, 0..1; None if a side has fewer than 161 samples, too few for five scales.
 
     Args:
         source: `[height, width]`.
-        source_depth: Its bits, up to 10.
-        decoded: The same shape.
-        decoded_depth: Its bits, up to 10.
+        source_depth: Its bit depth, up to 10.
+        decoded: A plane of the same shape.
+        decoded_depth: Its bit depth, up to 10.
 
     Raises:
         ValueError: The planes differ in shape, or have more than 10 bits.
@@ -37,7 +37,7 @@ def ms_ssim_planes(source: Plane, source_depth: int, decoded: Plane, decoded_dep
     if min(source.shape) < SMALLEST_SIDE:
         return None
     if np.array_equal(a, b):
-        return 1.0  # without rounding
+        return 1.0  # exactly
     try:
         import torch
         from pytorch_msssim import ms_ssim

@@ -1,4 +1,4 @@
-"""The Pareto front of rate-quality points: what is left when nobody pays more for less."""
+"""The Pareto front of rate-quality points."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Sequence
 
 
 def pareto_front(rates: Sequence[float], qualities: Sequence[float]) -> list[int]:
-    """Indices of the points that no other beats, by rising rate.
+    """Indices of the points that no other point dominates, by rising rate.
 
-    A point is beaten by another that costs no more and is no worse, and differs in one of the two. Along the front
-    both rate and quality therefore rise strictly: of equal rates the best stays, of equal qualities the cheapest, of
-    equal points the first. A point with a NaN is left out.
+    A point is dominated by another that has no higher rate and no lower quality and differs in one of the two. Along
+    the front both rate and quality therefore rise strictly: of points with equal rates the one with the best quality
+    stays, of equal qualities the one with the lowest rate, of equal points the first. A point with a NaN is left out.
 
     Args:
         rates: Lower is better.
-        qualities: Higher is better; as many.
+        qualities: Higher is better; as many as rates.
 
     Raises:
-        ValueError: Not as many.
+        ValueError: The numbers of rates and qualities differ.
     """
     if len(rates) != len(qualities):
         raise ValueError(f"{len(rates)} rates for {len(qualities)} qualities")

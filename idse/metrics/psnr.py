@@ -1,7 +1,7 @@
 """PSNR per plane, at 10 bit against a source of up to 10 bits shifted up.
 
-The convention of the peers' points: the peak is `255 << 2 = 1020` whatever the source's depth, so that 8-bit
-and 10-bit sources share one scale.
+The convention of the reference points of other encoders: the peak is `255 << 2 = 1020` for every bit depth of the
+source, so that 8-bit and 10-bit sources share one scale.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def plane_sse(source: Plane, source_depth: int, decoded: Plane, decoded_depth: i
 
 
 def psnr_from_sse(sse: float, samples: int, peak: float = PEAK_10BIT) -> float:
-    """PSNR in dB; infinite where nothing differs."""
+    """PSNR in dB; infinite if the planes are equal."""
     if samples <= 0:
         raise ValueError("no samples")
     return math.inf if sse == 0 else 10.0 * math.log10(peak * peak * samples / sse)

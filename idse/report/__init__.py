@@ -1,1 +1,1 @@
-"""The report: tables, plots and pictures from what a sweep measured; it runs nothing itself."""
+"""The report: tables, plots and pictures made from a sweep's measurements; it codes and measures nothing itself."""

@@ -1,4 +1,4 @@
-"""Two sets of results side by side: stores, CSV files of ours, JSON files of CompressAI's."""
+"""Two sets of results side by side: stores, CSV files of ours, CompressAI's JSON files."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from idse.metrics.bd_rate import Method
 
 _VOLATILE = ("created", "store", "folder", "plan")
-"""Of the sweeps' origins, what says nothing that the codecs' settings do not say."""
+"""Keys of a sweep's provenance that do not affect its figures."""
 
 
 def load_results(source: str) -> Results:
-    """Results named by a user: STORE, STORE:SWEEP, a CSV file of `idse report`, a JSON file or folder of CompressAI's.
+    """Results named by a user: STORE, STORE:SWEEP, a CSV file of `idse report`, a JSON file (or folder) of CompressAI.
 
     Raises:
-        IdseError: None of these.
+        IdseError: The source is none of these.
     """
     path = Path(source)
     if path.is_dir():
         files = sorted(path.glob("*.json"))
         if not files:
-            raise IdseError(f"{path}: a folder without JSON files of results")
+            raise IdseError(f"{path}: this folder has no JSON files of results")
         return read_compressai(files, path.name)
     sweep = None
     if not path.exists() and ":" in source:
@@ -40,7 +40,7 @@ def load_results(source: str) -> Results:
         path = Path(name)
     if not path.is_file():
         raise IdseError(
-            f"{source}: no such results; give a store, STORE:SWEEP, a .csv, a .json or a folder of them"
+            f"{source}: no such results; give a store, STORE:SWEEP, a .csv or .json file, or a folder of .json files"
         )
     if path.suffix.lower() == ".csv":
         return read_points_csv(path)
@@ -53,14 +53,14 @@ def load_results(source: str) -> Results:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What differs between A and B.
+    """The differences between A and B.
 
     Attributes:
-        names: Of A and B.
-        bd: BD-rate of B against A, a row a codec; None without a measure that both have.
-        points: Points that differ; None where all that both have are equal.
-        settings: What was asked for and where, where it differs.
-        remarks: Sentences: what only one of them has, how many points are equal.
+        names: Labels of A and B.
+        bd: BD-rate of B against A, one row for each codec; None if no measure is shown.
+        points: Points that differ; None if all common points are equal.
+        settings: Settings and versions that differ; None if there are none.
+        remarks: Sentences: how many points are equal, and what only A or only B has.
     """
 
     names: tuple[str, str]
@@ -71,17 +71,17 @@ class Comparison:
 
     @property
     def tables(self) -> list[Table]:
-        """Those that there are."""
+        """The tables that are not None."""
         return [t for t in (self.bd, self.points, self.settings) if t is not None]
 
 
 def compare(
     a: Results, b: Results, method: Method = "pchip", labels: tuple[str, str] = ("A", "B")
 ) -> Comparison:
-    """Codecs of the same name side by side; two sets of one codec each are compared whatever the names.
+    """Compare codecs of the same name; if A and B have one codec each, their names do not matter.
 
     Raises:
-        IdseError: No codec, or no measure, is in both.
+        IdseError: A and B have no codec or no measure in common.
     """
     if len(a.codecs) == len(b.codecs) == 1:
         pairs = [(a.codecs[0], b.codecs[0])]
@@ -89,26 +89,28 @@ def compare(
         pairs = [(codec, other) for codec in a.codecs if (other := b.codec(codec.name)) is not None]
     if not pairs:
         raise IdseError(
-            f"no codec is in both: {labels[0]} has {text.names_listed([c.name for c in a.codecs])}, "
+            f"no codec is in both results: {labels[0]} has {text.names_listed([c.name for c in a.codecs])}, "
             f"{labels[1]} has {text.names_listed([c.name for c in b.codecs])}"
         )
     measures = [key for key in a.titles if key in b.titles]
     if not measures:
         raise IdseError(
-            f"no measure is in both: {labels[0]} has {text.listed(list(a.titles))}, "
+            f"no measure is in both results: {labels[0]} has {text.listed(list(a.titles))}, "
             f"{labels[1]} has {text.listed(list(b.titles))}"
         )
     shown = [key for key in measures if not key.startswith("class_")]
     changed, same = _points(pairs, measures)
     remarks = [
-        f"{text.plural(same, 'point')} equal in every measure, {text.plural(len(changed), 'point')} not.",
+        f"{text.plural(same, 'point is', 'points are')} equal in every measure; "
+        f"{text.plural(len(changed), 'point differs', 'points differ')}.",
         *_only(labels, a, b, pairs),
     ]
     if a.items and b.items and set(a.items) != set(b.items):
         both = len(set(a.items) & set(b.items))
         remarks.insert(
             0,
-            f"Not of the same pictures: {labels[0]} has {len(a.items)}, {labels[1]} {len(b.items)}, both {both}.",
+            f"The pictures are not the same: {labels[0]} has {len(a.items)}, {labels[1]} has {len(b.items)}, "
+            f"and they have {both} in common.",
         )
     settings = _settings(a, b, pairs)
     return Comparison(
@@ -147,7 +149,7 @@ def _bd_table(
 
 @dataclass(frozen=True)
 class _Changed:
-    """A point of both that differs: positions in A and B."""
+    """A point that differs between A and B, with its indices in A and B."""
 
     pair: tuple[CodecResults, CodecResults]
     i: int
@@ -183,18 +185,18 @@ def _points_table(changed: list[_Changed], measures: list[str], a: Results) -> T
     for c in changed:
         first, second = c.pair
         p, q = first.positions[c.i], second.positions[c.j]
-        cells = [_plain(p.qp, "g"), _plain(p.scale, "d"), _plain(p.bpp, ".4f"), _plain(q.bpp, ".4f")]
-        cells.append(_plain(100 * (q.bpp / p.bpp - 1), "+.2f"))
+        cells = [_number_cell(p.qp, "g"), _number_cell(p.scale, "d"), _number_cell(p.bpp, ".4f"), _number_cell(q.bpp, ".4f")]
+        cells.append(_number_cell(100 * (q.bpp / p.bpp - 1), "+.2f"))
         for m in measures:
             if _both(first, second, m):
                 digits = "+.3f" if m.split(":")[0] in _DECIBEL else "+.4f"
-                cells.append(_plain(second.qualities[m][c.j] - first.qualities[m][c.i], digits))
+                cells.append(_number_cell(second.qualities[m][c.j] - first.qualities[m][c.i], digits))
             else:
                 cells.append(Cell("–"))
         rows.append((_name(c.pair), tuple(cells)))
     return Table(
         "points",
-        "Points that differ: rates, and by how much B's quality is above A's",
+        "Points that differ: rates, and the difference in quality",
         "codec",
         (
             Column("QP", "point"), Column("size", "point", "%"), Column("A", "bpp"), Column("B", "bpp"),
@@ -207,25 +209,25 @@ def _points_table(changed: list[_Changed], measures: list[str], a: Results) -> T
 _DECIBEL = ("psnr_y", "psnr_u", "psnr_v", "psnr_611", "ms_ssim", "features")
 
 
-def _plain(value: float, digits: str) -> Cell:
+def _number_cell(value: float, digits: str) -> Cell:
     return (
-        Cell("n/a", note="not a number in one of them")
+        Cell("n/a", note="one of the two has no value")
         if math.isnan(value)
         else Cell(f"{value:{digits}}", value)
     )
 
 
 def _only(labels: tuple[str, str], a: Results, b: Results, pairs: _Pairs) -> Iterator[str]:
-    """What only one of them has."""
+    """Sentences about what only A or only B has."""
     for label, own, other, side in ((labels[0], a, b, 0), (labels[1], b, a, 1)):
         codecs = [c.name for c in own.codecs if c not in [pair[side] for pair in pairs]]
         if codecs:
             word = "codec" if len(codecs) == 1 else "codecs"
-            yield f"Only {label} has {word} {text.names_listed(codecs)}."
+            yield f"Only {label} has the {word} {text.names_listed(codecs)}."
         measures = [k for k in own.titles if k not in other.titles]
         if measures:
             word = "measure" if len(measures) == 1 else "measures"
-            yield f"Only {label} has {word} {text.some(measures)}."
+            yield f"Only {label} has the {word} {text.some(measures)}."
         for pair in pairs:
             here, there = ({(p.qp, p.scale) for p in pair[s].positions} for s in (side, 1 - side))
             if here - there and not any(math.isnan(qp) for qp, _ in here | there):
@@ -238,8 +240,8 @@ def _only(labels: tuple[str, str], a: Results, b: Results, pairs: _Pairs) -> Ite
 
 def _settings(a: Results, b: Results, pairs: _Pairs) -> Table:
     rows: list[tuple[str, str, str, str]] = []
-    if a.about and b.about:  # a file does not tell
-        rows += [("everything", *row) for row in _differences(a.about, b.about) if row[0] not in _VOLATILE]
+    if a.about and b.about:  # files of results have none
+        rows += [("whole sweep", *row) for row in _differences(a.about, b.about) if row[0] not in _VOLATILE]
     for pair in pairs:
         first, second = (_about(codec) for codec in pair)
         if not (pair[0].settings and pair[1].settings):
@@ -257,7 +259,7 @@ def _settings(a: Results, b: Results, pairs: _Pairs) -> Table:
 
 
 def _about(codec: CodecResults) -> dict[str, Any]:
-    """All that is known of how a codec's points were made; settings only where the source tells any."""
+    """Engine, version and hash of a codec if they are known, and its settings if the source has them."""
     known = {"engine": codec.engine, "version": codec.version, "settings hash": codec.settings_hash}
     return {key: value for key, value in known.items() if value} | dict(codec.settings)
 
@@ -265,7 +267,7 @@ def _about(codec: CodecResults) -> dict[str, Any]:
 def _differences(
     a: Mapping[str, Any], b: Mapping[str, Any], above: str = ""
 ) -> Iterator[tuple[str, str, str]]:
-    """Keys (dotted) with both values, where these differ."""
+    """Keys (dotted) whose values differ, with both values."""
     for key in [*a, *[k for k in b if k not in a]]:
         x, y, name = a.get(key), b.get(key), f"{above}{key}"
         if isinstance(x, Mapping) or isinstance(y, Mapping):
@@ -280,7 +282,7 @@ def _shown(value: Any) -> str:
 
 
 def rendered(comparison: Comparison, suffix: str, sources: tuple[str, str]) -> str:
-    """A comparison as the text of a file: ".html", ".md" or ".csv" (BD-rates alone, or what there is)."""
+    """A comparison as the text of a file: ".html", ".md" or ".csv" (all tables)."""
     title = f"{Path(sources[1]).name} against {Path(sources[0]).name}"
     if suffix == ".html":
         from idse.report.page import environment

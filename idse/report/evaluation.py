@@ -14,7 +14,7 @@ _HEADINGS = {
     "psnr_y": "PSNR Y",
     "ms_ssim": "MS-SSIM",
     "features": "features",
-    "pseudo_ap": "AP vs source",
+    "pseudo_ap": "AP vs uncompressed",
     "map_box": "mAP boxes",
     "map_mask": "mAP masks",
     "wap_box": "wAP boxes",
@@ -23,10 +23,10 @@ _HEADINGS = {
 
 
 def evaluation_table(evaluation: Evaluation) -> Table:
-    """A row a point by falling rate; where there are annotations, above them what the source's pictures give."""
+    """One row for each point by falling rate; the first row is that of the uncompressed pictures, if known."""
     columns = [
         Column("bpp", "rate"),
-        Column("estimate", "rate", "%"),
+        Column("estimate error", "rate", "%"),
         *[Column(_HEADINGS[m.kind], m.detector or "fidelity", m.unit) for m in evaluation.measures],
         Column("encode", "CPU time", "s/MP"),
         Column("decode", "CPU time", "s/MP"),
@@ -34,7 +34,7 @@ def evaluation_table(evaluation: Evaluation) -> Table:
     rows = [(point.label, _cells(evaluation, point)) for point in evaluation.points]
     if evaluation.uncompressed:
         of = [evaluation.uncompressed.get(m.key, math.nan) for m in evaluation.measures]
-        rows.insert(0, ("source", (*[_cell(v, 4) for v in (math.nan, math.nan, *of, math.nan, math.nan)],)))
+        rows.insert(0, ("uncompressed", (*[_cell(v, 4) for v in (math.nan, math.nan, *of, math.nan, math.nan)],)))
     return Table(
         "evaluation",
         f"{evaluation.name} over {evaluation.pictures} pictures",
@@ -46,18 +46,18 @@ def evaluation_table(evaluation: Evaluation) -> Table:
 
 
 def estimate_line(evaluation: Evaluation) -> str:
-    """How far the entropy model's estimate is from the streams, in a sentence; empty where nothing is estimated."""
+    """A sentence on the error of the entropy model's estimated rate; empty if there is no estimate."""
     if evaluation.mean_error is None:
         return ""
-    off = f"{evaluation.mean_error:.2f} %"
-    return f"estimated and real rate differ by {off} on average over {evaluation.streams} streams"
+    difference = f"{evaluation.mean_error:.2f} %"
+    return f"estimated and real rate differ by {difference} on average over {evaluation.streams} streams"
 
 
 def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     """`{name, description, results: {bpp: [...], psnr-y: [...], ...}}` by rising rate.
 
-    `encoding_time` and `decoding_time` are seconds a picture, as there, of CPU time; `estimated_bpp` is the entropy
-    model's.
+    `encoding_time` and `decoding_time` are CPU seconds per picture; `estimated_bpp` is the rate that the
+    entropy model estimates.
     """
     points = evaluation.points[::-1]
     codec = CodecResults(

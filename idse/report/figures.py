@@ -1,4 +1,4 @@
-"""What the page's plots are drawn from, as one JSON-able object."""
+"""The data of the page's plots, as one object for JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DIGITS = 6
 
 
 def plot_data(study: Study, results: Results, families: Families | None) -> dict[str, Any]:
-    """Points and qualities of every codec and measure; which points are the curve where there are several sizes."""
+    """Points and qualities of every codec and measure, and the Pareto fronts of codecs with several sizes."""
     codecs = []
     for i, codec in enumerate(results.codecs):
         look = style(i)
@@ -64,5 +64,5 @@ def plot_data(study: Study, results: Results, families: Families | None) -> dict
 
 
 def _short(value: float) -> float | None:
-    """A number that costs few bytes; None (JSON knows no NaN) for what is not finite."""
+    """The number with few digits; None if it is not finite, as JSON has no NaN."""
     return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None

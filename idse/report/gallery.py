@@ -1,4 +1,4 @@
-"""Pictures for the page: original, decoded, map and boxes, as data URIs within a budget of bytes."""
+"""Pictures for the page: original, decoded, map and boxes, as data URIs within a limit of bytes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from idse.importance.heatmap import colours
+from idse.report import text
 
 if TYPE_CHECKING:
     from idse.metrics.detection import Detections
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 MAX_CODECS = 6
 _STEPS = ((1280, 92), (1280, 85), (960, 82), (768, 78), (640, 74), (512, 70))
-"""Longest side and WebP quality, tried in this order until the budget holds."""
+"""Longest side and WebP quality, tried in this order until the images fit the budget."""
 _THUMBNAIL = 112
 _OCTAVES = 3.0
 _LOWEST_SCORE = 0.05
@@ -29,7 +30,7 @@ Rgb = npt.NDArray[np.uint8]
 
 @dataclass
 class _Side:
-    """One picture as one codec (or nobody) left it; the fields of the page's JSON, but with samples for the picture."""
+    """One picture, decoded from one codec's stream or the original, with the fields that the page's JSON has for it."""
 
     rgb: Rgb
     about: dict[str, Any]
@@ -46,11 +47,11 @@ class _Picture:
 
 @dataclass(frozen=True)
 class GalleryData:
-    """What the page shows.
+    """The gallery of the page.
 
     Attributes:
-        data: JSON-able, with the images as data URIs.
-        notes: What was left out, and how the images were made; sentences.
+        data: An object for JSON, with the images as data URIs.
+        notes: Sentences on what was left out and how the images are stored.
     """
 
     data: dict[str, Any]
@@ -60,17 +61,17 @@ class GalleryData:
 def gallery(
     study: Study, anchor: str, count: int, budget: int, first: Sequence[str] = ()
 ) -> GalleryData | None:
-    """Pictures of a study at the middle of its anchor's rates.
+    """Pictures of a study, coded at the middle of the anchor's rates.
 
     Args:
-        study: Where they come from.
-        anchor: The codec whose rate the others are chosen by.
-        count: Of the pictures; evenly spread over those of the study, not picked.
-        budget: Most bytes of all images as text.
-        first: Codecs to show before others, beside the anchor.
+        study: The study.
+        anchor: The codec to whose rate the other codecs' points are matched.
+        count: The number of pictures, taken at even intervals from the study.
+        budget: The greatest size of all images as data URIs, in bytes.
+        first: Codecs that are shown before others, after the anchor.
 
     Returns:
-        None where no picture can be shown any more.
+        None if no picture can be shown.
     """
     names = list(dict.fromkeys([anchor, *first, *[c.name for c in study.codecs]]))
     shown, notes = names[:MAX_CODECS], []
@@ -83,17 +84,19 @@ def gallery(
     if not pictures:
         return None
     if len(names) > len(shown):
-        notes.append(f"{len(shown)} of {len(names)} codecs are shown here, so that the page stays small.")
+        notes.append(f"Only {len(shown)} of {len(names)} codecs are shown, to keep the page small.")
     if len(pictures) < len(at):
-        notes.append(f"{len(at) - len(pictures)} pictures cannot be shown: files moved, or streams not kept.")
+        count = text.plural(len(at) - len(pictures), "picture")
+        notes.append(f"{count} cannot be shown: the files were moved, or the streams were not kept.")
     side, quality, encoded = _fitting(pictures, budget)
     while sum(map(len, encoded)) > budget and len(pictures) > 1:
         pictures.pop()
         side, quality, encoded = _fitting(pictures, budget)
-        notes.append("A picture was left out, so that the page stays small.")
+        notes.append("Some pictures were left out, to keep the page small.")
     notes.append(
-        f"{len(pictures)} of {len(study.items)} pictures, evenly spread, not picked. To fit on this page they are "
-        f"stored as WebP of quality {quality}, at most {side} samples wide or high; the figures are the streams' own."
+        f"These are {len(pictures)} of {len(study.items)} pictures, taken at even intervals and not selected by hand. "
+        f"This page stores them as WebP of quality {quality}, at most {side} samples wide or high; the figures are "
+        "those of the coded streams."
     )
     supply = iter(encoded)
     return GalleryData(
@@ -163,7 +166,7 @@ def _rounded(box: npt.NDArray[np.floating[Any]]) -> list[float]:
 
 
 def _fitting(pictures: Sequence[_Picture], budget: int) -> tuple[int, int, list[str]]:
-    """Side, quality and images of the first step that the budget allows, else of the last."""
+    """Side, quality and images of the first step that fits the budget, or of the last step."""
     for step, (side, quality) in enumerate(_STEPS):
         last = step == len(_STEPS) - 1
         encoded: list[str] = []
@@ -205,7 +208,7 @@ def _webp(rgb: Rgb, quality: int) -> str:
 
 
 def _map_uri(side: _Side) -> str | None:
-    """The map as a small picture, a sample a cell: weights over their geometric mean, 1/8 to 8."""
+    """The map as a small image, one pixel for each cell: weights relative to their geometric mean, from 1/8 to 8."""
     from PIL import Image
 
     if side.importance is None:

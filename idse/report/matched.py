@@ -1,4 +1,4 @@
-"""Codecs that differ in tau alone: what each family gains for detectors at one cost in luma PSNR."""
+"""Codecs that differ only in tau: the gain for detectors of each such family at equal cost in luma PSNR."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _READINGS = 3
 
 @dataclass(frozen=True)
 class Family:
-    """Codecs by rising tau."""
+    """Codecs that differ only in tau, by rising tau."""
 
     name: str
     taus: tuple[float, ...]
@@ -33,11 +33,11 @@ class Families:
     """Families with their BD-rates against an anchor.
 
     Attributes:
-        anchor: What the BD-rates are against.
-        families: Two values of tau or more each.
-        gains: Measures that something is gained on.
-        percents: BD-rate by measure and codec, None where there is none.
-        table: The gains read at a few costs.
+        anchor: The anchor of the BD-rates.
+        families: Each has at least two values of tau.
+        gains: The measures of detectors.
+        percents: BD-rates by measure and codec; None where one cannot be computed.
+        table: The gains at a few costs.
     """
 
     anchor: str
@@ -47,7 +47,7 @@ class Families:
     table: Table
 
     def plot_data(self) -> dict[str, Any]:
-        """For the page's plot."""
+        """The data of the page's plot."""
         return {
             "anchor": self.anchor,
             "cost": COST,
@@ -60,7 +60,7 @@ class Families:
 
 
 def find_families(codecs: Sequence[Codec]) -> list[Family]:
-    """Groups of codecs whose settings differ in tau alone, those with two values of tau or more."""
+    """Groups of codecs whose settings differ only in tau and that have at least two values of tau."""
     groups: dict[str, list[tuple[float, str]]] = {}
     for codec in codecs:
         tau = codec.settings.get("tau")
@@ -79,7 +79,7 @@ def find_families(codecs: Sequence[Codec]) -> list[Family]:
 
 
 def matched_families(study: Study, anchor: str) -> Families | None:
-    """The families of a study with their readings; None without families, or without anything to gain."""
+    """The families of a study with their gains; None without families or without measures of detectors."""
     families = [
         Family(f.name, f.taus, f.codecs) for f in find_families(study.codecs) if anchor not in f.codecs
     ]
@@ -117,8 +117,8 @@ def _table(
             rows.append((f"{family.name} at BD-Y {at:+g} %", tuple(cells)))
     return Table(
         "matched-cost",
-        f"BD-rate against {anchor} read along tau where luma PSNR costs as much, in per cent",
-        "family and cost",
+        f"BD-rate against {anchor} at a fixed BD-rate in luma PSNR (BD-Y), interpolated along tau, in per cent",
+        "codecs and cost",
         tuple(Column(text.heading(m.key, m.title), m.detector or "", "%") for m in gains),
         tuple(rows),
         codec_rows=False,
@@ -126,7 +126,7 @@ def _table(
 
 
 def _readings(costs: Sequence[Sequence[float]]) -> list[float]:
-    """A few round costs that every family has, else that some family has."""
+    """A few round costs within the range of every family, or else of at least one."""
     ranges = [(min(own), max(own)) for own in costs if own]
     for enough in (all, any):
         inside = [c for c in _COSTS if ranges and enough(low <= c <= high for low, high in ranges)]

@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing from anywhere."""
+"""The report as one HTML file that loads nothing from the network."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ if TYPE_CHECKING:
     from idse.study import Study
 
 MAX_BYTES = 15 << 20
-"""A page above this is no page any more."""
+"""The greatest size of the page."""
 
 _MANY_ANCHORS = 8
-"""Up to so many codecs, the tables against each of them are in the page."""
+"""With at most so many codecs, the page has tables against each of them."""
 _CLASS_CELLS = 20_000
-"""Up to so many cells, the classes' tables against every anchor are in the page."""
+"""With at most so many cells, the page has tables by class against every anchor."""
 _RESERVE = 1 << 20
 _SCRIPTS = ("page.js", "curves.js", "gallery.js")
 
 
 @dataclass(frozen=True)
 class PageOptions:
-    """What the page shows.
+    """Options of the page.
 
     Attributes:
-        anchor: Codec that BD-rates are against.
-        method: Of interpolation, "pchip" or "akima".
-        title: Headline; the sweep's name if empty.
-        gallery: So many pictures.
-        draws: Of the study's bootstrap, to be told.
+        anchor: The anchor of the BD-rates.
+        method: The interpolation, "pchip" or "akima".
+        title: The headline; if empty, the sweep's name.
+        gallery: The number of pictures.
+        draws: The number of resamples of the study, for the provenance section.
     """
 
     anchor: str
@@ -72,7 +72,7 @@ def make_page(study: Study, options: PageOptions) -> str:
     """The whole page.
 
     Raises:
-        IdseError: It would be larger than anybody wants to open.
+        IdseError: It would be larger than `MAX_BYTES`.
     """
     results = from_study(study)
     families = matched_families(study, options.anchor)
@@ -114,7 +114,7 @@ def make_page(study: Study, options: PageOptions) -> str:
     size = len(page.encode())
     if size > MAX_BYTES:
         raise IdseError(
-            f"the page would have {size / 2**20:.0f} MB: sweep fewer codecs, or write CSV (-o FILE.csv)"
+            f"the page would be {size / 2**20:.0f} MB large: sweep fewer codecs, or write CSV (-o FILE.csv)"
         )
     return page
 
@@ -137,7 +137,7 @@ def _anchor_tables(study: Study, options: PageOptions) -> list[AnchorTables]:
 
 
 def _measure_groups(study: Study) -> list[tuple[str, list[Any]]]:
-    """Measures for a list to choose from: fidelity, then each detector's, its classes apart."""
+    """Measures in groups for a list: fidelity, then each detector's; single classes are a group of their own."""
     groups: dict[str, list[Any]] = {}
     for m in study.measures:
         group = (
@@ -148,7 +148,7 @@ def _measure_groups(study: Study) -> list[tuple[str, list[Any]]]:
 
 
 def environment(looks: Mapping[str, Style]) -> jinja2.Environment:
-    """The templates with what they call; `looks` are the codecs' colours by name."""
+    """The templates with their filters and functions; `looks` are the styles of the codecs by name."""
     made = jinja2.Environment(
         loader=jinja2.PackageLoader("idse.report"),
         autoescape=True,
@@ -174,7 +174,7 @@ def _asset(name: str) -> str:
 
 
 def _plotly() -> str:
-    """Plotly's own script, which its Python package brings.
+    """Plotly's script, from its Python package.
 
     Raises:
         IdseError: The package is missing.
@@ -188,7 +188,7 @@ def _plotly() -> str:
 
 
 def _json(value: Any) -> Markup:
-    """JSON that may stand in a script element."""
+    """JSON that is safe inside a script element."""
     written = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return Markup(written.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
 

@@ -1,4 +1,4 @@
-"""What it takes to make the numbers again, in the order people ask for it."""
+"""What is needed to reproduce the figures: versions, settings, data and seeds."""
 
 from __future__ import annotations
 
@@ -12,9 +12,16 @@ if TYPE_CHECKING:
     from idse.study import Study
 
 
+_VERIFIED = {
+    "foreign": "an independent decoder",
+    "its own": "the codec's own decoder",
+    "none": "not verified",
+}
+
+
 @dataclass(frozen=True)
 class CodecEntry:
-    """A codec's origin; `settings` is everything that was asked for, as indented JSON."""
+    """Engine, version and settings of a codec; `settings` is indented JSON."""
 
     name: str
     engine: str
@@ -26,7 +33,7 @@ class CodecEntry:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Attributes: terms with their descriptions; the codecs; packages with versions; the plan's own words."""
+    """Attributes: terms with descriptions; the codecs; packages with their versions; the text of the plan."""
 
     terms: tuple[tuple[str, str], ...]
     codecs: tuple[CodecEntry, ...]
@@ -35,7 +42,7 @@ class Provenance:
 
 
 def provenance(study: Study, anchor: str, method: str, draws: int) -> Provenance:
-    """Where the figures of a study come from."""
+    """The provenance of a study's figures."""
     about: dict[str, Any] = study.provenance
     identity: dict[str, Any] = study.dataset.get("identity", {})
     first = (
@@ -43,22 +50,22 @@ def provenance(study: Study, anchor: str, method: str, draws: int) -> Provenance
         ("Store", about.get("store")),
         ("Data set", f"{study.dataset['name']} ({study.dataset['kind']})"),
         ("Pictures", _counted(study)),
-        ("Left out", _left_out(study)),
+        ("Pictures left out", _left_out(study)),
         ("Annotations", identity.get("annotations") or identity.get("annotation_sha256")),
         ("Colour conversion", identity.get("conversion") or about.get("conversion")),
         ("Detectors", text.listed(study.detectors) or "none"),
-        ("How it is measured", about.get("measuring")),
-        ("BD-rate", f"{method} over log rate, against {anchor}"),
+        ("Measurement", about.get("measuring")),
+        ("BD-rate", f"{method} interpolation of the logarithm of the rate, against {anchor}"),
         ("Intervals", _intervals(study, draws)),
         (
-            "Pseudo ground truth",
-            f"detections on the uncompressed picture with a score above {about.get('pseudo_score')}",
+            "Ground truth of AP vs uncompressed",
+            f"the detector's detections on the uncompressed picture with a score above {about.get('pseudo_score')}",
         ),
         ("Seed of the maps", about.get("seed")),
         ("idse", about.get("idse")),
         ("Python", about.get("python")),
         ("Host", " · ".join(str(about[k]) for k in ("host", "machine") if about.get(k))),
-        ("Planned", about.get("created")),
+        ("Sweep started", about.get("created")),
     )
     packages = " · ".join(f"{name} {version}" for name, version in about.get("packages", {}).items())
     return Provenance(
@@ -69,7 +76,7 @@ def provenance(study: Study, anchor: str, method: str, draws: int) -> Provenance
                 c.engine,
                 c.version,
                 str(c.provenance.get("settings_hash", "")),
-                study.verified(c.name),
+                _VERIFIED[study.verified(c.name)],
                 json.dumps(c.provenance, indent=2, default=str),
             )
             for c in study.codecs
@@ -80,13 +87,13 @@ def provenance(study: Study, anchor: str, method: str, draws: int) -> Provenance
 
 
 def _left_out(study: Study) -> str:
-    """Items that some measures have to do without."""
+    """Pictures that are left out of some measures."""
     found: dict[str, list[str]] = {}
     for measure in study.measures:
         if items := study.left_out(measure.key):
             found.setdefault(text.listed(items), []).append(measure.title)
     return "; ".join(
-        f"{items}, of {text.listed(titles)} (coded without loss)" for items, titles in found.items()
+        f"{items}, from {text.listed(titles)} (coded without loss)" for items, titles in found.items()
     )
 
 
@@ -95,18 +102,21 @@ def _counted(study: Study) -> str:
     return (
         f"{len(study.items)}"
         if total == len(study.items)
-        else f"{len(study.items)} of {total} (the others are not done)"
+        else f"{len(study.items)} of {total} (the others are not finished)"
     )
 
 
 def _intervals(study: Study, draws: int) -> str:
     if draws < 2 or len(study.items) < 2:
         return "none"
-    return f"± half of the 95 % bootstrap interval over pictures, {draws} draws, seed 0; single classes have none"
+    return (
+        f"± is half of the 95 % bootstrap interval over pictures ({draws} resamples, seed 0); "
+        "single classes have no interval"
+    )
 
 
 def short(study: Study) -> str:
-    """One line for under a table: data, versions, hashes, conversion, seed."""
+    """One line below a table: data, versions, hashes, conversion, seed."""
     about = study.provenance
     codecs = "; ".join(
         f"{c.name}: {c.version} [{c.provenance.get('settings_hash', '')}]" for c in study.codecs

@@ -1,4 +1,4 @@
-"""Curves alone, without the store behind them: what files of results hold and what two of them are compared by."""
+"""Rate-quality curves without a store: the contents of files of results, and what `idse compare` compares."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Position:
-    """Where a point lies: QP (NaN where nobody told), per cent of the size, bits per sample of the original."""
+    """QP of a point (NaN if unknown), size in per cent, bits per luma sample of the original."""
 
     qp: float
     scale: int
@@ -26,13 +26,13 @@ class CodecResults:
     """A codec's points.
 
     Attributes:
-        name: Row of the tables.
-        engine: What coded.
-        version: Of the engine.
-        settings_hash: Of all that decides its figures; empty where nobody told.
-        settings: What was asked for.
-        positions: Its points.
-        qualities: By measure, one for each point.
+        name: The name in tables.
+        engine: The engine's name.
+        version: The engine's version.
+        settings_hash: Hash of everything that affects the figures; empty if unknown.
+        settings: The settings.
+        positions: The points.
+        qualities: For each measure, the quality of every point.
     """
 
     name: str
@@ -44,7 +44,7 @@ class CodecResults:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def front(self, measure: str) -> tuple[int, ...]:
-        """Points that make the curve, by rising rate: all of one size, the Pareto front of several sizes."""
+        """Indices of the points of the curve, by rising rate: all points, or with several sizes their Pareto front."""
         rates = [p.bpp for p in self.positions]
         if len({p.scale for p in self.positions}) < 2:
             return tuple(sorted(range(len(rates)), key=rates.__getitem__))
@@ -58,11 +58,11 @@ class Results:
     """All codecs of one source.
 
     Attributes:
-        name: Where they come from.
-        titles: Of the measures, by key, in order.
-        codecs: In order.
-        about: What belongs to every number: versions, conversion, seed; empty where nobody told.
-        items: Names of the pictures; empty where nobody told.
+        name: Name of the source.
+        titles: Titles of the measures by key.
+        codecs: The codecs.
+        about: What all figures have in common: versions, conversion, seed; empty if unknown.
+        items: Names of the pictures; empty if unknown.
     """
 
     name: str

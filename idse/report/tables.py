@@ -1,4 +1,4 @@
-"""The tables of the report as plain values; the page and the exports set them in their own type."""
+"""The tables of the report as plain values; the page and the exports render them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from idse.study import Figure, Measure, Study
 
 LOW_OVERLAP = 0.5
-"""Curves that share less of their quality range than this get a remark beside their BD-rate."""
+"""A BD-rate of curves that share less of their quality range than this gets a note."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure.
+    """A cell of a table.
 
     Attributes:
-        value: None shows as `text`.
-        half: Half of its interval.
-        text: As it is shown.
-        tone: "win" or "loss": bytes saved or lost by more than the interval.
-        note: Why there is no figure, or what to mind about it.
+        value: The number; None if the cell has none.
+        half: Half of the interval.
+        text: The text that is shown.
+        tone: "win" or "loss" if more bytes are saved or lost than the interval.
+        note: The reason why there is no figure, or a caution about it.
     """
 
     text: str
@@ -38,13 +38,13 @@ class Cell:
 
     @property
     def is_word(self) -> bool:
-        """Whether it is no figure, and none is missing."""
+        """Whether the cell is a text and not a figure, present or missing."""
         return self.value is None and not self.note and self.text not in ("n/a", "–")
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column's heading, the group it stands under, and its unit."""
+    """A column's heading, the heading of its group, and its unit."""
 
     title: str
     group: str = ""
@@ -53,16 +53,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of figures.
+    """A table of figures.
 
     Attributes:
         key: Names the table in links and files.
-        caption: What it shows.
-        corner: Heading of the rows' names.
-        columns: Headings.
-        rows: Name and cells.
-        codec_rows: Whether the rows' names are codecs (else the columns are).
-        short: What it shows, in a few words.
+        caption: The caption.
+        corner: Heading of the first column.
+        columns: Headings of the other columns.
+        rows: The name and the cells of each row.
+        codec_rows: Whether the rows' names are codecs; otherwise those of the columns may be.
+        short: A short title.
     """
 
     key: str
@@ -75,18 +75,18 @@ class Table:
 
     @property
     def notes(self) -> dict[str, int]:
-        """Every cell's note once, with its number."""
+        """Every different note, with its number."""
         found = dict.fromkeys(cell.note for _, cells in self.rows for cell in cells if cell.note)
         return {note: i for i, note in enumerate(found, 1)}
 
     @property
     def is_text(self) -> bool:
-        """Whether all of it is words."""
+        """Whether all cells are texts."""
         return all(cell.is_word for _, cells in self.rows for cell in cells)
 
     @property
     def groups(self) -> list[tuple[str, int]]:
-        """Neighbouring columns of one group: its name and how many."""
+        """The groups of neighbouring columns: name and number of columns."""
         found: list[tuple[str, int]] = []
         for column in self.columns:
             if found and found[-1][0] == column.group:
@@ -97,7 +97,7 @@ class Table:
 
     @property
     def starts(self) -> set[int]:
-        """Columns that begin a group, but the first."""
+        """Indices of the columns that begin a group, without the first column."""
         return {i for i in range(1, len(self.columns)) if self.columns[i].group != self.columns[i - 1].group}
 
 
@@ -125,7 +125,7 @@ def bd_tables(study: Study, anchor: str, method: Method = "pchip") -> list[Table
     tables = [
         Table(
             "fidelity",
-            f"BD-rate against {anchor} at equal fidelity, in per cent, and times",
+            f"BD-rate against {anchor} at equal PSNR or MS-SSIM, in per cent; CPU time in per cent of the anchor's",
             "codec",
             (*[_column(m, "BD-rate %") for m in fidelity], *_TIME_COLUMNS),
             tuple((test, (*figures[test], *_times(study, anchor, test))) for test in tests),
@@ -136,7 +136,7 @@ def bd_tables(study: Study, anchor: str, method: Method = "pchip") -> list[Table
         tables.append(
             Table(
                 f"detector-{text.slug(detector)}",
-                f"BD-rate against {anchor} at equal worth to {detector}, in per cent",
+                f"BD-rate against {anchor} at equal quality measured with {detector}, in per cent",
                 "codec",
                 tuple(_column(m, "") for m in measures),
                 tuple(_figures(study, anchor, tests, measures, method).items()),
@@ -148,7 +148,7 @@ def bd_tables(study: Study, anchor: str, method: Method = "pchip") -> list[Table
 def _figures(
     study: Study, anchor: str, tests: Sequence[str], measures: Sequence[Measure], method: Method
 ) -> dict[str, tuple[Cell, ...]]:
-    """BD-rates by codec; where others have an interval, one that has none says so."""
+    """BD-rates by codec; if some have an interval, those without one get a note."""
     rows = {t: [bd_cell(study.figure(anchor, t, m.key, method)) for m in measures] for t in tests}
     if any(c.half is not None for row in rows.values() for c in row):
         for row in rows.values():
@@ -157,7 +157,7 @@ def _figures(
 
 
 def _without_interval(cell: Cell) -> Cell:
-    why = "no interval: too few of the resampled data sets have a BD-rate"
+    why = "no interval: too few resamples have a BD-rate"
     return dataclasses.replace(cell, note=f"{cell.note}; {why}" if cell.note else why)
 
 
@@ -173,8 +173,8 @@ def _column(measure: Measure, group: str) -> Column:
 
 
 def _times(study: Study, anchor: str, test: str) -> tuple[Cell, ...]:
-    """Encode and decode time over the anchor's, and the map's own in seconds per megapixel."""
-    shown = [_number(v, "0f", "no time was measured") for v in study.time_percent(anchor, test)]
+    """Encoding and decoding time in per cent of the anchor's, and the time for maps in seconds per megapixel."""
+    shown = [_number(v, "0f", "there are no times to compare") for v in study.time_percent(anchor, test)]
     times = study.times(test)
     if times.map_cpu <= 0 or times.megapixels <= 0:
         return (*shown, Cell("–"))
@@ -188,7 +188,7 @@ def _number(value: float | None, digits: str, reason: str) -> Cell:
 
 
 def per_picture_table(study: Study, anchor: str) -> Table:
-    """Means of the pictures' own BD-rates with the number of pictures that have one."""
+    """Means of the BD-rates of single pictures, with the number of pictures that have one."""
     measures = [m for m in study.measures if m.group in ("fidelity", "features")]
     rows = []
     for codec in study.codecs:
@@ -198,13 +198,13 @@ def per_picture_table(study: Study, anchor: str) -> Table:
         for measure in measures:
             mean, count = study.per_picture(anchor, codec.name, measure.key)
             if count == 0 or not math.isfinite(mean):
-                cells.append(Cell("n/a", note="no picture's own curve has a BD-rate"))
+                cells.append(Cell("n/a", note="no single picture has a BD-rate"))
             else:
                 cells.append(Cell(f"{text.percent(mean)} ({count})", mean))
         rows.append((codec.name, tuple(cells)))
     return Table(
         "per-picture",
-        f"Mean of the pictures' own BD-rates against {anchor}, in per cent (pictures that have one)",
+        f"Mean of the BD-rates of single pictures against {anchor}, in per cent (number of pictures)",
         "codec",
         tuple(_column(m, text.split_key(m.key)[1] or "BD-rate %") for m in measures),
         tuple(rows),
@@ -212,7 +212,7 @@ def per_picture_table(study: Study, anchor: str) -> Table:
 
 
 def class_tables(study: Study, anchor: str, method: Method = "pchip") -> list[Table]:
-    """BD-rates per class, a table for each detector and for boxes and masks; those without any are left out."""
+    """BD-rates by class: a table for each detector and for boxes and masks; tables without a BD-rate are left out."""
     tests = [c.name for c in study.codecs if c.name != anchor]
     by_kind: dict[tuple[str, str], list[tuple[str, Measure]]] = {}
     for measure in study.measures:
@@ -236,7 +236,7 @@ def class_tables(study: Study, anchor: str, method: Method = "pchip") -> list[Ta
                 0, ("all classes", tuple(bd_cell(study.figure(anchor, t, mean.key, method)) for t in tests))
             )
         remark = (
-            f"; {text.plural(without, 'class', 'classes')} without any BD-rate left out" if without else ""
+            f"; {text.plural(without, 'class', 'classes')} without a BD-rate not shown" if without else ""
         )
         tables.append(
             Table(
@@ -253,7 +253,7 @@ def class_tables(study: Study, anchor: str, method: Method = "pchip") -> list[Ta
 
 
 def points_table(study: Study, codecs: Sequence[str] | None = None) -> Table:
-    """The points behind the curves; measures of single classes are left to the CSV."""
+    """The points of the curves, without the measures of single classes."""
     measures = [m for m in study.measures if m.group != "classes"]
     rows = []
     for codec in study.codecs:
@@ -277,10 +277,10 @@ def points_table(study: Study, codecs: Sequence[str] | None = None) -> Table:
             )
     return Table(
         "points",
-        "The points of the curves: bits per sample of the original luma, all pictures pooled",
+        "Points of the curves: bits per luma sample of the original (bpp), over all pictures",
         "codec",
         (
-            Column("QP", "point"), Column("scale", "point", "%"), Column("bpp", "point"),
+            Column("QP", "point"), Column("size", "point", "%"), Column("bpp", "point"),
             *[Column(text.heading(m.key, m.title).replace("BD-", "PSNR "), m.detector or "fidelity", m.unit)
               for m in measures],
         ),
@@ -289,4 +289,4 @@ def points_table(study: Study, codecs: Sequence[str] | None = None) -> Table:
 
 
 def _quality(measure: Measure, value: float) -> Cell:
-    return _number(value, "2f" if measure.unit == "dB" else "4f", "nothing to be found")
+    return _number(value, "2f" if measure.unit == "dB" else "4f", "no objects to detect")

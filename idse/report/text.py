@@ -1,4 +1,4 @@
-"""Numbers and names in words, the same in every output."""
+"""Texts for measures, numbers and names, the same in every output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SHORT = {
     "psnr_611": "BD-6:1:1",
     "ms_ssim": "MS-SSIM",
     "features": "features",
-    "pseudo_ap": "pseudo AP",
+    "pseudo_ap": "AP vs uncompressed",
     "map_box": "mAP boxes",
     "ap50_box": "AP50 boxes",
     "map_mask": "mAP masks",
@@ -27,8 +27,8 @@ _EQUAL = {
     "psnr_v": "Cr PSNR",
     "psnr_611": "PSNR 6:1:1",
     "ms_ssim": "MS-SSIM",
-    "features": "error of {d}'s features",
-    "pseudo_ap": "agreement with {d}'s detections on the uncompressed pictures",
+    "features": "mean squared error of {d}'s features",
+    "pseudo_ap": "AP of {d} against its detections on the uncompressed pictures",
     "map_box": "mAP of {d}'s boxes",
     "ap50_box": "AP50 of {d}'s boxes",
     "map_mask": "mAP of {d}'s masks",
@@ -39,18 +39,18 @@ _EQUAL = {
 
 
 def split_key(key: str) -> tuple[str, str, str]:
-    """Kind, detector and class of a measure's key; empty where it has none."""
+    """Kind, detector and class in a measure's key; empty if it has none."""
     kind, detector, name = [*key.split(":", 2), "", ""][:3]
     return kind, detector, name
 
 
 def heading(key: str, title: str) -> str:
-    """A measure over a column of BD-rates."""
+    """Heading of a measure's column of BD-rates."""
     return _SHORT.get(split_key(key)[0], title)
 
 
 def at_equal(key: str, title: str) -> str:
-    """What a BD-rate holds equal: "luma PSNR"."""
+    """The quality that is equal in a BD-rate, in a sentence: "luma PSNR"."""
     kind, detector, _ = split_key(key)
     return _EQUAL.get(kind, title).format(d=detector)
 
@@ -67,28 +67,28 @@ def plural(count: int, one: str, many: str = "") -> str:
 
 
 def quoted(name: str) -> str:
-    """A name in a sentence: in quotation marks where a comma would tear it."""
+    """A name for a sentence: in quotation marks if it contains a comma."""
     return f"“{name}”" if "," in name else name
 
 
 def listed(names: list[str], last: str = "and") -> str:
-    """Names in a row: "a, b and c"."""
+    """Names as a list in a sentence: "a, b and c"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}" if names else ""
 
 
 def names_listed(names: list[str]) -> str:
-    """The same for names that may hold commas."""
+    """The same for names that may contain commas."""
     return listed([quoted(name) for name in names])
 
 
 def some(names: list[str], most: int = 8) -> str:
-    """The first of many names, and how many there are besides."""
+    """The first of many names, and the number of the others."""
     if len(names) <= most:
         return names_listed(names)
     return names_listed([*names[: most - 1], f"{len(names) - most + 1} more"])
 
 
 def slug(name: str) -> str:
-    """A name as part of a file's name: letters, digits, dots and hyphens."""
+    """A name for use in a file name: letters, digits, dots and hyphens."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9.]+", "-", plain).strip("-.") or "codec"

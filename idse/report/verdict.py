@@ -1,4 +1,4 @@
-"""The figures in a few sentences; nothing is said that an interval does not carry."""
+"""The main figures in a few sentences; a difference within its interval is never called a saving or a loss."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from idse.study import Measure, Study
 
 _FIRST = ("map_box", "map_mask", "wap_box", "wap_mask", "pseudo_ap", "features", "ms_ssim", "psnr_y")
-"""What the verdict speaks of, the first that can be told: what detectors find, then what they see, then people."""
+"""The measures that the first sentence may be about, in order of preference: detections, features, then fidelity."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Attributes: the sentences; the measure that they speak of first; the codec that saves the most, if one does."""
+    """Attributes: the sentences; the measure of the first sentence; the codec with the lowest BD-rate, or empty."""
 
     sentences: tuple[str, ...]
     measure: str = ""
@@ -26,11 +26,11 @@ class Verdict:
 
 
 def verdict(study: Study, anchor: str, method: Method = "pchip") -> Verdict:
-    """What the figures say against an anchor."""
+    """The verdict on all codecs against an anchor."""
     tests = [c.name for c in study.codecs if c.name != anchor]
     shown = text.quoted(anchor)
     if not tests:
-        return Verdict((f"Only {shown} was measured: there is nothing to compare it with.",))
+        return Verdict((f"Only {shown} was measured, so there is nothing to compare it with.",))
     cells = {
         m.key: {t: bd_cell(study.figure(anchor, t, m.key, method)) for t in tests}
         for m in study.measures
@@ -38,7 +38,7 @@ def verdict(study: Study, anchor: str, method: Method = "pchip") -> Verdict:
     }
     main = _main_measure(study, cells)
     if main is None:
-        return Verdict((f"No curve can be compared with {shown}'s: the tables say why.",))
+        return Verdict((f"There is no BD-rate against {shown}; the notes under the tables give the reasons.",))
     known = {name: c for name, c in cells[main.key].items() if c.value is not None}
     with_interval = {name: c for name, c in known.items() if c.half is not None} or known
     best = min(with_interval, key=lambda name: with_interval[name].value or 0.0)
@@ -59,7 +59,7 @@ def verdict(study: Study, anchor: str, method: Method = "pchip") -> Verdict:
 
 
 def _main_measure(study: Study, cells: dict[str, dict[str, Cell]]) -> Measure | None:
-    """The first by `_FIRST` that half of the codecs have an interval of; else that one has; else that has a figure."""
+    """The first of `_FIRST` with an interval for half of the codecs; else for any codec; else with a figure."""
     ordered = [m for kind in _FIRST for m in study.measures if m.kind == kind]
     for enough in (
         lambda row: sum(c.half is not None for c in row) >= len(row) / 2,
@@ -76,14 +76,14 @@ def _about_best(name: str, cell: Cell, measure: Measure, anchor: str) -> str:
     equal = text.at_equal(measure.key, measure.title)
     assert cell.value is not None
     if cell.half is None:
-        return f"{name}: {_amount(cell)} than {anchor} at equal {equal}; no interval can be given."
+        return f"{name} needs {_amount(cell)} than {anchor} at equal {equal}; this figure has no interval."
     if cell.tone == "win":
         return f"{name} needs {_amount(cell)} than {anchor} at equal {equal}."
     if cell.tone == "loss":
-        return f"No codec saves bits at equal {equal}: even {name} needs {_amount(cell)} than {anchor}."
+        return f"No codec saves bits at equal {equal}; the best is {name}, which needs {_amount(cell)} than {anchor}."
     return (
-        f"No codec differs from {anchor} for the better by more than its interval at equal {equal}; "
-        f"the lowest is {name} at {text.percent(cell.value, cell.half).replace('-', '−')} %."
+        f"No codec saves more bits against {anchor} than its interval at equal {equal}; the lowest BD-rate is "
+        f"{text.percent(cell.value, cell.half).replace('-', '−')} %, of {name}."
     )
 
 
@@ -101,11 +101,14 @@ def _count(cells: dict[str, dict[str, Cell]], anchor: str) -> str:
     bare = sum(c.value is not None and c.half is None for c in all_cells)
     rest = len(all_cells) - wins - losses - absent - bare
     counts = [
-        (wins, "save bits by more than their interval", "saves bits by more than its interval"),
-        (losses, "cost bits by more than their interval", "costs bits by more than its interval"),
-        (rest, f"cannot be told from {anchor}", f"cannot be told from {anchor}"),
+        (wins, "are savings larger than their interval", "is a saving larger than its interval"),
+        (losses, "are losses larger than their interval", "is a loss larger than its interval"),
+        (rest, "are within their interval of zero", "is within its interval of zero"),
         (bare, "have no interval", "has no interval"),
-        (absent, "have no BD-rate", "has no BD-rate"),
+        (absent, "could not be computed", "could not be computed"),
     ]
     words = [f"{count} {one if count == 1 else many}" for count, many, one in counts if count]
-    return f"Of {text.plural(len(all_cells), 'figure')} in the tables (classes apart), {text.listed(words)}."
+    return (
+        f"Of the {text.plural(len(all_cells), 'BD-rate')} against {anchor} in the tables (without single classes), "
+        f"{text.listed(words)}."
+    )

@@ -1,4 +1,4 @@
-"""Which files a report becomes, and writing them: all are made before the first is written."""
+"""The files of a report and how they are written: all are made before the first one is written."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def targets(outputs: Sequence[Path], formats: str | None, default: Path) -> list
     """Formats with their paths: by suffix, or each of `formats` under the outputs' names.
 
     Args:
-        outputs: As given; none: `default`.
+        outputs: The paths that were given; if there are none, `default`.
         formats: Joined by commas, or None.
         default: A path without suffix.
 
@@ -48,18 +48,18 @@ def _format_of(path: Path) -> str:
     suffix = "" if path.is_dir() else path.suffix.lower()
     if suffix not in _BY_SUFFIX:
         raise IdseError(
-            f"{path}: the suffix says no format; name it .html, .csv, .md, .tex or a folder, or give --format"
+            f"{path}: this suffix is of no known format; use .html, .csv, .md or .tex, a folder, or --format"
         )
     return _BY_SUFFIX[suffix]
 
 
 def check_targets(wanted: Sequence[tuple[str, Path]]) -> None:
-    """Raise an `IdseError` now for what could not be written after the work."""
+    """Raise an `IdseError` before the work begins if a file could not be written."""
     for kind, path in wanted:
         if kind != "compressai":
             check_writable(path)
         elif path.exists() and not path.is_dir():
-            raise IdseError(f"cannot write {path}: CompressAI's JSON is a file for each codec; name a folder")
+            raise IdseError(f"cannot write {path}: CompressAI's JSON has a file for each codec; name a folder")
         elif not path.exists():
             check_writable(path)
 
@@ -131,7 +131,7 @@ def _compressai(study: Study, options: PageOptions, path: Path) -> Files:
         target = path / f"{text.slug(codec.name)}.json"
         if target in files:
             raise IdseError(
-                f"two codecs would be written to {target}: give them names that differ in letters"
+                f"two codecs would be written to {target}: give them names that differ in letters or digits"
             )
         files[target] = json.dumps(compressai(codec), indent=2, allow_nan=False) + "\n"
     return files

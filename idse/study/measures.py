@@ -1,4 +1,4 @@
-"""What a curve can be drawn of: the measures of a study and where their values come from."""
+"""The measures of a study: the qualities that curves and BD-rates are made of."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Measure:
-    """A quality, higher is better.
+    """A measure of quality; higher is better.
 
     Attributes:
         key: "psnr_y"; with a detector "map_box:DETECTOR"; with a class "class_box:DETECTOR:CLASS".
-        title: For tables.
-        unit: "dB", or empty for a share 0..1.
+        title: Name in the report.
+        unit: "dB", or empty for a value between 0 and 1.
         group: "fidelity", "features", "detections" or "classes".
     """
 
@@ -29,7 +29,7 @@ class Measure:
 
     @property
     def detector(self) -> str | None:
-        """The detector that measures, None for fidelity."""
+        """The detector that the measure uses; None for fidelity."""
         parts = self.key.split(":")
         return parts[1] if len(parts) > 1 else None
 
@@ -47,18 +47,23 @@ PLANES = {"psnr_y": 0, "psnr_u": 1, "psnr_v": 2}
 def detector_measures(
     detector: str, classes: Sequence[str], *, boxes: bool, masks: bool, weighted: bool
 ) -> list[Measure]:
-    """The measures that a detector gives.
+    """The measures of a detector.
 
     Args:
-        detector: Its name.
-        classes: Of the annotations, those that have something to be found.
+        detector: The detector's name.
+        classes: The annotations' classes that have objects in the pictures.
         boxes: Whether there are annotated boxes.
         masks: Whether there are annotated masks, and the detector gives masks.
-        weighted: Whether weighted AP is wanted (Cityscapes).
+        weighted: Whether to include weighted AP (Cityscapes).
     """
     found = [
         Measure(f"features:{detector}", f"features, {detector}", "dB", "features"),
-        Measure(f"pseudo_ap:{detector}", f"AP against uncompressed, {detector}", "", "detections"),
+        Measure(
+            f"pseudo_ap:{detector}",
+            f"AP against the uncompressed picture's detections, {detector}",
+            "",
+            "detections",
+        ),
     ]
     for kind, there, words in (("box", boxes, "boxes"), ("mask", masks, "masks")):
         if there:

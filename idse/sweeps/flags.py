@@ -65,7 +65,7 @@ def plan_text(flags: Flags) -> str:
         dataset["annotations"] = str(flags.annotations.resolve())
     if flags.limit is not None:
         dataset["limit"] = flags.limit
-    codecs = [row for text in flags.codecs for row in _codec(text, flags)]
+    codecs = _codecs(flags)
     codecs += [{**table, **_task_models(flags)} for table in flags.tables]
     table = {
         "name": flags.name,
@@ -79,8 +79,35 @@ def plan_text(flags: Flags) -> str:
     return toml_text({key: value for key, value in table.items() if value != []})
 
 
-def _codec(text: str, flags: Flags) -> list[dict[str, Any]]:
-    """The rows of one `--codec`: one without a weight map, and one for each importance."""
+def _codecs(flags: Flags) -> list[dict[str, Any]]:
+    """The rows of every `--codec`: one without a weight map, and one for each importance if its engine takes maps."""
+    plain = [_codec(text, flags) for text in flags.codecs]
+    codecs_with_maps = sum(_takes_maps(row) for row in plain)
+    rows = []
+    for row in plain:
+        rows.append(row)
+        if not _takes_maps(row):
+            continue
+        # A name that the user chose stays; an engine's name is needed only where several codecs take maps.
+        before = "" if codecs_with_maps == 1 and row["name"] == row["engine"] else f"{row['name']}, "
+        tau = {"tau": _one_or_list(flags.taus)} if flags.taus and "tau" not in row else {}
+        for source in flags.importance:
+            name = before + _map_name(source)
+            rows.append({**row, "name": name, **tau, "importance": _importance(source, flags)})
+    return rows
+
+
+def _takes_maps(row: Mapping[str, Any]) -> bool:
+    return row["engine"] in engine_names() and engine_class(row["engine"]).takes_weights
+
+
+def _map_name(source: str) -> str:
+    """What a row with this importance is called: "IDSE (embedded map)"; activity needs no detector and is not IDSE."""
+    return "activity map" if source == "activity" else f"IDSE ({Path(source).stem} map)"
+
+
+def _codec(text: str, flags: Flags) -> dict[str, Any]:
+    """One `--codec` as a row without a weight map."""
     head, _, tail = text.partition(":")
     name, _, engine = head.partition("=")
     engine = engine or name
@@ -94,17 +121,7 @@ def _codec(text: str, flags: Flags) -> list[dict[str, Any]]:
                 f"--codec {text}: write name and engine before the colon: NAME=ENGINE:preset=slow"
             )
         settings[key.strip()] = _value(value)
-    row = {"name": name, "engine": engine, **settings, **_task_models(flags)}
-    if engine not in engine_names() or not engine_class(engine).takes_weights:
-        return [row]
-    tau = {"tau": _one_or_list(flags.taus)} if flags.taus and "tau" not in row else {}
-    return [
-        row,
-        *[
-            {**row, "name": f"{name} {Path(source).stem}", **tau, "importance": _importance(source, flags)}
-            for source in flags.importance
-        ],
-    ]
+    return {"name": name, "engine": engine, **settings, **_task_models(flags)}
 
 
 def _importance(source: str, flags: Flags) -> dict[str, Any]:

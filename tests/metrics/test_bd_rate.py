@@ -103,9 +103,9 @@ def test_points_may_come_in_any_order() -> None:
     ("rate", "quality", "reason"),
     [
         ([10, 20, 40, 80], [10, 11, 12, 13], "overlap"),
-        (RATE, [30, 33, 32, 39], "test: quality does not rise"),
-        (RATE, [30, 30, 32, 39], "test: quality does not rise"),
-        (RATE[:2], QUALITY[:2], "test: only 2 points"),
+        (RATE, [30, 33, 32, 39], "test curve: quality does not rise"),
+        (RATE, [30, 30, 32, 39], "test curve: quality does not rise"),
+        (RATE[:2], QUALITY[:2], "test curve: only 2 points"),
         (RATE, QUALITY[:3], "4 rates for 3"),
         (RATE, [30, 33, 36, math.inf], "not finite"),
         ([0, 200, 400, 800], QUALITY, "not positive"),

@@ -52,7 +52,7 @@ def test_gain_between_neighbours() -> None:
 def test_nothing_is_extrapolated() -> None:
     for at in (0.9, 9.1):
         found = matched_cost(COSTS, GAINS, at)
-        assert (found.gain, found.reason) == (None, f"the settings cost 1 to 9, none {at}")
+        assert (found.gain, found.reason) == (None, f"a cost of {at} lies outside that of the settings, 1 to 9")
     assert matched_cost([2.0], [-3.0], 2).gain == -3
     for costs, gains in (([], []), ([1.0, math.nan], [math.inf, -3.0])):
         assert matched_cost(costs, gains, 1).reason == "no setting has both a cost and a gain"
@@ -66,4 +66,4 @@ def test_settings_that_another_beats_do_not_count() -> None:
     assert folded.between == (2, 3)
     assert matched_cost([1.0, 2.0, 2.0, 3.0], [-1.0, -2.0, -5.0, -6.0], 2).gain == -5
     beyond = matched_cost([1.0, 5.0, 8.0], [-4.0, -12.0, -11.0], 7)
-    assert (beyond.gain, beyond.reason) == (None, "to pay more than 5 gains nothing more")
+    assert (beyond.gain, beyond.reason) == (None, "a cost above 5 gives no further gain")

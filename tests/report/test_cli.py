@@ -28,7 +28,7 @@ def test_all_formats_at_once(store: Path, tmp_path: Path, capsys: pytest.Capture
     assert len([line for line in capsys.readouterr().out.splitlines() if "bytes" in line]) == len(names)
     assert main(["compare", str(tmp_path / "r.csv"), str(store), "-o", str(tmp_path / "c.html")]) == 0
     said = capsys.readouterr().out
-    assert "BD-rate of B against A" in said and "50 points" not in said and "30 points equal" in said
+    assert "BD-rate of B against A" in said and "50 points" not in said and "30 points are equal" in said
     assert (tmp_path / "c.html").read_text().startswith("<!DOCTYPE html>")
 
 
@@ -45,7 +45,7 @@ def test_all_formats_at_once(store: Path, tmp_path: Path, capsys: pytest.Capture
             "no codec 'vtm' here: choose one of plain, weighted tau=0.05",
         ),
         ("report good.sqlite -o no/such/r.html", "the folder no/such does not exist"),
-        ("report good.sqlite -o r.docx", "r.docx: the suffix says no format"),
+        ("report good.sqlite -o r.docx", "r.docx: this suffix is of no known format"),
         (
             "report good.sqlite --format html,pdf",
             "format 'pdf': must be one of html, csv, md, latex, compressai",
@@ -57,8 +57,8 @@ def test_all_formats_at_once(store: Path, tmp_path: Path, capsys: pytest.Capture
             "file for each codec; name a folder",
         ),
         ("compare good.sqlite absent", "absent: no such results"),
-        ("compare good.sqlite folder", "folder: a folder without JSON files"),
-        ("compare good.sqlite notes.csv", "notes.csv: no CSV of results"),
+        ("compare good.sqlite folder", "folder: this folder has no JSON files"),
+        ("compare good.sqlite notes.csv", "notes.csv: not a CSV file of results"),
         ("compare good.sqlite good.sqlite -o c.pdf", "c.pdf: name it .html, .md or .csv"),
     ],
 )

@@ -39,7 +39,7 @@ def test_a_tenth_more_bits_is_ten_per_cent() -> None:
     assert rows["a"][0].text == "0.0" and rows["b"][0].value == pytest.approx(10.0)
     assert [name for name, _ in found.points.rows] == ["b"] * 4
     assert found.points.rows[0][1][4].text == "+10.00"
-    assert found.remarks == ("4 points equal in every measure, 4 points not.",)
+    assert found.remarks == ("4 points are equal in every measure; 4 points differ.",)
 
 
 def test_settings_that_differ() -> None:
@@ -58,7 +58,7 @@ def test_settings_that_differ() -> None:
     found = compare(a, b)
     assert found.points is None and found.settings is not None
     assert [(name, *[c.text for c in cells]) for name, cells in found.settings.rows] == [
-        ("everything", "idse", "0.1", "0.2"),
+        ("whole sweep", "idse", "0.1", "0.2"),
         ("x", "settings.tau", "0.1", "0.2"),
     ]
 
@@ -74,22 +74,22 @@ def test_what_only_one_has() -> None:
     fewer = replace(fewer, positions=fewer.positions[:3], qualities={"psnr_y": fewer.qualities["psnr_y"][:3]})
     found = compare(_results(_codec("a"), _codec("old")), _results(fewer, _codec("new"), _codec("newer")))
     assert found.remarks[1:] == (
-        "Only A has codec old.",
+        "Only A has the codec old.",
         "Only A has a at QP 37.",
-        "Only B has codecs new and newer.",
+        "Only B has the codecs new and newer.",
     )
 
 
 def test_other_pictures_are_told() -> None:
     a, b = (replace(_results(_codec("x")), items=items) for items in (("p", "q", "r"), ("p", "s")))
-    assert compare(a, b).remarks[0] == "Not of the same pictures: A has 3, B 2, both 1."
+    assert compare(a, b).remarks[0] == "The pictures are not the same: A has 3, B has 2, and they have 1 in common."
 
 
 def test_nothing_in_common() -> None:
-    with pytest.raises(IdseError, match="no codec is in both: A has a and b, B has c and d"):
+    with pytest.raises(IdseError, match="no codec is in both results: A has a and b, B has c and d"):
         compare(_results(_codec("a"), _codec("b")), _results(_codec("c"), _codec("d")))
     other = replace(_codec("a"), qualities={"ms_ssim": (1.0, 2.0, 3.0, 4.0)})
-    with pytest.raises(IdseError, match="no measure is in both"):
+    with pytest.raises(IdseError, match="no measure is in both results"):
         compare(_results(_codec("a")), Results("y", {"ms_ssim": "MS-SSIM"}, (other,)))
 
 

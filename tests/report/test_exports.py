@@ -148,7 +148,7 @@ def test_a_file_of_compressais_own(tmp_path: Path) -> None:
     assert codec.name == "VTM" and codec.qualities["ms-ssim"][0] == pytest.approx(10.0)
     assert math.isinf(codec.qualities["ms-ssim"][1]) and "encoding_time" not in codec.qualities
     path.write_text('{"name": "x", "results": {"bpp": [1], "psnr": [1, 2]}}')
-    with pytest.raises(IdseError, match="lists of unlike length"):
+    with pytest.raises(IdseError, match="the lists differ in length"):
         read_compressai([path], "x")
 
 

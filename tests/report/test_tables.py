@@ -27,7 +27,7 @@ def test_cells_are_the_studys_figures(study: Study) -> None:
     assert (cell.value, cell.half) == (figure.value.percent, figure.half)
     assert cell.value == pytest.approx(6.0, abs=1.5) and cell.tone == "loss"
     columns = [c.title for c in eye.columns]
-    assert columns == ["features", "pseudo AP", "mAP boxes", "AP50 boxes", "mAP masks", "AP50 masks"]
+    assert columns == ["features", "AP vs uncompressed", "mAP boxes", "AP50 boxes", "mAP masks", "AP50 masks"]
     assert "mAP masks" not in [c.title for c in lynx.columns]
     gain = dict(eye.rows)["weighted tau=0.05"][columns.index("mAP boxes")]
     assert gain.value is not None and gain.value < -20 and gain.tone == "win"
@@ -138,30 +138,35 @@ class _Few:
         (
             [(5.0, 1.0), (-20.0, 2.0), (1.0, 2.0), (-8.0, 1.0)],
             "one needs 20.0 ± 2.0 % fewer bits than anchor at equal mAP of d's boxes.",
-            "2 save bits by more than their interval, 1 costs bits by more than its interval and 1 cannot be told from",
+            "2 are savings larger than their interval, 1 is a loss larger than its interval and 1 is within",
         ),
         (
             [(5.0, 1.0), (-1.0, 2.0), (1.0, 2.0), (3.0, 9.0)],
-            "No codec differs from anchor for the better by more than its interval at equal mAP of d's boxes; "
-            "the lowest is one at −1.0 ±2.0 %.",
-            "(classes apart), 1 costs bits by more than its interval and 3 cannot be told from anchor.",
+            "No codec saves more bits against anchor than its interval at equal mAP of d's boxes; "
+            "the lowest BD-rate is −1.0 ±2.0 %, of one.",
+            "(without single classes), 1 is a loss larger than its interval and 3 are within their interval of zero.",
         ),
         (
             [(5.0, 1.0), (6.0, 2.0), (1.0, 2.0), (None, None)],
-            "No codec saves bits at equal mAP of d's boxes: even one needs 6.0 ± 2.0 % more bits than anchor.",
-            "1 has no BD-rate",
+            "No codec saves bits at equal mAP of d's boxes; the best is one, which needs "
+            "6.0 ± 2.0 % more bits than anchor.",
+            "1 could not be computed",
         ),
         (
             [(-3.0, 1.0), (None, None), (-5.0, 1.0), (None, None)],
             "two needs 5.0 ± 1.0 % fewer bits than anchor at equal luma PSNR.",
-            "2 save bits by more than their interval and 2 have no BD-rate"
+            "2 are savings larger than their interval and 2 could not be computed"
         ),
         (
             [(5.0, 1.0), (-30.0, None), (1.0, 2.0), (-4.0, 1.0)],
             "two needs 4.0 ± 1.0 % fewer bits than anchor at equal mAP of d's boxes.",
-            "1 saves bits",
+            "1 is a saving",
         ),
-        ([(None, None)] * 4, "No curve can be compared with anchor's: the tables say why.", "No curve"),
+        (
+            [(None, None)] * 4,
+            "There is no BD-rate against anchor; the notes under the tables give the reasons.",
+            "There is no BD-rate",
+        ),
     ],
 )  # fmt: skip
 def test_the_verdict_says_what_intervals_carry(figures: Any, first: str, last: str) -> None:

@@ -124,9 +124,9 @@ def test_flags_write_a_plan(tmp_path: Path) -> None:
     assert plan.name == 'a "name"'
     assert [c.name for c in plan.codecs] == [
         "native",
-        "native embedded l=2",
-        "native embedded l=8",
-        "native activity",
+        "IDSE (embedded map) l=2",
+        "IDSE (embedded map) l=8",
+        "activity map",
         "slow",
     ]
     assert (plan.codecs[-1].qps, plan.codecs[0].qps) == ((22, 32), (30, 40))
@@ -134,6 +134,22 @@ def test_flags_write_a_plan(tmp_path: Path) -> None:
     assert (plan.dataset.kind, plan.dataset.limit, plan.dataset.images) == ("folder", 3, tmp_path)
     with pytest.raises(IdseError, match="must look like preset=slow"):
         plan_text(Flags(images=tmp_path, codecs=["native:fast"]))
+
+
+@pytest.mark.parametrize(
+    ("codecs", "names"),
+    [
+        (["native", "x265"], ["native", "IDSE (yolox_nano map)", "x265"]),
+        (
+            ["native", "fine=native:tau=0.1"],
+            ["native", "native, IDSE (yolox_nano map)", "fine", "fine, IDSE (yolox_nano map)"],
+        ),
+        (["mine=native"], ["mine", "mine, IDSE (yolox_nano map)"]),
+    ],
+)
+def test_flags_name_rows_with_maps(tmp_path: Path, codecs: list[str], names: list[str]) -> None:
+    flags = Flags(images=tmp_path, codecs=codecs, importance=["models/yolox_nano.onnx"])
+    assert [codec.name for codec in parse_plan(plan_text(flags), tmp_path).codecs] == names
 
 
 @pytest.mark.parametrize(

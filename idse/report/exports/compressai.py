@@ -20,9 +20,9 @@ _NO_QUALITY = (
 
 
 def compressai(codec: CodecResults) -> dict[str, Any]:
-    """A codec's points by rising rate, as CompressAI's plots read them; of several sizes the Pareto front in luma PSNR.
+    """A codec's points by rising rate in CompressAI's format; with several sizes, the Pareto front of luma PSNR.
 
-    MS-SSIM is a share of 1, as there, made from the mean in dB. What CompressAI does not know keeps its key.
+    MS-SSIM is between 0 and 1, as in CompressAI, computed from the mean in dB. Other measures keep their keys.
     """
     front = codec.front("psnr_y" if "psnr_y" in codec.qualities else next(iter(codec.qualities)))
     results: dict[str, list[float | None]] = {
@@ -42,10 +42,10 @@ def compressai(codec: CodecResults) -> dict[str, Any]:
 
 
 def read_compressai(paths: Iterable[Path], name: str) -> Results:
-    """Files of CompressAI's, or of `compressai`, as results.
+    """Read files of CompressAI or of `compressai` as results.
 
     Raises:
-        IdseError: A file that is none.
+        IdseError: A file is not in this format.
     """
     codecs = [_read(path) for path in paths]
     titles = dict.fromkeys(key for codec in codecs for key in codec.qualities)
@@ -67,11 +67,12 @@ def _read(path: Path) -> CodecResults:
         }
         bpp = results["bpp"]
         if any(len(values) != len(bpp) for values in results.values()):
-            raise ValueError("lists of unlike length")
+            raise ValueError("the lists differ in length")
         name, description = str(read.get("name", path.stem)), str(read.get("description", ""))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise IdseError(
-            f"{path}: no results as CompressAI writes them (name, results with bpp and lists as long): {error}"
+            f"{path}: this is not a file of results in CompressAI's format (name, results: bpp and further lists "
+            f"of the same length): {error}"
         ) from None
     positions = tuple(
         Position(q, int(s), b)
@@ -84,7 +85,7 @@ def _read(path: Path) -> CodecResults:
 
 
 def _quality(key: str, values: list[float]) -> list[float]:
-    """MS-SSIM in dB, all else as it is."""
+    """MS-SSIM in dB; other values unchanged."""
     if not key.startswith("ms-ssim"):
         return values
     return [-10 * math.log10(1 - v) if v < 1 else math.inf for v in values]

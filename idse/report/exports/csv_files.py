@@ -20,7 +20,7 @@ _FIXED = ("codec", "engine", "version", "settings_hash", "qp", "scale", "bpp")
 
 
 def points_csv(results: Results) -> str:
-    """One row a point, one column a measure; every digit, so that nothing is lost on the way back."""
+    """One row for each point and one column for each measure, with all digits."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow([*_FIXED, *results.titles])
@@ -37,22 +37,22 @@ def points_csv(results: Results) -> str:
 
 
 def read_points_csv(path: Path) -> Results:
-    """The inverse of `points_csv`; settings are not in it.
+    """Read what `points_csv` wrote; it does not contain settings.
 
     Raises:
-        IdseError: Not such a file.
+        IdseError: The file is not such a CSV file.
     """
     try:
         rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise IdseError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
     if not rows or tuple(rows[0][: len(_FIXED)]) != _FIXED:
-        raise IdseError(f"{path}: no CSV of results: its first line must begin with {','.join(_FIXED)}")
+        raise IdseError(f"{path}: not a CSV file of results: its first line must begin with {','.join(_FIXED)}")
     measures = rows[0][len(_FIXED) :]
     found: dict[str, list[list[str]]] = {}
     for number, row in enumerate(rows[1:], 2):
         if len(row) != len(rows[0]):
-            raise IdseError(f"{path}: line {number} has {len(row)} fields, the first line {len(rows[0])}")
+            raise IdseError(f"{path}: line {number} has {len(row)} fields, the first line has {len(rows[0])}")
         found.setdefault(row[0], []).append(row)
     codecs = []
     for name, own in found.items():
@@ -68,7 +68,7 @@ def read_points_csv(path: Path) -> Results:
 
 
 def table_csv(table: Table) -> str:
-    """A table as it is shown, with intervals and remarks in columns of their own where there are any."""
+    """A table as CSV, with intervals and notes in columns of their own."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     halves = [any(cells[k].half is not None for _, cells in table.rows) for k in range(len(table.columns))]
@@ -94,7 +94,7 @@ def table_csv(table: Table) -> str:
 
 
 def figures_csv(study: Study, anchor: str, method: Method = "pchip") -> str:
-    """BD-rates against an anchor in full, a row a codec and measure, with what there is none for."""
+    """All BD-rates against an anchor, one row for each codec and measure; `reason` says why there is none."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["anchor", "codec", "measure", "bd_rate_percent", "half_interval", "overlap", "reason"])

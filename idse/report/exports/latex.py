@@ -1,4 +1,4 @@
-"""Tables for a paper; they want the booktabs package."""
+"""Tables for a paper; they need the booktabs package."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _SIGNS = {
 
 
 def escape(words: str) -> str:
-    """Words that LaTeX sets as they are."""
+    """A text with the special characters of LaTeX escaped."""
     return "".join(_SIGNS.get(sign, sign) for sign in words).replace("\n", " ")
 
 
 def latex(tables: Sequence[Table], provenance: str) -> str:
-    r"""The tables, each a `table` environment; input it with \input."""
+    r"""The tables, each in a `table` environment, for \input."""
     head = f"% {' '.join(provenance.split())}\n% \\usepackage{{booktabs}}\n"
     return head + "\n".join(_table(t) for t in tables)
 

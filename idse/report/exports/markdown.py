@@ -10,11 +10,11 @@ _ESCAPED = str.maketrans({sign: f"\\{sign}" for sign in "\\|*_`[]"} | {"<": "&lt
 
 
 def markdown(title: str, tables: Sequence[Table], provenance: str) -> str:
-    """A heading and the tables, notes and provenance under them."""
+    """A heading, the tables with their notes, and the provenance."""
     parts = [
         f"# {_escape(title)}",
         *[_table(t) for t in tables],
-        f"`*`: by more than the interval. {_escape(provenance)}",
+        f"`*`: the difference is larger than its interval. {_escape(provenance)}",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -39,5 +39,5 @@ def _cell(cell: Cell, notes: dict[str, int]) -> str:
 
 
 def _escape(words: str) -> str:
-    """What would be markup in a table: pipes, and the signs that a codec's name may hold."""
+    """Escape pipes and other characters that Markdown would read as markup."""
     return words.translate(_ESCAPED)

@@ -8,7 +8,7 @@ _WIDTH = 120
 
 
 def plain(table: Table) -> str:
-    """A table as aligned lines, its notes below; columns that do not fit beside the others go on under them."""
+    """A table as aligned lines, its notes below; columns that do not fit the width follow below."""
     head = [
         f"{c.title}, {c.group}" if c.group not in ("", "BD-rate %", "point", "bpp") else c.title
         for c in table.columns
@@ -23,7 +23,7 @@ def plain(table: Table) -> str:
 
 
 def _blocks(rows: list[list[str]]) -> list[list[int]]:
-    """Columns that stand beside each other, with the first before each block."""
+    """Groups of columns that fit the width; each group begins with the first column."""
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     blocks: list[list[int]] = [[]]
     for k in range(1, len(widths)):

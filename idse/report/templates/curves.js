@@ -1,4 +1,4 @@
-// The plots. Each is drawn anew from the data; Plotly.react changes only what differs.
+// The plots. Each is drawn again from the data; Plotly.react changes only what differs.
 const hidden = new Set();
 // Only what works without a network.
 const config = { displaylogo: false, responsive: true, modeBarButtons: [["toImage"], ["zoom2d", "pan2d"], ["zoomIn2d", "zoomOut2d", "resetScale2d"]] };
@@ -19,25 +19,27 @@ const axisTitle = (text) => ({ text, standoff: 10, font: { size: 13 } });
 
 // Ticks at 1, 2, 5 of every decade, each in full.
 function rateAxis() {
-  const title = axisTitle("bits per sample");
+  const title = axisTitle("bits per luma sample (bpp)");
   if (!byId("log").checked) return { title, rangemode: "tozero" };
   const tickvals = [];
   for (let decade = -4; decade <= 2; decade++) for (const digit of [1, 2, 5]) tickvals.push(Number(`${digit}e${decade}`));
   return { title, type: "log", tickvals, ticktext: tickvals.map(String) };
 }
-const qualityAxis = (measure) => ({ title: axisTitle(plain(measure.title) + (measure.unit === "dB" ? " (dB)" : "")) });
+// A long title has its last part, the detector, on a second line.
+const twoLines = (title) => title.length > 40 ? title.replace(/, (?=[^,]*$)/, ",<br>") : title;
+const qualityAxis = (measure) => ({ title: axisTitle(twoLines(escaped(measure.title)) + (measure.unit === "dB" ? " (dB)" : "")) });
 
 function hover(codec, index, quality, unit) {
   const shown = quality === null ? "n/a" : unit === "dB" ? `${quality.toFixed(2)} dB` : quality.toFixed(4);
   const size = codec.scale[index] === 100 ? "" : `, size ${codec.scale[index]} %`;
-  return `<b>${plain(codec.name)}</b><br>QP ${codec.qp[index]}${size}<br>${codec.bpp[index].toFixed(4)} bpp<br>${shown}`;
+  return `<b>${escaped(codec.name)}</b><br>QP ${codec.qp[index]}${size}<br>${codec.bpp[index].toFixed(4)} bpp<br>${shown}`;
 }
 
 // One line through some of a codec's points.
 function trace(codec, measure, indices, more = {}) {
   const quality = plots.quality[measure.key][plots.codecs.indexOf(codec)];
   return {
-    type: "scatter", mode: "lines+markers", name: plain(codec.name), hoverinfo: "text",
+    type: "scatter", mode: "lines+markers", name: escaped(codec.name), hoverinfo: "text",
     x: indices.map((i) => codec.bpp[i]), y: indices.map((i) => quality[i]),
     text: indices.map((i) => hover(codec, i, quality[i], measure.unit)),
     line: { color: codec.colour, width: 2.4, dash: codec.dash }, marker: { color: codec.colour, size: 7, symbol: codec.marker }, ...more,
@@ -102,11 +104,11 @@ function drawMatched() {
   const traces = families.map((family, n) => {
     const there = family.codecs.map((_, i) => i).filter((i) => percents[cost][family.codecs[i]] !== null && percents[gain][family.codecs[i]] !== null);
     return {
-      type: "scatter", mode: "lines+markers+text", name: plain(family.name), hoverinfo: "text", textposition: "top right",
+      type: "scatter", mode: "lines+markers+text", name: escaped(family.name), hoverinfo: "text", textposition: "top right",
       x: there.map((i) => percents[cost][family.codecs[i]]), y: there.map((i) => percents[gain][family.codecs[i]]),
       text: there.map((i) => `τ ${family.taus[i]}`), textfont: { color: colourOf("--soft"), size: 12 },
-      hovertext: there.map((i) => `<b>${plain(family.codecs[i])}</b><br>luma PSNR ${signed(percents[cost][family.codecs[i]])} %<br>gain ${signed(percents[gain][family.codecs[i]])} %`),
-      // A family is no codec: its line has no codec's colour.
+      hovertext: there.map((i) => `<b>${escaped(family.codecs[i])}</b><br>luma PSNR ${signed(percents[cost][family.codecs[i]])} %<br>gain ${signed(percents[gain][family.codecs[i]])} %`),
+      // A line joins several codecs, so it has the colour of none.
       line: { color: colourOf("--soft"), width: 1.6, dash: ["solid", "dash", "dot", "dashdot"][n % 4] }, marker: { size: 9, symbol: n, color: there.map((i) => codecOf(family.codecs[i]).colour) },
       showlegend: families.length > 1,
     };
@@ -115,7 +117,7 @@ function drawMatched() {
   const legend = families.length > 1 ? { showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 } } : {};
   Plotly.react("matched-plot", traces, layout(
     { title: axisTitle("cost: BD-rate in luma PSNR (%)"), ...zero },
-    { title: axisTitle(narrow.matches ? "gain (%)" : `gain: ${plain(measureOf(gain).title)} (%)`), ...zero }, legend), config);
+    { title: axisTitle(narrow.matches ? "gain: BD-rate (%)" : `${twoLines(`gain: BD-rate at equal ${escaped(measureOf(gain).title)}`)} (%)`), ...zero }, legend), config);
 }
 
 function makeLegend() {

@@ -1,4 +1,4 @@
-// Pictures: two of them in one frame, left and right of a line that the slider moves.
+// Pictures: two of them in one frame, to the left and right of a line that the slider moves.
 function startGallery() {
   const strokes = ["#ffd23f", "#4fd1ff", "#ff7ac6", "#8cff66", "#ff9d5c", "#c9a4ff", "#5cffd1", "#ff6b6b"];
   const stage = byId("stage"), split = byId("split");
@@ -9,7 +9,7 @@ function startGallery() {
   const found = (side) => (side.found[byId("detector").value] ?? []).filter((d) => d[5] > Number(byId("score").value));
 
   function boxes(side) {
-    // Words keep their size on the screen: the picture's samples are scaled to the stage's width.
+    // The picture is scaled to the stage's width; this size is constant on the screen.
     const size = 13 * picture.width / Math.max(stage.clientWidth, 1);
     const svg = make("svg", { viewBox: `0 0 ${picture.width} ${picture.height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
     const rect = (b, attributes) => make("rect", { x: b[0], y: b[1], width: Math.max(b[2] - b[0], 0), height: Math.max(b[3] - b[1], 0), ...attributes });
@@ -60,7 +60,7 @@ function startGallery() {
 
   function draw() {
     stage.style.aspectRatio = `${picture.width} / ${picture.height}`;
-    // The whole of a tall picture is in view; slider and choices keep to its width.
+    // A tall picture is scaled to fit the window; the slider and the lists get its width.
     stage.parentElement.style.setProperty("--fit", `calc(82vh * ${picture.width / picture.height})`);
     stage.replaceChildren(layer("left"), layer("right"));
     byId("map-scale").hidden = !byId("show-map").checked;
