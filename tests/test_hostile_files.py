@@ -56,10 +56,10 @@ def test_frames_beyond_any_file(text):
 @pytest.mark.parametrize(
     ("header", "said"),
     [
-        ("W99999 H99999 C420p16", "ends within a frame"),
+        ("W99999 H99999 C420p16", "ends in the middle of a frame"),
         ("W100000 H2", "says 100000x2"),
         ("W" + "9" * 4000 + " H2", "says 9"),
-        ("W" + "9" * 4090, "no Y4M file"),
+        ("W" + "9" * 4090, "not a Y4M file"),
         ("W8 H8 C420p99999999", "bit: must be 8..16"),
         ("W8 H8 Cmono0", "0 bit: must be 8..16"),
     ],

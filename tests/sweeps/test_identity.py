@@ -96,7 +96,7 @@ def test_no_hours_for_what_cannot_be_coded(folder: Path, checkout: Path) -> None
     text += f'[[codecs]]\nname = "b"\nengine = "vtm"\nroot = "{checkout}"\nimportance = "activity"\n'
     with (
         Store(folder / "r.sqlite") as store,
-        pytest.raises(IdseError, match=r"codec 'b': VTM at .* isn't patched"),
+        pytest.raises(IdseError, match=r"codec 'b': VTM at .* is not patched"),
     ):
         prepare(parse_plan(text, folder), store)
 

@@ -118,7 +118,7 @@ def test_noise_only_where_the_codec_is_trained() -> None:
     [
         ({"name": "X-FT"}, "set-up 'X-FT': must be one of"),
         ({"name": "C-FT", "train": ["encoder", "head"]}, "part 'head': must be one of"),
-        ({"name": "C-FT", "train": ["entropy"], "decoder_fixed": True}, "nothing is left to train"),
+        ({"name": "C-FT", "train": ["entropy"], "decoder_fixed": True}, "no part is left to train"),
     ],
 )
 def test_set_ups_are_checked(values: dict[str, Any], words: str) -> None:
@@ -128,7 +128,7 @@ def test_set_ups_are_checked(values: dict[str, Any], words: str) -> None:
 
 def test_parts_that_are_not_there() -> None:
     codec = build_codec(ModelSettings("icm", channels=8, latent=6))
-    with pytest.raises(IdseError, match=r"give a \[task\]"):
+    with pytest.raises(IdseError, match=r"add a \[task\]"):
         Setup.of("J-FT").apply(codec, None)
     with pytest.raises(IdseError, match=r"give a \[codec.mask\]"):
         Setup.of("mask").apply(codec, None)

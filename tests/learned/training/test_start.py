@@ -118,7 +118,7 @@ def test_training_follows_the_points(tiny: Path, tmp_path: Path) -> None:
             'latent = 12\ninit = "x.idsec"\nstart_gain = 9',
             "init and start_gain: give one of them",
         ),
-        ("latent = 12", "latent = 12\nstart_gain = 0", "start_gain 0: must be above 0"),
+        ("latent = 12", "latent = 12\nstart_gain = 0", "start_gain 0: must be a number, above 0"),
         ("[optimizer]", "[setup]\ndecoder_fixed = true\n[optimizer]", "parts of the codec are not trained"),
         (
             "rate = 1e-3",
