@@ -9,10 +9,9 @@ from idse.metrics.bootstrap import half_interval, resamples
 from idse.metrics.coco import coco_evaluate
 from idse.metrics.detection import Detections, Rle, Truth, align, pseudo_truth
 from idse.metrics.features import FeatureError, feature_distance, feature_error
-from idse.metrics.matched_cost import MatchedCost, matched_cost
 from idse.metrics.matching import Matches, match
 from idse.metrics.ms_ssim import ms_ssim_db, ms_ssim_planes
-from idse.metrics.pareto import pareto_front
+from idse.metrics.pareto import MatchedCost, matched_cost, pareto_front
 from idse.metrics.psnr import PEAK_10BIT, plane_sse, psnr_611, psnr_from_sse, psnr_planes
 
 __all__ = [

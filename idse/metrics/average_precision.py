@@ -106,8 +106,8 @@ class PrecisionCurves:
         """Weighted AP: the AP of the classes, weighted by their number of objects; NaN if there are no objects.
 
         The "wAP" of Fischer et al. on Cityscapes: `sum_c n_c AP_c / sum_c n_c`, with n_c the number of objects of
-        class c (crowds are not counted). Most objects of Cityscapes are cars and persons; in the plain mean, classes with
-        few objects, whose AP is uncertain, have the same weight as these.
+        class c (crowds are not counted). Most objects of Cityscapes are cars and persons; in the plain mean, classes
+        with few objects, whose AP is uncertain, have the same weight as these.
 
         AP_c is COCO's AP here. The AP of Cityscapes' own evaluation (evalInstanceLevelSemanticLabeling.py, masks only)
         differs: IoU must be above the threshold; every detection above it matches the object, and all but

@@ -95,7 +95,7 @@ def inflate(data: bytes) -> bytes:
     """The inverse of `zlib.compress`, with a limit of size.
 
     Raises:
-        ValueError: The data is damaged, or longer than `MOST_BYTES`: a few bytes may expand to a thousand times as many.
+        ValueError: The data is damaged, or longer than `MOST_BYTES`: it may expand a thousand times.
     """
     try:
         inflater = zlib.decompressobj()

@@ -185,7 +185,8 @@ def _points_table(changed: list[_Changed], measures: list[str], a: Results) -> T
     for c in changed:
         first, second = c.pair
         p, q = first.positions[c.i], second.positions[c.j]
-        cells = [_number_cell(p.qp, "g"), _number_cell(p.scale, "d"), _number_cell(p.bpp, ".4f"), _number_cell(q.bpp, ".4f")]
+        cells = [_number_cell(p.qp, "g"), _number_cell(p.scale, "d")]
+        cells += [_number_cell(p.bpp, ".4f"), _number_cell(q.bpp, ".4f")]
         cells.append(_number_cell(100 * (q.bpp / p.bpp - 1), "+.2f"))
         for m in measures:
             if _both(first, second, m):

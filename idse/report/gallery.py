@@ -86,8 +86,8 @@ def gallery(
     if len(names) > len(shown):
         notes.append(f"Only {len(shown)} of {len(names)} codecs are shown, to keep the page small.")
     if len(pictures) < len(at):
-        count = text.plural(len(at) - len(pictures), "picture")
-        notes.append(f"{count} cannot be shown: the files were moved, or the streams were not kept.")
+        missing = text.plural(len(at) - len(pictures), "picture")
+        notes.append(f"{missing} cannot be shown: the files were moved, or the streams were not kept.")
     side, quality, encoded = _fitting(pictures, budget)
     while sum(map(len, encoded)) > budget and len(pictures) > 1:
         pictures.pop()

@@ -14,9 +14,8 @@ from markupsafe import Markup
 
 from idse.errors import IdseError
 from idse.report import text
-from idse.report.colours import Style, style
 from idse.report.exports.csv_files import points_csv, table_csv
-from idse.report.figures import plot_data
+from idse.report.figures import Style, plot_data, style
 from idse.report.gallery import gallery
 from idse.report.matched import matched_families
 from idse.report.provenance import provenance

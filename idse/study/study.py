@@ -24,8 +24,7 @@ from idse.metrics.average_precision import PrecisionCurves
 from idse.metrics.bd_batch import bd_rates_of_curves
 from idse.metrics.bd_rate import BdRate, bd_rate
 from idse.metrics.bootstrap import half_interval, resamples
-from idse.metrics.matched_cost import MatchedCost, matched_cost
-from idse.metrics.pareto import pareto_front
+from idse.metrics.pareto import MatchedCost, matched_cost, pareto_front
 from idse.study.gallery import Gallery
 from idse.study.grid import Array, Observed, read_grids
 from idse.study.measures import FIDELITY, PLANES, Measure, detector_measures
