@@ -12,6 +12,7 @@ from idse.metrics.bd_rate import BdRate, bd_rate
 from idse.metrics.bootstrap import half_interval, resamples
 from idse.metrics.pareto import pareto_front
 from idse.report.matched import find_families, matched_families
+from idse.report.provenance import provenance
 from idse.report.tables import bd_cell, bd_tables, class_tables, per_picture_table, points_table
 from idse.report.verdict import verdict
 from idse.study import Figure, Measure, Study
@@ -112,6 +113,12 @@ def test_families_differ_in_tau_alone(study: Study) -> None:
     wanted = np.interp(cost, sorted(costs), [g for _, g in sorted(zip(costs, gain, strict=True))])
     assert cells[gains["map_box:eye"]].value == pytest.approx(wanted)
     assert matched_families(study, "weighted tau=0.5") is None
+
+
+def test_provenance_names_the_decoder_that_verified(study: Study) -> None:
+    found = provenance(study, "plain", "pchip", 40)
+    assert {codec.verified for codec in found.codecs} == {"an independent decoder"}
+    assert dict(found.terms)["Ground truth of AP vs uncompressed"].endswith("with a score above 0.3")
 
 
 class _Few:

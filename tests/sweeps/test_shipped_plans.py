@@ -113,11 +113,11 @@ def test_anchors() -> None:
 def test_baselines() -> None:
     codecs = {c.name: c for c in plan("baselines").codecs}
     assert {"native", "x265", "svtav1", "x264", "jpeg"} == {c.engine for c in codecs.values()}
-    assert codecs["activity"].importance.method == "activity"
+    assert codecs["activity map"].importance.method == "activity"
     assert not codecs["no loop filter"].encode_settings(32).tools.deblocking
-    assert codecs["chroma -3"].importance.method == "none"
-    assert codecs["chroma -3"].encode_settings(32).cr_qp_offset == -3
-    boxes = codecs["boxes 6 QP finer"]
+    assert codecs["chroma QP -3"].importance.method == "none"
+    assert codecs["chroma QP -3"].encode_settings(32).cr_qp_offset == -3
+    boxes = codecs["boxes QP -6"]
     assert (boxes.importance.method, boxes.importance.roi_qp) == ("roi", 6)
     assert all(len(c.qps) == 5 for c in codecs.values())
 
