@@ -130,7 +130,7 @@ def test_parts_that_are_not_there() -> None:
     codec = build_codec(ModelSettings("icm", channels=8, latent=6))
     with pytest.raises(IdseError, match=r"add a \[task\]"):
         Setup.of("J-FT").apply(codec, None)
-    with pytest.raises(IdseError, match=r"give a \[codec.mask\]"):
+    with pytest.raises(IdseError, match=r"add a \[codec.mask\]"):
         Setup.of("mask").apply(codec, None)
 
 
