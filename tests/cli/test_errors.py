@@ -328,7 +328,7 @@ def test_one_line(folder, monkeypatch, capfd, what, command, line):
 
         if torch.cuda.is_available():
             pytest.skip("there is a CUDA device here")
-    if re.search(r"learned|^train|\.ids(l|ec)\b", command):
+    if re.search(r"learned|^train|^eval notes|\.ids(l|ec)\b", command):
         pytest.importorskip("compressai", reason="learned codecs need compressai")
     monkeypatch.chdir(folder)
     monkeypatch.delenv("IDSE_VTM_ROOT", raising=False)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("compressai", reason="learned codecs need compressai")
+
 from idse.learned.models import build_codec
 from idse.learned.training.config import read_config
 from idse.learned.training.schedule import LeSchedule
