@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import multiprocessing
 import os
 import signal
@@ -20,6 +21,9 @@ IMPORTED = (
     "idse.learned.training.session", "torch.utils.tensorboard",
 )  # fmt: skip
 """Modules that the server imports; what is not installed it leaves out. It computes nothing and starts no threads."""
+
+if importlib.util.find_spec("compressai") is None:  # idse.learned's modules refuse to be imported without it
+    IMPORTED = tuple(name for name in IMPORTED if not name.startswith("idse.learned"))
 
 CHILD = """
 import os, signal, sys

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("compressai", reason="learned codecs need compressai")
+
 from idse.errors import IdseError
 from idse.learned.training.config import parse_config, read_config
 from idse.toml_file import toml_text
