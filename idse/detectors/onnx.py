@@ -17,9 +17,9 @@ import torch
 
 from idse.detectors.base import DetectorSettings, FloatArray, Observation, batches
 from idse.detectors.classes import COCO_CLASSES, class_names
-from idse.detectors.layouts import LAYOUTS, Head, Layout
 from idse.detectors.session import open_session, package_versions
 from idse.errors import IdseError
+from idse.features.layouts import LAYOUTS, choose_layout
 from idse.features.onnx_file import (
     first_line,
     fix_input_size,
@@ -134,7 +134,8 @@ class OnnxDetector:
         return [seen[i] for i in range(len(pictures))]
 
     def _decode(self, outputs: list[FloatArray]) -> Detections:
-        boxes, scores = self.layout.decode(self.head, outputs)
+        read = self.layout.decode(self.head, [torch.from_numpy(output) for output in outputs])
+        boxes, scores = read.boxes.numpy(), read.scores.numpy()
         if not (scores.min() >= -_ROUNDING and scores.max() <= 1 + _ROUNDING):
             raise IdseError(
                 f"{self.path}: scores outside 0..1: layout '{self.layout.name}' is not this model's, or it was "
@@ -215,36 +216,3 @@ def _feature_nodes(graph: Graph, declared: Any, path: Path) -> list[str]:
     if unknown:
         raise IdseError(f"{sidecar_of(path)}: no tensor '{unknown[0]}' of {path.name} depends on the picture")
     return nodes
-
-
-def choose_layout(
-    wanted: str, graph: Graph, size: tuple[int, int], shapes: list[tuple[int, ...]], classes: int, path: Path
-) -> tuple[Layout, Head]:
-    """The wanted layout or, for `auto`, the recognised one, and how it reads the outputs.
-
-    Args:
-        wanted: A name in `LAYOUTS`, or `auto`.
-        graph: The model's structure.
-        size: Height and width of its input.
-        shapes: Shapes of its outputs, without the batch.
-        classes: Expected number of classes.
-        path: Of the model, for messages.
-
-    Raises:
-        IdseError: The outputs have no known layout, or not the wanted one.
-    """
-    heads = {name: layout.head(size, shapes, classes) for name, layout in LAYOUTS.items()}
-    fitting = {name: head for name, head in heads.items() if head is not None}
-    outputs = ", ".join(str(list(shape)) for shape in shapes)
-    if wanted == "auto":
-        for name, head in fitting.items():
-            if LAYOUTS[name].recognises(graph, head):
-                return LAYOUTS[name], head
-        known = "; ".join(f"{layout.name}: {layout.outputs}" for layout in LAYOUTS.values())
-        raise IdseError(f"{path}: outputs {outputs} have no known layout; name the layout (layout): {known}")
-    if wanted not in fitting:
-        raise IdseError(
-            f"{path}: outputs {outputs} for an input of {list(size)} are not those of layout '{wanted}' "
-            f"({LAYOUTS[wanted].outputs})"
-        )
-    return LAYOUTS[wanted], fitting[wanted]

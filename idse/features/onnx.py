@@ -21,6 +21,7 @@ from idse.features.onnx_file import (
     read_sidecar,
     sidecar_of,
 )
+from idse.features.onnx_heads import OnnxHeads
 from idse.features.onnx_torch import OnnxNetwork, free_batch, need_onnx2torch
 from idse.features.preprocess import Placement, Preprocess, preprocess_from_dict
 
@@ -81,6 +82,7 @@ class OnnxExtractor:
         self._model = model
         self._features = self.network(self.nodes)
         self._whole: OnnxNetwork | None = None
+        self._heads: OnnxHeads | None = None
         self.description: dict[str, Any] = {
             "kind": "onnx",
             "file": self.path.name,
@@ -100,6 +102,12 @@ class OnnxExtractor:
         if rgb.requires_grad and torch.is_grad_enabled() and not all(f.requires_grad for f in out):
             raise IdseError(f"{self.path}: no gradient flows from the features to the picture")
         return out
+
+    def heads(self, reference: torch.Tensor) -> OnnxHeads:
+        """See `heads.HeadExtractor.heads`; the reference is not used."""
+        if self._heads is None:
+            self._heads = OnnxHeads(self)
+        return self._heads
 
     def placement(self, width: int, height: int) -> tuple[Placement, tuple[int, int]]:
         """Where a picture lies in the input that the features cover, and that input's height and width."""

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from idse.errors import IdseError
 from idse.importance.blocks import block_mean, chroma_to_grid, split_tiles
+from idse.importance.detection_metric import METRICS
 from idse.importance.settings import LEVEL_NORMS, SKETCHES
+from idse.importance.targets import target_function
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame
 
@@ -38,14 +40,17 @@ def estimate_map(
     tiles: bool = False,
     level_norm: str = "none",
     clip_percentile: float = 99.5,
+    target: str = "features",
+    metric: str = "default",
+    at: Sequence[Frame] | None = None,
     progress: Progress | None = None,
 ) -> WeightMap:
-    """Estimate how much errors in the coded samples change a detector's features.
+    """Estimate how much errors in the coded samples change a detector's features or detections.
 
-    The importance of sample j of a coded plane is `sum_i (d f_i / d x_j)^2` over all elements of all feature levels,
-    sketched with `proj_dim` rows (see `sketch.py`); x is in 8-bit units, f is as the extractor gives it. A cell's
-    weight is the mean over its samples, not the sum: luma and chroma planes both hold the sensitivity of a single
-    sample, so they can be compared. Cells above the plane's percentile `clip_percentile` are clipped to it.
+    The importance of sample j of a coded plane is `sum_i (d f_i / d x_j)^2` over all elements of all tensors of the
+    target, sketched with `proj_dim` rows (see `sketch.py`); x is in 8-bit units, f is as the extractor gives it. A
+    cell's weight is the mean over its samples, not the sum: luma and chroma planes both hold the sensitivity of a
+    single sample, so they can be compared. Cells above the plane's percentile `clip_percentile` are clipped to it.
 
     Args:
         frames: Pictures of one size and chroma format.
@@ -61,6 +66,9 @@ def estimate_map(
         tiles: Also keep the factor F of each 8x8 luma tile, with `rounds * proj_dim` rows (`WeightMap.tiles`).
         level_norm: How feature levels add up: "none" (sum of squares), "mean" or "energy"; see `sketch.level_scales`.
         clip_percentile: Above 0, at most 100; 100 clips nothing.
+        target: "features" or "detections"; see `targets.target_function`.
+        metric: Name of the metric of detections; see `detection_metric.METRICS`.
+        at: Where the derivatives are taken, such as the decoded pictures of a first encode; by default at `frames`.
         progress: Called with the share done, 0..1.
 
     Returns:
@@ -83,15 +91,16 @@ def estimate_map(
 
     total, planes, factors = len(frames) * rounds * proj_dim, [], []
     with one_thread():
-        for index, frame in enumerate(frames):
+        for index, (frame, place) in enumerate(zip(frames, frames if at is None else at, strict=True)):
             done = index * rounds * proj_dim
 
             def tick(rows: int, done: int = done) -> None:
                 if progress is not None:
                     progress((done + rows) / total)
 
+            function = _plane_function(frame, extractor, target, metric)
             diagonal, rows = _sketch_frame(
-                frame, extractor, proj_dim, sketch, seed, rounds, noise_sigma, level_norm, tiles, tick
+                place, function, extractor, proj_dim, sketch, seed, rounds, noise_sigma, level_norm, tiles, tick
             )
             planes.append(_clip(_to_grid(diagonal, frame, log2_unit), clip_percentile))
             if tiles:
@@ -106,6 +115,7 @@ def estimate_map(
         "rounds": rounds,
         "noise_sigma": noise_sigma,
         "level_norm": level_norm,
+        "target": target,
         "clip_percentile": clip_percentile,
         "device": str(extractor.device),
     }
@@ -136,8 +146,20 @@ def activity_map(frames: Sequence[Frame], log2_unit: int = 3) -> WeightMap:
     return WeightMap(first.width, first.height, log2_unit, np.stack(planes)[:, None], None, meta)
 
 
+def _plane_function(
+    frame: Frame, extractor: FeatureExtractor, target: str, metric: str
+) -> Callable[[Sequence[torch.Tensor]], list[torch.Tensor]]:
+    """The function from coded planes to the tensors of the target."""
+    from idse.importance.planes import planes_to_rgb, planes_to_tensors
+
+    reference = planes_to_rgb(planes_to_tensors(frame, extractor.device), frame)
+    function = target_function(extractor, target, reference, METRICS[metric])
+    return lambda planes: function(planes_to_rgb(planes, frame))
+
+
 def _sketch_frame(
     frame: Frame,
+    function: Callable[[Sequence[torch.Tensor]], list[torch.Tensor]],
     extractor: FeatureExtractor,
     proj_dim: int,
     sketch: str,
@@ -151,16 +173,13 @@ def _sketch_frame(
     """The importance of every sample of each plane and, with `tiles`, the luma rows of the sketch cut into tiles."""
     import torch
 
-    from idse.importance.planes import planes_to_rgb, planes_to_tensors
+    from idse.importance.planes import planes_to_tensors
     from idse.importance.sketch import sketched_rows
 
     generator = torch.Generator("cpu").manual_seed(seed)
     clean = planes_to_tensors(frame, extractor.device)
     sums = [torch.zeros_like(p) for p in clean]
     rows: list[NDArray[np.float32]] = []
-
-    def function(planes: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        return extractor.features(planes_to_rgb(planes, frame))
 
     for step in range(rounds):
         inputs = clean
@@ -182,7 +201,7 @@ def _sketch_frame(
     )
     _need(
         bool(diagonal[0].any()),
-        f"no gradient flows from the features of {extractor.name} to the picture; "
+        f"no gradient flows from the outputs of {extractor.name} to the picture; "
         "use another detector or other nodes",
     )
     return diagonal, rows

@@ -6,6 +6,7 @@ Importing this module does not import torch; making a detector's map does.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -128,12 +129,19 @@ class MapMaker:
             return
         self.load_seconds = time.perf_counter() - began
 
-    def __call__(self, frames: Sequence[Frame], progress: Progress | None = None) -> WeightMap | None:
+    def __call__(
+        self,
+        frames: Sequence[Frame],
+        progress: Progress | None = None,
+        *,
+        decoded: Sequence[Frame] | None = None,
+    ) -> WeightMap | None:
         """Make the map of frames of one size; None for the method "none".
 
         Args:
             frames: Pictures of one size and chroma format.
             progress: Called with the share done, 0..1.
+            decoded: The frames that a first encode gives, for settings with two passes.
 
         Raises:
             IdseError: No such detector, device or weights, or the detector cannot make a map of these pictures.
@@ -143,13 +151,15 @@ class MapMaker:
             return None
         self.load()
         began = time.perf_counter()
-        weights = self._make(frames, progress)
+        weights = self._make(frames, progress, decoded if self.settings.takes_decoded else None)
         if not self.settings.chroma_planes:
             weights = dataclasses.replace(weights, planes=weights.planes[:, :1])
         self.seconds = time.perf_counter() - began
         return weights
 
-    def _make(self, frames: Sequence[Frame], progress: Progress | None) -> WeightMap:
+    def _make(
+        self, frames: Sequence[Frame], progress: Progress | None, decoded: Sequence[Frame] | None
+    ) -> WeightMap:
         s = self.settings
         if s.method == "activity":
             return activity_map(frames, log2_unit=s.log2_unit)
@@ -157,6 +167,10 @@ class MapMaker:
             found = self._detector.detect([frame.to_rgb(as_float=True) for frame in frames])
             boxes = [d.boxes[d.scores > s.roi_score] for d in found]
             return box_map(frames, boxes, roi_qp=s.roi_qp, log2_unit=s.log2_unit)
+        targets = ("features", "detections") if s.target == "both" else (s.target,)
+        places: list[Sequence[Frame] | None] = [None] if decoded is None or s.at == "both" else []
+        places += [] if decoded is None else [decoded]
+        wanted = list(itertools.product(self._extractors, targets, places))
         maps = [
             estimate_map(
                 frames,
@@ -169,9 +183,12 @@ class MapMaker:
                 log2_unit=s.log2_unit,
                 tiles=s.tiles,
                 level_norm=s.level_norm,
-                progress=_part(progress, number, len(self._extractors)),
+                target=target,
+                metric=s.metric,
+                at=place,
+                progress=_part(progress, number, len(wanted)),
             )
-            for number, extractor in enumerate(self._extractors)
+            for number, (extractor, target, place) in enumerate(wanted)
         ]
         if len(maps) == 1 and s.blend_activity == 0:
             return maps[0]

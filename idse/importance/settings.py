@@ -15,20 +15,25 @@ from pathlib import Path
 from typing import Any
 
 from idse.errors import IdseError
+from idse.importance.detection_metric import METRICS
 
 METHODS = ("jacobian", "activity", "roi", "none")
 SKETCHES = ("rademacher", "achlioptas", "gaussian")
 LEVEL_NORMS = ("none", "mean", "energy")
+TARGETS = ("features", "detections", "both")
+PLACES = ("decoded", "both")
 
 SHAPING: Mapping[str, Mapping[str, float]] = {"roi": {"tau": 0.0, "exponent": 1.0, "clip_qp": 12.0}}
 """By method, other defaults for shaping: with these, boxes get exactly the QP difference that was asked for."""
 
+_NO_VALUE = object()
 _DEVICE = re.compile(r"auto|(cpu|cuda)(:\d+)?")
 _WHOLE = {
     "proj_dim": (1, 64),
     "seed": (0, 2**63 - 1),
     "rounds": (1, 64),
     "log2_unit": (0, 7),
+    "passes": (1, 2),
 }
 _REAL = {
     "noise_sigma": (0, 255),
@@ -36,9 +41,24 @@ _REAL = {
     "roi_qp": (0, 12),
     "roi_score": (0, 1),
 }
-_CHOICES = {"method": METHODS, "sketch": SKETCHES, "level_norm": LEVEL_NORMS}
+_CHOICES = {
+    "method": METHODS,
+    "sketch": SKETCHES,
+    "level_norm": LEVEL_NORMS,
+    "target": TARGETS,
+    "metric": tuple(METRICS),
+    "at": PLACES,
+}
 _FLAGS = ("tiles", "chroma_planes")
-_NOT_IN_FIRST_STORES = ("level_norm", "nodes")
+_NOT_IN_FIRST_STORES: Mapping[str, Any] = {
+    "level_norm": "none",
+    "nodes": (),
+    "target": "features",
+    "metric": "default",
+    "passes": 1,
+    "at": "both",
+}
+"""Fields that the first stores did not have, with the values that make the maps of that time."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +86,11 @@ class ImportanceSettings:
         chroma_planes: Keep the map's planes for Cb and Cr.
         roi_qp: With "roi": QP steps by which boxes are coded finer than the rest, above 0, at most 12.
         roi_score: With "roi": boxes with a score above this count, 0..1.
+        target: What the map preserves: the "features" of the detector's heads, the "detections" that they report, or
+            "both": the sum of both maps, each divided by its mean.
+        metric: How changes of detections are weighted, a name in `detection_metric.METRICS`.
+        passes: 1: the Jacobian is taken at the source. 2: also, or only, at the picture that a first encode gives.
+        at: With 2 passes, where the Jacobian is taken: "decoded", or "both" ends (the sum of both maps).
 
     Raises:
         IdseError: A value of the wrong type, or out of its range.
@@ -88,6 +113,10 @@ class ImportanceSettings:
     chroma_planes: bool = True
     roi_qp: float = 6.0
     roi_score: float = 0.3
+    target: str = "features"
+    metric: str = "default"
+    passes: int = 1
+    at: str = "both"
 
     def __post_init__(self) -> None:
         for name, known in _CHOICES.items():
@@ -131,6 +160,11 @@ class ImportanceSettings:
         """The detectors that the method uses."""
         return self.detectors_named() if self.method in ("jacobian", "roi") else []
 
+    @property
+    def takes_decoded(self) -> bool:
+        """Whether the map is made from the frames of a first encode too."""
+        return self.method == "jacobian" and self.passes == 2
+
     def deciding(self) -> dict[str, Any]:
         """The settings that the method uses, JSON-serialisable.
 
@@ -146,7 +180,7 @@ class ImportanceSettings:
                 for f in dataclasses.fields(self)
                 if not f.name.startswith("roi_")
                 and f.name != "method"
-                and not (f.name in _NOT_IN_FIRST_STORES and getattr(self, f.name) == f.default)
+                and getattr(self, f.name) != _NOT_IN_FIRST_STORES.get(f.name, _NO_VALUE)
             ),
         }[self.method]
         values = {"method": self.method} | {name: getattr(self, name) for name in names}

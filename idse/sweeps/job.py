@@ -148,13 +148,13 @@ def _code(
 ) -> tuple[_Coded, list[Frame]]:
     """Code an item. The decoded frames are returned separately, so that the caller can free them."""
     frames = resources.coded_frames(job.item, job.scale)
-    where = f"{job.digest}-{job.scale}"
+    settings = codec.encode_settings(job.qp)
+    where = resources.maps.place(job.digest, job.scale, codec.importance, settings)
     kept = resources.maps.is_kept(where, codec.importance)
     resources.maps.load(codec.importance)
     began = _cpu()
-    weights = resources.maps.make(where, frames, codec.importance)
+    weights = resources.maps.make(where, frames, codec.importance, settings)
     map_cpu = None if kept else _cpu() - began
-    settings = codec.encode_settings(job.qp)
     began = _cpu()
     stream = engine.encode(frames, weights, settings)
     encode_cpu = _cpu() - began if stream.cpu_seconds is None else stream.cpu_seconds

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from idse.engines import EncodeSettings, engine_class
+from idse.engines.first_pass import band_qp, decoded_frames
 from idse.hashing import settings_hash
 from idse.importance.maker import ImportanceSettings, LoadExtractor, MapMaker
 from idse.media.frame import Frame, probe_frame
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from idse.importance.weight_map import WeightMap
 
 _KEPT = 12
+_KEPT_FIRST_PASSES = 2
 
 
 class Maps:
@@ -38,34 +41,55 @@ class Maps:
         self._extractor: LoadExtractor = functools.cache(load_extractor)
         self._detector = functools.cache(load_detector)
         self._maps: OrderedDict[tuple[str, ImportanceSettings], WeightMap] = OrderedDict()
+        self._decoded: OrderedDict[str, list[Frame]] = OrderedDict()
         self._maker = functools.cache(self._new_maker)
         self.identity = functools.cache(self._identity)
 
-    def make(self, digest: str, frames: Sequence[Frame], importance: ImportanceSettings) -> WeightMap | None:
+    def make(
+        self, place: str, frames: Sequence[Frame], importance: ImportanceSettings, settings: EncodeSettings
+    ) -> WeightMap | None:
         """The weight map of frames; None for the method "none".
 
         Args:
-            digest: Identifies the frames.
+            place: As `place` gives it.
             frames: Frames of one size.
             importance: How the map is made.
+            settings: Of the encode; they decide a first pass.
         """
-        key = digest, importance
+        key = place, importance
         if key in self._maps:
             return self._maps[key]
-        weights = self._maker(importance)(frames)
+        decoded = self._first_pass(place, frames, settings) if importance.takes_decoded else None
+        weights = self._maker(importance)(frames, decoded=decoded)
         if weights is not None:
             self._maps[key] = weights
             if len(self._maps) > _KEPT:
                 self._maps.popitem(last=False)
         return weights
 
+    @staticmethod
+    def place(digest: str, scale: int, importance: ImportanceSettings, settings: EncodeSettings) -> str:
+        """What identifies the pictures that a map is made of: the item, the size, and a first pass if there is one."""
+        where = f"{digest}-{scale}"
+        if not importance.takes_decoded:
+            return where
+        offsets = settings.cb_qp_offset, settings.cr_qp_offset
+        return f"{where}-qp{band_qp(settings.target.qp)}" + (f"c{offsets}" if any(offsets) else "")
+
+    def _first_pass(self, place: str, frames: Sequence[Frame], settings: EncodeSettings) -> list[Frame]:
+        if place not in self._decoded:
+            self._decoded[place] = decoded_frames(frames, settings)
+            if len(self._decoded) > _KEPT_FIRST_PASSES:
+                self._decoded.popitem(last=False)
+        return self._decoded[place]
+
     def load(self, importance: ImportanceSettings) -> None:
         """Load the networks now, so that the time of `make` is only that of making the map."""
         self._maker(importance).load()
 
-    def is_kept(self, digest: str, importance: ImportanceSettings) -> bool:
+    def is_kept(self, place: str, importance: ImportanceSettings) -> bool:
         """Whether the map is kept, so that `make` does not make it again."""
-        return (digest, importance) in self._maps
+        return (place, importance) in self._maps
 
     def _new_maker(self, importance: ImportanceSettings) -> MapMaker:
         return MapMaker(importance, load_extractor=self._extractor, load_detector=self._detector)
@@ -85,6 +109,8 @@ class Maps:
                 self._extractor(name, weights, device, importance.nodes).description
                 for name in importance.detectors
             ]
+        if importance.takes_decoded:
+            about["first_pass"] = engine_class("native").from_options({}).identity
         if importance.method == "roi":
             about["detector"] = self._detector(name, weights, device).identity
         else:

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("onnx")
 pytest.importorskip("torchvision")
 
-from idse.detectors.layouts import LAYOUTS, Head, cell_grid
 from idse.detectors.onnx import letterbox, suppress
+from idse.features.layouts import LAYOUTS, Head, Layout, cell_grid
 
 YOLOX, NANODET, YOLOV8 = LAYOUTS["yolox"], LAYOUTS["nanodet"], LAYOUTS["yolov8"]
 SIDE = (416, 416)
@@ -59,20 +60,25 @@ def test_cells_are_row_major_by_level() -> None:
     assert stride[52 * 26].item() == 16
 
 
+def decoded(layout: Layout, head: Head, outputs: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    read = layout.decode(head, [torch.from_numpy(output) for output in outputs])
+    return read.boxes.numpy(), read.scores.numpy()
+
+
 def test_yolox_box_of_a_cell() -> None:
     output = np.zeros((CELLS, 85), dtype=np.float32)
     output[53, :6] = [0.5, 0.25, np.log(2), np.log(4), 0.5, 0.8]
-    boxes, scores = YOLOX.decode(Head(SIDE, (8, 16, 32), 80), [output])
+    boxes, scores = decoded(YOLOX, Head(SIDE, (8, 16, 32), 80), [output])
     assert boxes[53] == pytest.approx([12 - 8, 10 - 16, 12 + 8, 10 + 16])
     assert scores[53, 0] == pytest.approx(0.4)
 
 
 def test_boxes_already_in_samples() -> None:
     row = np.array([[20, 30, 8, 4, 0.5, 0.8, 0.1]], dtype=np.float32)
-    boxes, scores = LAYOUTS["yolox_decoded"].decode(Head(SIDE, (), 2), [row])
+    boxes, scores = decoded(LAYOUTS["yolox_decoded"], Head(SIDE, (), 2), [row])
     assert boxes.tolist() == [[16, 28, 24, 32]]
     assert scores[0] == pytest.approx([0.4, 0.05])
-    boxes, scores = YOLOV8.decode(Head(SIDE, (), 3), [row.T])
+    boxes, scores = decoded(YOLOV8, Head(SIDE, (), 3), [row.T])
     assert boxes.tolist() == [[16, 28, 24, 32]]
     assert scores[0] == pytest.approx([0.5, 0.8, 0.1])
 
@@ -83,10 +89,10 @@ def test_nanodet_box_of_a_cell() -> None:
     for side, distance in enumerate((1, 2, 3, 4)):
         distributions[0, side, distance] = 100
     outputs = [np.array([[0.1, 0.2]] * 4, np.float32), distributions.reshape(4, 24)]
-    boxes, scores = NANODET.decode(head, outputs)
+    boxes, scores = decoded(NANODET, head, outputs)
     assert boxes[0] == pytest.approx([3.5 - 8, 3.5 - 16, 3.5 + 24, 3.5 + 32])
     assert scores[0] == pytest.approx([0.1, 0.2])
-    swapped = NANODET.decode(Head((16, 16), (8,), 2, 6, swapped=True), outputs[::-1])
+    swapped = decoded(NANODET, Head((16, 16), (8,), 2, 6, swapped=True), outputs[::-1])
     assert np.array_equal(swapped[0], boxes)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -19,6 +20,7 @@ from idse.detectors import COCO_CLASSES, DetectorSettings, load_detector
 from idse.detectors.base import Detector
 from idse.detectors.onnx import OnnxDetector
 from idse.errors import IdseError
+from idse.features.heads import Candidates
 from idse.metrics.detection import Detections
 
 NAMES = ("a", "b", "c")
@@ -155,9 +157,10 @@ def test_scores_a_rounding_above_one_are_scores(tmp_path: Path, monkeypatch: pyt
     """Sigmoids of other processors may end a little above 1: that is no fault of the model."""
     toys.yolox(tmp_path / "toy.onnx")
     detector = load(tmp_path / "toy.onnx", ("one", "two", "three"))
-    boxes = np.array([[0, 0, 9, 9], [20, 20, 29, 29]], np.float32)
-    scores = np.array([[1 + 1e-6, -1e-7, 0], [0, 0.7, 0]], np.float32)
-    monkeypatch.setattr(detector.layout.__class__, "decode", lambda self, head, outputs: (boxes, scores))
+    read = Candidates(
+        torch.tensor([[0.0, 0, 9, 9], [20, 20, 29, 29]]), torch.tensor([[1 + 1e-6, -1e-7, 0], [0, 0.7, 0]])
+    )
+    monkeypatch.setattr(detector.layout.__class__, "decode", lambda self, head, outputs: read)
     found = detector._decode([])
     assert found.scores.tolist() == pytest.approx([1, 0.7])
     assert found.scores.max() == 1

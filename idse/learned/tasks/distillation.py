@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from idse.features.heads import Candidates
 from idse.learned.tasks.base import Target, Task
 from idse.learned.tasks.student import Student
 
@@ -51,20 +51,7 @@ class FeatureTask(Task):
         return relative_error(self.student(decoded), wanted)
 
 
-@dataclass(frozen=True)
-class HeadOutput:
-    """Outputs of a detector's heads for each location (anchor or proposal) of one picture, before NMS.
-
-    Attributes:
-        boxes: `[places, 4]` x0, y0, x1, y1 in samples of the detector's input.
-        scores: `[places, classes]`, 0..1.
-    """
-
-    boxes: Tensor
-    scores: Tensor
-
-
-def head_output_error(student: HeadOutput, teacher: HeadOutput, threshold: float) -> Tensor:
+def head_output_error(student: Candidates, teacher: Candidates, threshold: float) -> Tensor:
     """Difference of the head outputs of student and teacher for one picture.
 
     Scores: their squared error relative to the sum of the teacher's squared scores; false positives and false negatives

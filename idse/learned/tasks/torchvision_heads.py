@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from idse.errors import IdseError
+from idse.features.heads import Candidates
 from idse.learned.tasks.base import Target, Task
-from idse.learned.tasks.distillation import HeadOutput, head_output_error
+from idse.learned.tasks.distillation import head_output_error
 from idse.learned.tasks.student import TorchvisionStudent
 
 # Number of proposals with the highest scores per picture. More cost time in the second stage, and few are objects.
@@ -70,7 +71,7 @@ class TorchvisionDetectionTask(Task):
         return (first + torch.stack(second)).mean()
 
 
-def anchor_outputs(model: Any, rgb: Tensor) -> list[HeadOutput]:
+def anchor_outputs(model: Any, rgb: Tensor) -> list[Candidates]:
     """Outputs of a one-stage detector for `[N, 3, H, W]` pictures, at each anchor."""
     images, levels = _levels(model, rgb)
     maps = list(levels.values())
@@ -87,12 +88,12 @@ def anchor_outputs(model: Any, rgb: Tensor) -> list[HeadOutput]:
         scores = logits.sigmoid()
         decode = model.box_coder.decode_single
     anchors = model.anchor_generator(images, maps)
-    return [HeadOutput(decode(codes[i], anchors[i]), scores[i]) for i in range(len(rgb))]
+    return [Candidates(decode(codes[i], anchors[i]), scores[i]) for i in range(len(rgb))]
 
 
 def proposal_outputs(
     model: Any, levels: dict[str, Tensor], proposals: Sequence[Tensor], sizes: Sequence[tuple[int, int]]
-) -> list[HeadOutput]:
+) -> list[Candidates]:
     """Outputs of a two-stage detector for proposals: a box and a score for each proposal and class.
 
     Args:
@@ -110,7 +111,7 @@ def proposal_outputs(
     outputs = []
     for own_boxes, own_scores in zip(boxes.split(counts), scores.split(counts), strict=True):
         # Each class of a proposal is a location of its own, with a box and a score.
-        outputs.append(HeadOutput(own_boxes.flatten(0, 1), own_scores.flatten()[:, None]))
+        outputs.append(Candidates(own_boxes.flatten(0, 1), own_scores.flatten()[:, None]))
     return outputs
 
 

@@ -15,11 +15,11 @@ pytest.importorskip("torchvision", reason="box losses need torchvision")
 
 import toys  # noqa: E402
 
-from idse.detectors.layouts import LAYOUTS, Head  # noqa: E402
 from idse.errors import IdseError  # noqa: E402
+from idse.features.heads import Candidates  # noqa: E402
 from idse.learned.tasks import TaskSettings, load_task  # noqa: E402
-from idse.learned.tasks.distillation import HeadOutput, head_output_error  # noqa: E402
-from idse.learned.tasks.onnx_heads import OnnxDetectionTask, decode  # noqa: E402
+from idse.learned.tasks.distillation import head_output_error  # noqa: E402
+from idse.learned.tasks.onnx_heads import OnnxDetectionTask  # noqa: E402
 
 CPU = torch.device("cpu")
 CELLS = (96, 24, 6)  # of toys.SIZE at strides 8, 16, 32
@@ -31,44 +31,22 @@ def load(path: Path, classes: int) -> OnnxDetectionTask:
     return task
 
 
-def outputs_of(layout: str, swapped: bool) -> list[np.ndarray]:
-    rng = np.random.default_rng(0)
-    if layout == "nanodet":
-        scores = [rng.random((cells, 5), dtype=np.float32) for cells in CELLS]
-        logits = [rng.normal(size=(cells, 32)).astype(np.float32) for cells in CELLS]
-        return logits + scores if swapped else scores + logits
-    shape = (7, sum(CELLS)) if layout == "yolov8" else (sum(CELLS), 8)
-    return [rng.random(shape, dtype=np.float32)]
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("swapped", [False, True])
-def test_decoding_is_the_layouts(layout: str, swapped: bool) -> None:
-    bins = 8 if layout == "nanodet" else 0
-    head = Head(toys.SIZE, toys.STRIDES, 5 if bins else 3, bins, swapped and bool(bins))
-    outputs = outputs_of(layout, swapped)
-    boxes, scores = LAYOUTS[layout].decode(head, outputs)
-    found = decode(LAYOUTS[layout], head, [torch.from_numpy(output) for output in outputs])
-    np.testing.assert_allclose(found.boxes.numpy(), boxes, rtol=1e-4, atol=1e-3)
-    np.testing.assert_allclose(found.scores.numpy(), scores, rtol=1e-5)
-
-
 def test_head_output_error_by_hand() -> None:
     boxes = torch.tensor([[0.0, 0.0, 10.0, 10.0], [20.0, 0.0, 30.0, 10.0], [0.0, 0.0, 5.0, 5.0]])
-    teacher = HeadOutput(boxes, torch.tensor([[0.8, 0.1], [0.0, 0.6], [0.01, 0.02]]))
+    teacher = Candidates(boxes, torch.tensor([[0.8, 0.1], [0.0, 0.6], [0.01, 0.02]]))
     assert head_output_error(teacher, teacher, 0.05).item() == 0
     scores = teacher.scores.clone()
     scores[2, 0] = 0.51  # something that is not there
-    assert head_output_error(HeadOutput(boxes, scores), teacher, 0.05).item() == pytest.approx(
+    assert head_output_error(Candidates(boxes, scores), teacher, 0.05).item() == pytest.approx(
         0.25 / (0.64 + 0.01 + 0.36 + 0.0005), rel=1e-4
     )
     moved = boxes.clone()
     moved[0, ::2] += 5  # IoU 1/3, nothing between: the generalised IoU is the same
     moved[2] += 100  # nothing is reported there
-    assert head_output_error(HeadOutput(moved, teacher.scores), teacher, 0.05).item() == pytest.approx(
+    assert head_output_error(Candidates(moved, teacher.scores), teacher, 0.05).item() == pytest.approx(
         0.8 * (2 / 3) / 1.4, rel=1e-4
     )
-    nothing = HeadOutput(boxes, torch.full((3, 2), 0.01))
+    nothing = Candidates(boxes, torch.full((3, 2), 0.01))
     assert head_output_error(nothing, nothing, 0.05).item() == 0
     assert head_output_error(teacher, nothing, 0.05).item() < 1.2
 

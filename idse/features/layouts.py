@@ -1,5 +1,7 @@
 """Layouts of ONNX detectors: the input that a family of detectors expects, and the meaning of its output tensors.
 
+Decoding is differentiable, so detectors, weight maps and training losses all read outputs in the same way.
+
 A layout has no fixed sizes: input size, strides, number of classes and bins are read from the shapes of the model. To
 add a layout, write a class with the members of `Layout` and put an instance into `LAYOUTS`.
 """
@@ -9,11 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
-import numpy as np
+import torch
+from torch import Tensor
 
-from idse.detectors.base import FloatArray
+from idse.errors import IdseError
+from idse.features.heads import Candidates
 from idse.features.onnx_graph import Graph
 from idse.features.preprocess import Preprocess
 
@@ -74,20 +79,22 @@ class Layout(Protocol):
         """
         ...
 
-    def decode(self, head: Head, outputs: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
-        """Boxes `[cells, 4]` x0, y0, x1, y1 in samples of the input, and scores `[cells, classes]`."""
+    def decode(self, head: Head, outputs: Sequence[Tensor]) -> Candidates:
+        """Boxes and scores of every cell, from the outputs for one picture without the batch."""
         ...
 
 
-def cell_grid(head: Head) -> tuple[FloatArray, FloatArray]:
+def cell_grid(head: Head, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
     """`[cells, 2]` column and row of every output cell, and `[cells, 1]` its stride, row-major."""
     positions, strides = [], []
     for stride in head.strides:
         height, width = (-(-side // stride) for side in head.size)
-        rows, columns = np.mgrid[0:height, 0:width]
-        positions.append(np.stack([columns.ravel(), rows.ravel()], axis=1))
-        strides.append(np.full((height * width, 1), stride))
-    return np.concatenate(positions).astype(np.float32), np.concatenate(strides).astype(np.float32)
+        rows, columns = torch.meshgrid(
+            torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij"
+        )
+        positions.append(torch.stack([columns.flatten(), rows.flatten()], 1))
+        strides.append(torch.full((height * width, 1), stride, device=device))
+    return torch.cat(positions).float(), torch.cat(strides).float()
 
 
 class Yolox:
@@ -117,13 +124,13 @@ class Yolox:
         strides = _strides_together(size, shapes[0][0])
         return None if strides is None else Head(size, strides, shapes[0][1] - 5)
 
-    def decode(self, head: Head, outputs: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
+    def decode(self, head: Head, outputs: Sequence[Tensor]) -> Candidates:
         """See `Layout.decode`."""
-        output = outputs[0]
-        grid, stride = cell_grid(head)
+        output = outputs[0].float()
+        grid, stride = cell_grid(head, output.device)
         centre = (output[:, :2] + grid) * stride
-        half = np.exp(np.minimum(output[:, 2:4], _MAX_LOG_SIZE)) * stride / 2
-        return np.concatenate([centre - half, centre + half], axis=1), output[:, 4:5] * output[:, 5:]
+        size = output[:, 2:4].clamp(max=_MAX_LOG_SIZE).exp() * stride
+        return Candidates(_corners(centre, size), output[:, 4:5] * output[:, 5:])
 
 
 class YoloxDecoded(Yolox):
@@ -136,10 +143,10 @@ class YoloxDecoded(Yolox):
         """Recognised by its stem, its heads and their exponential."""
         return graph.is_yolox() and _has_exponential(graph)
 
-    def decode(self, head: Head, outputs: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
+    def decode(self, head: Head, outputs: Sequence[Tensor]) -> Candidates:
         """See `Layout.decode`."""
-        output = outputs[0]
-        return _corners(output[:, :2], output[:, 2:4]), output[:, 4:5] * output[:, 5:]
+        output = outputs[0].float()
+        return Candidates(_corners(output[:, :2], output[:, 2:4]), output[:, 4:5] * output[:, 5:])
 
 
 class NanoDet:
@@ -183,19 +190,15 @@ class NanoDet:
         count, bins, swapped = next((p for p in possible if p[0] == classes), possible[0])
         return Head(size, strides, count, bins, swapped)
 
-    def decode(self, head: Head, outputs: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
+    def decode(self, head: Head, outputs: Sequence[Tensor]) -> Candidates:
         """See `Layout.decode`."""
-        pairs = [[o for o in outputs if len(o) == _cells(head.size, stride)] for stride in head.strides]
-        scores, logits = (
-            np.concatenate([pair[i] for pair in pairs]) for i in (head.swapped, not head.swapped)
-        )
-        grid, stride = cell_grid(head)
-        logits = logits.reshape(len(logits), 4, head.bins)
-        weights = np.exp(logits - logits.max(axis=2, keepdims=True))
-        weights /= weights.sum(axis=2, keepdims=True)
-        distance = (weights @ np.arange(head.bins, dtype=np.float32)) * stride
-        centre = (grid + np.float32(0.5)) * stride - np.float32(0.5)
-        return np.concatenate([centre - distance[:, :2], centre + distance[:, 2:]], axis=1), scores
+        pairs = [[o.float() for o in outputs if len(o) == _cells(head.size, s)] for s in head.strides]
+        scores, logits = (torch.cat([pair[i] for pair in pairs]) for i in (head.swapped, not head.swapped))
+        grid, stride = cell_grid(head, scores.device)
+        bins = torch.arange(head.bins, dtype=torch.float32, device=scores.device)
+        distance = (logits.unflatten(1, (4, head.bins)).softmax(2) @ bins) * stride
+        centre = (grid + 0.5) * stride - 0.5
+        return Candidates(torch.cat([centre - distance[:, :2], centre + distance[:, 2:]], 1), scores)
 
 
 class Yolov8:
@@ -221,10 +224,10 @@ class Yolov8:
         strides = _strides_together(size, shapes[0][1])
         return None if strides is None else Head(size, strides, shapes[0][0] - 4)
 
-    def decode(self, head: Head, outputs: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
+    def decode(self, head: Head, outputs: Sequence[Tensor]) -> Candidates:
         """See `Layout.decode`."""
-        cells = np.ascontiguousarray(outputs[0].T)
-        return _corners(cells[:, :2], cells[:, 2:4]), cells[:, 4:]
+        cells = outputs[0].float().T
+        return Candidates(_corners(cells[:, :2], cells[:, 2:4]), cells[:, 4:])
 
 
 LAYOUTS: dict[str, Layout] = {
@@ -233,8 +236,41 @@ LAYOUTS: dict[str, Layout] = {
 """All layouts, by name."""
 
 
-def _corners(centre: FloatArray, size: FloatArray) -> FloatArray:
-    return np.concatenate([centre - size / 2, centre + size / 2], axis=1)
+def choose_layout(
+    wanted: str, graph: Graph, size: tuple[int, int], shapes: Sequence[Shape], classes: int, path: Path
+) -> tuple[Layout, Head]:
+    """The wanted layout or, for `auto`, the recognised one, and how it reads the outputs.
+
+    Args:
+        wanted: A name in `LAYOUTS`, or `auto`.
+        graph: The model's structure.
+        size: Height and width of its input.
+        shapes: Shapes of its outputs, without the batch.
+        classes: Expected number of classes.
+        path: Of the model, for messages.
+
+    Raises:
+        IdseError: The outputs have no known layout, or not the wanted one.
+    """
+    heads = {name: layout.head(size, shapes, classes) for name, layout in LAYOUTS.items()}
+    fitting = {name: head for name, head in heads.items() if head is not None}
+    outputs = ", ".join(str(list(shape)) for shape in shapes)
+    if wanted == "auto":
+        for name, head in fitting.items():
+            if LAYOUTS[name].recognises(graph, head):
+                return LAYOUTS[name], head
+        known = "; ".join(f"{layout.name}: {layout.outputs}" for layout in LAYOUTS.values())
+        raise IdseError(f"{path}: outputs {outputs} have no known layout; name the layout (layout): {known}")
+    if wanted not in fitting:
+        raise IdseError(
+            f"{path}: outputs {outputs} for an input of {list(size)} are not those of layout '{wanted}' "
+            f"({LAYOUTS[wanted].outputs})"
+        )
+    return LAYOUTS[wanted], fitting[wanted]
+
+
+def _corners(centre: Tensor, size: Tensor) -> Tensor:
+    return torch.cat([centre - size / 2, centre + size / 2], 1)
 
 
 def _cells(size: tuple[int, int], stride: int) -> int:
