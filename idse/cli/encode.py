@@ -25,6 +25,7 @@ from idse.engines import (
     WeightScope,
     engine_class,
 )
+from idse.engines.first_pass import decoded_frames
 from idse.engines.settings import PRESETS
 from idse.engines.verify import check_verifiable, encode_verified
 from idse.errors import IdseError
@@ -114,6 +115,10 @@ def encode(
     detector: o.Detectors = None,
     weights: o.Weights = None,
     nodes: o.Nodes = None,
+    target: o.Preserved = ImportanceSettings.target,
+    metric: o.Metric = ImportanceSettings.metric,
+    passes: o.Passes = ImportanceSettings.passes,
+    at: o.At = ImportanceSettings.at,
     proj_dim: o.ProjDim = ImportanceSettings.proj_dim,
     sketch: o.Sketch = ImportanceSettings.sketch,
     seed: o.Seed = ImportanceSettings.seed,
@@ -176,8 +181,9 @@ def encode(
         weight_scope=WeightScope.parse(weight_scope), tau=tau, exponent=exponent, clip_qp=clip_qp,
     )  # fmt: skip
     maker = o.make_maker(
-        method=method, detectors=detector, weights=weights, nodes=nodes, proj_dim=proj_dim, sketch=sketch,
-        seed=seed, rounds=rounds, noise_sigma=noise, level_norm=level_norm, blend_activity=blend_activity,
+        method=method, detectors=detector, weights=weights, nodes=nodes, target=target, metric=metric,
+        passes=passes, at=at, proj_dim=proj_dim, sketch=sketch, seed=seed, rounds=rounds, noise_sigma=noise,
+        level_norm=level_norm, blend_activity=blend_activity,
         chroma_planes=chroma_planes, roi_qp=roi_qp, roi_score=roi_score, unit=unit, tiles=tiles, device=device,
     )  # fmt: skip
     coder = e.make_engine(
@@ -239,8 +245,11 @@ class _Job:
         if map_in is not None:
             weights: WeightMap | None = _load_map(map_in, frames)
         else:
+            decoded = None
+            if self.maker.settings.takes_decoded:
+                decoded = decoded_frames(frames, self.settings)
             with Bar(f"map of {source.name}") as bar:
-                weights = self.maker(frames, bar)
+                weights = self.maker(frames, bar, decoded=decoded)
         with Bar(f"encoding {source.name}") as bar:
             if self.verify:
                 stream = encode_verified(self.engine, frames, weights, self.settings, bar)

@@ -9,7 +9,8 @@ import typer
 
 from idse.cli import options as o
 from idse.cli.output import Bar, print_json
-from idse.engines import Shaping
+from idse.engines import EncodeSettings, Shaping, Target
+from idse.engines.first_pass import decoded_frames
 from idse.errors import IdseError
 from idse.importance.maker import ImportanceSettings
 from idse.media.files import check_writable, replacing
@@ -30,10 +31,15 @@ def map_(
         Path | None,
         typer.Option("--roi", help="Write delta QPs for kvazaar and uvg266 (binary if the name ends in .bin)."),
     ] = None,
+    qp: Annotated[int, typer.Option("--qp", help="With --passes 2: QP of the first encode, 0..63.")] = Target.qp,
     importance: o.Importance = ImportanceSettings.method,
     detector: o.Detectors = None,
     weights: o.Weights = None,
     nodes: o.Nodes = None,
+    target: o.Preserved = ImportanceSettings.target,
+    metric: o.Metric = ImportanceSettings.metric,
+    passes: o.Passes = ImportanceSettings.passes,
+    at: o.At = ImportanceSettings.at,
     proj_dim: o.ProjDim = ImportanceSettings.proj_dim,
     sketch: o.Sketch = ImportanceSettings.sketch,
     seed: o.Seed = ImportanceSettings.seed,
@@ -62,21 +68,23 @@ def map_(
     if importance == "none":
         raise IdseError("--importance none makes no map: choose jacobian, activity or roi")
     maker = o.make_maker(
-        method=importance, detectors=detector, weights=weights, nodes=nodes, proj_dim=proj_dim, sketch=sketch,
-        seed=seed, rounds=rounds, noise_sigma=noise, level_norm=level_norm, blend_activity=blend_activity,
+        method=importance, detectors=detector, weights=weights, nodes=nodes, target=target, metric=metric,
+        passes=passes, at=at, proj_dim=proj_dim, sketch=sketch, seed=seed, rounds=rounds, noise_sigma=noise,
+        level_norm=level_norm, blend_activity=blend_activity,
         chroma_planes=chroma_planes, roi_qp=roi_qp, roi_score=roi_score, unit=unit, tiles=tiles, device=device,
     )  # fmt: skip
-    target = output or input_.with_suffix(".idsew")
-    for path in (target, heatmap, roi):
+    file = output or input_.with_suffix(".idsew")
+    for path in (file, heatmap, roi):
         if path is not None:
             check_writable(path)
             if path.resolve() == input_.resolve():
                 raise IdseError(f"{path}: would overwrite the input; choose another name")
     pictures = read_frames(input_, o.input_options(size, bit_depth, chroma, frames, matrix, range_))
+    decoded = decoded_frames(pictures, EncodeSettings(qp=qp)) if maker.settings.takes_decoded else None
     with Bar(f"map of {input_.name}") as bar:
-        made = maker(pictures, bar)
+        made = maker(pictures, bar, decoded=decoded)
     assert made is not None
-    with replacing(target) as temporary:
+    with replacing(file) as temporary:
         made.save(temporary)
     if heatmap is not None:
         from idse.importance.heatmap import save_heatmap
@@ -89,14 +97,14 @@ def map_(
 
         with replacing(roi) as temporary:
             write_roi(made, temporary, tau=tau, exponent=exponent, clip_qp=clip_qp)
-    size_of = target.stat().st_size
+    size_of = file.stat().st_size
     if json:
         print_json({
-            "output": str(target), "bytes": size_of, "frames": made.frames, "rows": made.rows, "columns": made.cols,
+            "output": str(file), "bytes": size_of, "frames": made.frames, "rows": made.rows, "columns": made.cols,
             "unit": 1 << made.log2_unit, "load_seconds": maker.load_seconds, "map_seconds": maker.seconds,
             "provenance": made.meta,
         })  # fmt: skip
     else:
         print(
-            f"{made.frames} x {made.cols}x{made.rows} weights  {size_of} bytes  map {maker.seconds:.2f} s  {target}"
+            f"{made.frames} x {made.cols}x{made.rows} weights  {size_of} bytes  map {maker.seconds:.2f} s  {file}"
         )

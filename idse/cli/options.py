@@ -9,8 +9,9 @@ import typer
 
 from idse.engines.settings import PRESETS
 from idse.errors import IdseError
+from idse.importance.detection_metric import METRICS
 from idse.importance.maker import ImportanceSettings, MapMaker
-from idse.importance.settings import LEVEL_NORMS, METHODS, SHAPING, SKETCHES
+from idse.importance.settings import LEVEL_NORMS, METHODS, SHAPING, SKETCHES, TARGETS
 from idse.media.io import InputOptions, parse_frames
 from idse.media.raw import parse_size
 
@@ -59,6 +60,30 @@ Weights = Annotated[
 Nodes = Annotated[
     str | None,
     typer.Option("--nodes", help="Names of the feature tensors, separated by commas.", rich_help_panel=_MAP),
+]
+Preserved = Annotated[
+    str,
+    typer.Option("--target", help=f"What a detector's map preserves: {', '.join(TARGETS)}.", rich_help_panel=_MAP),
+]
+Metric = Annotated[
+    str,
+    typer.Option("--metric", help=f"How changes of detections count: {', '.join(METRICS)}.", rich_help_panel=_MAP),
+]
+Passes = Annotated[
+    int,
+    typer.Option(
+        "--passes",
+        help="2: make a detector's map at the picture that a fast first encode gives, too.",
+        rich_help_panel=_MAP,
+    ),
+]
+At = Annotated[
+    str,
+    typer.Option(
+        "--at",
+        help="With --passes 2: make the map at the decoded picture alone (decoded), or also at the source (both).",
+        rich_help_panel=_MAP,
+    ),
 ]
 ProjDim = Annotated[int, typer.Option("--proj-dim", help="Number of rows of the sketch, 1..64.", rich_help_panel=_MAP)]
 Sketch = Annotated[

@@ -100,7 +100,7 @@ CASES = [
     ("a missing ONNX file", "encode good.png --detector absent.onnx", "cannot read the detector absent.onnx: No such…"),
     ("a corrupt ONNX file", "encode good.png --detector corrupt.onnx", "corrupt.onnx: no ONNX model, or a corrupt one"),
     ("an ONNX file without features", "encode good.png --detector flat.onnx", "flat.onnx: found no feature maps…"),
-    ("an ONNX file without gradients", "encode good.png --detector steps.onnx --nodes f", "no gradient flows from the features of steps to the picture; use…"),
+    ("an ONNX file without gradients", "encode good.png --detector steps.onnx --nodes f", "no gradient flows from the outputs of steps to the picture; use…"),
     ("an unknown feature node", "encode good.png --detector steps.onnx --nodes x", "steps.onnx: no tensor 'x'…"),
     ("an unknown device", "encode good.png --device tpu", "device 'tpu': must be cpu, cuda or auto"),
     ("CUDA where there is none", "encode good.png --device cuda", "device cuda: there is no CUDA device here; use…"),

@@ -93,7 +93,7 @@ def test_boxes(toy: str, capfd: Any) -> None:
 
 def test_boxes_in_a_roi_file(toy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """`idse map --roi` shapes boxes as `encode` does: the difference in the file is the one asked for."""
-    monkeypatch.setattr(MapMaker, "_make", lambda self, frames, progress: two_blocks(96, 64))
+    monkeypatch.setattr(MapMaker, "_make", lambda self, *arguments: two_blocks(96, 64))
     drawn("--importance", "roi", "--detector", toy, "--roi", "a.txt")
     low, high = (int(v) for v in Path("a.txt").read_text().splitlines()[1].split())
     assert low - high == 6
