@@ -4,13 +4,13 @@
     python scripts/train_embedded.py --data DIR --detectors A.onnx B.onnx -o embedded_weights.npz
 
 There are three steps. (1) Teacher maps: for every picture and for some random views of it (crop, scale, flip,
-exposure), the sensitivity of each detector's features to the coded planes is computed on 8x8 blocks and averaged over
-the detectors. The maps are kept in a cache folder, so that a second run starts with step 2. (2) The network learns the
-logarithm of the map. The loss is the feature error of a codec that distributes a fixed rate by the predicted map, in
-the high-rate model (error of a block proportional to 1/weight): log mean(teacher / student) + mean log(student). The
-moving average of the weights is the result. (3) On held-out pictures the agreement of the map is measured, together
-with that of the control without a network. A checkpoint is written after every epoch; `--resume` continues from it and
-gives the same weights.
+exposure), the sensitivity of each detector's features and detections to the coded planes is computed on 8x8 blocks and
+averaged over the detectors. The maps are kept in a cache folder, so that a second run starts with step 2. (2) The
+network learns the logarithms of the maps of features, of detections, and of both (their sum). The loss is the error of
+a codec that distributes a fixed rate by the predicted map, in the high-rate model (error of a block proportional to
+1/weight): log mean(teacher / student) + mean log(student). The moving average of the weights is the result. (3) On
+held-out pictures the agreement of the map is measured, together with that of the control without a network. A
+checkpoint is written after every epoch; `--resume` continues from it and gives the same weights.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from idse.devtools.teachers import (
+    TARGETS,
     TeacherCache,
     TeacherSettings,
     combined_target,
@@ -57,7 +58,7 @@ class Sample:
 
     Attributes:
         picture: uint8 `[3, h, w]`, as the network sees it; h and w multiples of its stride.
-        target: Logarithm of the teacher map `[3, h / 4, w / 4]`.
+        target: Logarithm of the teacher maps of all targets `[3 targets, h / 4, w / 4]`.
     """
 
     picture: torch.Tensor
@@ -102,10 +103,12 @@ def draw_batch(
 
 
 def loss_of(predicted: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the losses of a batch: excess feature error at equal rate (log), and squared error of the logarithms.
+    """Return the losses of a batch: excess error at equal rate (log), and squared error of the logarithms.
 
-    Both do not depend on the scale of a picture's map; Y, Cb and Cr count by their numbers of samples.
+    They are means over targets. They do not depend on the scale of a picture's map; Y, Cb and Cr count by their numbers
+    of samples.
     """
+    predicted, target = predicted.unflatten(1, (-1, 3)).flatten(0, 1), target.unflatten(1, (-1, 3)).flatten(0, 1)
     mask = torch.isfinite(target) * SAMPLES
     share = mask / mask.sum((1, 2, 3), keepdim=True).clamp(min=1)
     difference = torch.nan_to_num(target) - predicted
@@ -127,6 +130,11 @@ class TrainSettings:
     seed: int
     channels: tuple[int, ...]
     width: int
+
+
+def teacher_targets(parts: dict[str, torch.Tensor], settings: TeacherSettings) -> torch.Tensor:
+    """Return the teacher maps of all targets, `[3 targets, rows, cols]`."""
+    return torch.cat([combined_target(parts, settings, target) for target in embedded.TARGETS])
 
 
 class Trainer:
@@ -238,11 +246,15 @@ def expected_error(teacher: np.ndarray, student: np.ndarray, exponent: float, ta
     return float((teacher / np.clip(w, 0.25, 4.0)).mean() / teacher.mean())
 
 
-def figures(maps: Sequence[np.ndarray], teachers: Sequence[dict[str, torch.Tensor]]) -> dict[str, float]:
-    """Return the mean agreement of luma maps with the detectors' clean Jacobian maps (their average, and each)."""
+def figures(maps: Sequence[np.ndarray], teachers: Sequence[np.ndarray]) -> dict[str, float]:
+    """Return the mean agreement of luma maps with the detectors' clean Jacobian maps (their average, and each).
+
+    Args:
+        maps: `[rows, cols]` for each picture.
+        teachers: `[detectors, rows, cols]` for each picture.
+    """
     rows = []
-    for own, parts in zip(maps, teachers, strict=True):
-        each = parts["clean"][:, 0].numpy()
+    for own, each in zip(maps, teachers, strict=True):
         mean = each.mean(0)
         log = np.log(np.maximum(own, 1e-12)) - np.log(np.maximum(mean, 1e-12))
         row = {"rank": ranks_agree(own, mean), "log_mse": float(log.var())}
@@ -252,28 +264,38 @@ def figures(maps: Sequence[np.ndarray], teachers: Sequence[dict[str, torch.Tenso
     return {name: round(float(np.mean([r[name] for r in rows])), 4) for name in rows[0]}
 
 
+def clean_maps(parts: dict[str, torch.Tensor], target: str) -> np.ndarray:
+    """Return the detectors' luma maps of a target at the uncompressed picture, `[detectors, rows, cols]`."""
+    if target == "both":
+        return sum(clean_maps(parts, single) for single in TARGETS)  # type: ignore[return-value]
+    return parts[f"{target}_clean"][:, 0].numpy()
+
+
 def evaluate(
     net: embedded.SensitivityNet,
     held: Sequence[tuple[np.ndarray, dict[str, torch.Tensor]]],
     contrast: float = 1.0,
     masking: float = 0.0,
-) -> dict[str, dict[str, float]]:
-    """Return figures on held-out pictures.
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Return figures on held-out pictures, by target.
 
     They are given for the network alone, the extractor (with contrast and masking), the control without a network, and
     the average of the teachers.
     """
-    maps: dict[str, list[np.ndarray]] = {"network": [], "embedded": [], "activity": [], "teachers": []}
+    plain = embedded.EmbeddedExtractor(net, torch.device("cpu"), {})
     whole = embedded.EmbeddedExtractor(net, torch.device("cpu"), {}, contrast, masking)
-    for pixels, parts in held:
-        rgb = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
-        with torch.no_grad():
-            maps["network"].append(embedded.predict_blocks(net, rgb)[0, 0].exp().numpy())
-        maps["embedded"].append(whole.log_gains(rgb)[0, 0].exp().numpy())
-        maps["activity"].append(activity_map([Frame.from_rgb(pixels)]).planes[0, 0])
-        maps["teachers"].append(parts["clean"][:, 0].mean(0).numpy())
-    teachers = [parts for _, parts in held]
-    return {name: figures(own, teachers) for name, own in maps.items()}
+    found = {}
+    for target in net.targets:
+        maps: dict[str, list[np.ndarray]] = {"network": [], "embedded": [], "activity": [], "teachers": []}
+        teachers = [clean_maps(parts, target) for _, parts in held]
+        for (pixels, _), each in zip(held, teachers, strict=True):
+            rgb = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+            maps["network"].append(plain.log_gains(rgb, target)[0, 0].exp().numpy())
+            maps["embedded"].append(whole.log_gains(rgb, target)[0, 0].exp().numpy())
+            maps["activity"].append(activity_map([Frame.from_rgb(pixels)]).planes[0, 0])
+            maps["teachers"].append(each.mean(0))
+        found[target] = {name: figures(own, teachers) for name, own in maps.items()}
+    return found
 
 
 # --- command line ---
@@ -386,7 +408,7 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
     samples = []
     for done, (path, view) in enumerate(wanted, 1):
         pixels, parts = cache.get(path, view)
-        samples.append(make_sample(pixels, combined_target(parts, teaching)))
+        samples.append(make_sample(pixels, teacher_targets(parts, teaching)))
         say(done)
     held = []
     for done, path in enumerate(held_paths, len(wanted) + 1):
@@ -438,8 +460,9 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
         "held_out_figures": measured,
     }
     embedded.save_weights(args.output, net, meta, args.contrast, args.masking)
-    for name, values in measured.items():
-        print(f"{name:10}", "  ".join(f"{k} {v:.3f}" for k, v in values.items()))
+    for target, rows in measured.items():
+        for name, values in rows.items():
+            print(f"{target:10} {name:10}", "  ".join(f"{k} {v:.3f}" for k, v in values.items()))
     print(f"wrote {args.output} ({args.output.stat().st_size} bytes) after {trainer.epoch} epochs")
     return meta
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import math
 import random
@@ -21,10 +22,14 @@ from PIL import Image, UnidentifiedImageError
 from idse.errors import IdseError
 from idse.features import embedded
 from idse.features.base import FeatureExtractor
+from idse.importance.detection_metric import METRICS
 from idse.importance.planes import planes_to_rgb, planes_to_tensors
+from idse.importance.targets import TargetFunction, target_function
 from idse.media.frame import Frame
 
 BLOCK = embedded.BLOCK
+TARGETS = ("features", "detections")
+PARTS = ("clean", "coded", "share")
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class TeacherSettings:
         rows: Rows of each sketch.
         qualities: JPEG qualities of the degraded pictures for which the detectors' maps are computed too.
         parts: Weights of the three parts of the map: Jacobian at the picture, Jacobian at the degraded pictures,
-            and measured share of the feature error (gradient of the feature distance times error, over error squared).
+            and measured share of the target's error (gradient of its distance times error, over error squared).
     """
 
     rows: int = 4
@@ -107,16 +112,22 @@ def teacher_map(
     settings: TeacherSettings,
     generator: torch.Generator,
 ) -> dict[str, torch.Tensor]:
-    """Return a picture's teacher parts (clean, coded, share), each `[detectors, 3, rows, cols]` with luma mean 1."""
+    """Return a picture's teacher parts, each `[detectors, 3, rows, cols]` with luma mean 1.
+
+    Their names are "features_clean", "features_coded" and "features_share", and the same for detections.
+    """
     clean = Frame.from_rgb(pixels)
     coded = [Frame.from_rgb(degrade(pixels, q)) for q in settings.qualities]
-    out: dict[str, list[torch.Tensor]] = {"clean": [], "coded": [], "share": []}
+    out: dict[str, list[torch.Tensor]] = {f"{target}_{part}": [] for target in TARGETS for part in PARTS}
     original = planes_to_tensors(clean)
-    for detector in detectors:
+    reference = planes_to_rgb(original, clean)
+    for detector, target in itertools.product(detectors, TARGETS):
+        function = target_function(detector, target, reference)
 
-        def features(planes: Sequence[torch.Tensor], detector: FeatureExtractor = detector) -> torch.Tensor:
-            levels = detector.features(planes_to_rgb(planes, clean))
-            return torch.cat([level.flatten() for level in levels])
+        def features(
+            planes: Sequence[torch.Tensor], function: TargetFunction = function
+        ) -> torch.Tensor:
+            return torch.cat([level.flatten() for level in function(planes_to_rgb(planes, clean))])
 
         def diagonal(f: torch.Tensor, planes: list[torch.Tensor], rows: int) -> torch.Tensor:
             total = [torch.zeros_like(p) for p in planes]
@@ -128,7 +139,7 @@ def teacher_map(
 
         leaves = [p.clone().requires_grad_() for p in original]
         f0 = features(leaves)
-        out["clean"].append(_normalised(diagonal(f0, leaves, settings.rows)))
+        out[f"{target}_clean"].append(_normalised(diagonal(f0, leaves, settings.rows)))
         f0 = f0.detach()
         jacobian, gain, energy = torch.zeros(()), torch.zeros(()), torch.zeros(())
         for frame in coded:
@@ -141,21 +152,30 @@ def teacher_map(
             gain = gain + scale * _blocks([s * e for s, e in zip(slopes, errors, strict=True)])
             energy = energy + scale * square
             jacobian = jacobian + diagonal(f1, leaves, max(1, settings.rows // 2))
-        out["coded"].append(_normalised(jacobian) if coded else torch.zeros_like(out["clean"][-1]))
+        out[f"{target}_coded"].append(_normalised(jacobian) if coded else torch.zeros_like(out[f"{target}_clean"][-1]))
         if coded:
             share = (_soften(gain) / (_soften(energy) + 1e-3 * energy.mean())).clamp(min=0)
             share = share + 0.05 * share.mean((1, 2), keepdim=True)
-            out["share"].append(_normalised(share))
+            out[f"{target}_share"].append(_normalised(share))
         else:
-            out["share"].append(torch.zeros_like(out["clean"][-1]))
+            out[f"{target}_share"].append(torch.zeros_like(out[f"{target}_clean"][-1]))
     return {name: torch.stack(maps) for name, maps in out.items()}
 
 
-def combined_target(parts: dict[str, torch.Tensor], settings: TeacherSettings) -> torch.Tensor:
-    """Return the weighted sum of the parts, averaged over the detectors: `[3, rows, cols]`, all above 0."""
+def combined_target(parts: dict[str, torch.Tensor], settings: TeacherSettings, target: str) -> torch.Tensor:
+    """Return the weighted sum of the parts, averaged over the detectors: `[3, rows, cols]`, all above 0.
+
+    Args:
+        parts: As `teacher_map` gives them.
+        settings: The weights of the parts.
+        target: "features", "detections", or "both": the sum of both, each with a luma mean of 1.
+    """
+    if target == "both":
+        alone = [combined_target(parts, settings, single) for single in TARGETS]
+        return torch.stack([_normalised(single) for single in alone]).sum(0)
     total = torch.zeros(())
-    for weight, name in zip(settings.parts, ("clean", "coded", "share"), strict=True):
-        total = total + weight * parts[name].mean(0)
+    for weight, name in zip(settings.parts, PARTS, strict=True):
+        total = total + weight * parts[f"{target}_{name}"].mean(0)
     return total.clamp(min=1e-6 * float(total.mean()) + 1e-12)
 
 
@@ -173,7 +193,8 @@ class TeacherCache:
         """
         self.folder, self._paths, self.settings, self.seed = folder, list(detectors), settings, seed
         self.hashes = {p.name: file_hash(p) for p in detectors}
-        what = [sorted(self.hashes.items()), settings.rows, settings.qualities, seed]
+        metric = repr(METRICS["default"])
+        what = [sorted(self.hashes.items()), settings.rows, settings.qualities, seed, TARGETS, metric]
         self._key = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:10]
         self._loaded: list[FeatureExtractor] | None = None
         try:
@@ -199,7 +220,7 @@ class TeacherCache:
         parts = teacher_map(pixels, self._loaded, self.settings, generator)
         partial = file.with_suffix(".part")
         with partial.open("wb") as stream:
-            np.savez(stream, clean=parts["clean"], coded=parts["coded"], share=parts["share"])
+            np.savez(stream, **{name: part.numpy() for name, part in parts.items()})
         partial.replace(file)
         return pixels, parts
 

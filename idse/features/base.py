@@ -37,3 +37,20 @@ class FeatureExtractor(Protocol):
             Features of picture n must depend on input n only: no batch statistics.
         """
         ...
+
+
+@runtime_checkable
+class TargetPredictor(FeatureExtractor, Protocol):
+    """An extractor that was trained to stand in for detectors, with tensors of its own for each target."""
+
+    targets: tuple[str, ...]
+    """Targets that it knows, such as "features", "detections" and "both"."""
+
+    def weighted(self, rgb: torch.Tensor, target: str) -> list[torch.Tensor]:
+        """Return the tensors whose squared change stands for the distance of a target.
+
+        Args:
+            rgb: As for `features`.
+            target: One of `targets`.
+        """
+        ...

@@ -1,12 +1,12 @@
 """The default extractor: a small trained network; the Jacobian of its features shows what detectors use.
 
-A convolutional network (`SensitivityNet`, about half a million weights) looks at the whole picture and
-predicts gains for the three planes on the grid of 8x8 luma samples, which are multiplied by a factor for masking by
-texture. The features are the picture's own Y, Cb and Cr samples times the square roots of these gains. The gains are
-constant under differentiation (a stop-gradient, as in hard attention). Therefore the features' Jacobian is diagonal
-except for the interpolation of chroma, its squares are the gains, and a Rademacher sketch gives those of luma exactly
-with any number of rows. The network was trained so that its gains match importance maps made with two detectors;
-`scripts/train_embedded.py` trains it, docs/embedded.md has the results.
+A convolutional network (`SensitivityNet`, about half a million weights) looks at the whole picture and predicts gains
+for the three planes on the grid of 8x8 luma samples, for each target (detectors' features, their detections, or both).
+They are multiplied by a factor for masking by texture. The features are the picture's own Y, Cb and Cr samples times
+the square roots of these gains. The gains are constant under differentiation (a stop-gradient, as in hard attention).
+Therefore the features' Jacobian is diagonal except for the interpolation of chroma, its squares are the gains, and a
+Rademacher sketch gives those of luma exactly with any number of rows. The network was trained so that its gains match
+importance maps made with two detectors; `scripts/train_embedded.py` trains it, docs/embedded.md has the results.
 """
 
 from __future__ import annotations
@@ -25,8 +25,11 @@ from torch import nn
 from idse.errors import IdseError
 from idse.json_text import parse_json
 
-FORMAT = 1
-"""Version of the weights file."""
+FORMAT = 2
+"""Version of the weights file. Files of version 1, which know the target "features" only, are read too."""
+
+TARGETS = ("features", "detections", "both")
+"""What the sensitivities that a network predicts may be of."""
 
 WEIGHTS = Path(__file__).with_name("embedded_weights.npz")
 """The weights in the package."""
@@ -68,20 +71,26 @@ class _Mix(nn.Module):
 
 
 class SensitivityNet(nn.Module):
-    """Predicts the logarithm of the sensitivity of Y, Cb and Cr at stride 4 from a picture.
+    """Predicts the logarithm of the sensitivity of Y, Cb and Cr at stride 4 from a picture, for each target.
 
     A pyramid of five levels (strides 2 to 32) and a top-down path; no batch statistics.
     """
 
-    def __init__(self, channels: tuple[int, ...] = (16, 32, 64, 96, 128), width: int = 32) -> None:
+    def __init__(
+        self,
+        channels: tuple[int, ...] = (16, 32, 64, 96, 128),
+        width: int = 32,
+        targets: tuple[str, ...] = TARGETS,
+    ) -> None:
         """Build the network with random weights.
 
         Args:
             channels: Of the levels of strides 2, 4, 8, 16 and 32.
             width: Channels of the top-down path.
+            targets: What it predicts sensitivities of, in the order of its outputs.
         """
         super().__init__()
-        self.channels, self.width = tuple(channels), width
+        self.channels, self.width, self.targets = tuple(channels), width, tuple(targets)
         self.down = nn.ModuleList(
             nn.Conv2d(a, b, 3, 2, 1) for a, b in zip((3, *channels[:-1]), channels, strict=True)
         )
@@ -91,13 +100,13 @@ class SensitivityNet(nn.Module):
         )
         self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1) for c in channels[1:])
         self.merge = nn.ModuleList(_Mix(width, 3 if level == 0 else 5) for level in range(len(channels) - 2))
-        self.out = nn.Conv2d(width, 3, 1)
+        self.out = nn.Conv2d(width, 3 * len(self.targets), 1)
         with torch.no_grad():
             self.out.weight.mul_(0.1)
-            cast(nn.Parameter, self.out.bias).copy_(torch.tensor([0.0, 1.0, 1.5]))
+            cast(nn.Parameter, self.out.bias).copy_(torch.tensor([0.0, 1.0, 1.5] * len(self.targets)))
 
     def forward(self, rgb: torch.Tensor) -> torch.Tensor:
-        """`[N, 3, h, w]` RGB in 0..1 to `[N, 3, ceil32(h) / 4, ceil32(w) / 4]` logarithms."""
+        """`[N, 3, h, w]` RGB in 0..1 to `[N, 3 targets, ceil32(h) / 4, ceil32(w) / 4]` logarithms."""
         height, width = rgb.shape[-2:]
         x = F.pad((rgb - 0.45) * 4, (0, -width % _PAD_TO, 0, -height % _PAD_TO), mode="replicate")
         x = F.silu(self.down[0](x))
@@ -141,7 +150,7 @@ def resample(
 
 
 def predict_blocks(net: nn.Module, rgb: torch.Tensor) -> torch.Tensor:
-    """Logarithm of the sensitivity of Y, Cb and Cr per block: `[N, 3, ceil(H / 8), ceil(W / 8)]`."""
+    """Logarithm of the sensitivity of Y, Cb and Cr per block: `[N, 3 targets, ceil(H / 8), ceil(W / 8)]`."""
     height, width = rgb.shape[-2:]
     small = working_picture(rgb)
     log = net(small)
@@ -153,10 +162,11 @@ def predict_blocks(net: nn.Module, rgb: torch.Tensor) -> torch.Tensor:
 
 
 class EmbeddedExtractor:
-    """The embedded network as a feature extractor; see `base.FeatureExtractor`.
+    """The embedded network as an extractor; see `base.FeatureExtractor` and `base.TargetPredictor`.
 
     Attributes:
         net: The network, its weights frozen.
+        targets: What its gains may be of.
         contrast: Exponent of the predicted gains. Predictions vary less than the values they predict. The exponent
             restores some of the variance, so that the encoder's exponent has the same effect as on a detector's map.
         masking: Exponent of the factor `4 / (gradient + 4)` of the gains of all planes. The Jacobian holds for small
@@ -184,25 +194,36 @@ class EmbeddedExtractor:
         self.device = device
         self.description = description
         self.net = net.to(device).eval().requires_grad_(False)
+        self.targets = net.targets
         self.contrast, self.masking = contrast, masking
         self._matrix = torch.tensor(_FROM_RGB, device=device)
 
     @torch.no_grad()
-    def log_gains(self, rgb: torch.Tensor) -> torch.Tensor:
+    def log_gains(self, rgb: torch.Tensor, target: str = "features") -> torch.Tensor:
         """Logarithm of the gains of Y, Cb and Cr per 8x8 luma block: `[N, 3, ceil(H / 8), ceil(W / 8)]`."""
         rgb = rgb.clamp(0, 1)
-        log = self.contrast * predict_blocks(self.net, rgb)
+        first = 3 * self.targets.index(target)
+        log = self.contrast * predict_blocks(self.net, rgb)[:, first : first + 3]
         if self.masking:
             luma = torch.einsum("j,njhw->nhw", self._matrix[0], rgb)[:, None]
             log = log + self.masking * masking(luma)
         return log.clamp(-_LOG_LIMIT, _LOG_LIMIT)
 
     def features(self, rgb: torch.Tensor) -> list[torch.Tensor]:
-        """Weighted luma `[N, 1, H, W]` and weighted Cb and Cr `[N, 2, ceil(H / 2), ceil(W / 2)]`."""
+        """Weighted samples for the target "features"; see `weighted`."""
+        return self.weighted(rgb, "features")
+
+    def weighted(self, rgb: torch.Tensor, target: str) -> list[torch.Tensor]:
+        """Weighted luma `[N, 1, H, W]` and weighted Cb and Cr `[N, 2, ceil(H / 2), ceil(W / 2)]`.
+
+        Args:
+            rgb: `[N, 3, H, W]`, RGB in 0..1.
+            target: One of `targets`.
+        """
         height, width = rgb.shape[-2:]
         planes = torch.einsum("ij,njhw->nihw", self._matrix.to(rgb.dtype), rgb)
         with torch.no_grad():
-            gains = (0.5 * self.log_gains(rgb.detach().float())).exp().to(rgb.dtype)
+            gains = (0.5 * self.log_gains(rgb.detach().float(), target)).exp().to(rgb.dtype)
             luma = _enlarge(gains[:, :1], BLOCK, height, width)
             chroma = _enlarge(gains[:, 1:], BLOCK // 2, -(-height // 2), -(-width // 2))
         half = F.avg_pool2d(planes[:, 1:], 2, ceil_mode=True, count_include_pad=False)
@@ -233,6 +254,7 @@ def save_weights(
     """Write a weights file: the network's tensors in float16 and, as JSON, its shape and provenance."""
     header = {
         "format": FORMAT,
+        "targets": list(net.targets),
         "channels": list(net.channels),
         "width": net.width,
         "contrast": contrast,
@@ -268,13 +290,16 @@ def load_embedded(device: torch.device | str = "cpu", weights: Path | str | None
                 raise ValueError("a few bytes that become many")
             header = parse_json(str(archive["__meta__"]))
             arrays = {name: archive[name] for name in archive.files if name != "__meta__"}
-        if header["format"] != FORMAT:
+        if header["format"] not in (1, FORMAT):
             raise IdseError(f"{path}: weights of format {header['format']}; this version reads {FORMAT}")
         if not all(
             type(n) is int and 0 < n <= _MOST_CHANNELS for n in (*header["channels"], header["width"])
         ):
             raise ValueError("channels out of range")
-        net = SensitivityNet(tuple(header["channels"]), header["width"])
+        targets = tuple(header.get("targets", ("features",)))
+        if "features" not in targets or not set(targets) <= set(TARGETS):
+            raise ValueError("unknown targets")
+        net = SensitivityNet(tuple(header["channels"]), header["width"], targets)
         state = {name: torch.from_numpy(value.astype(np.float32)) for name, value in arrays.items()}
         contrast, masking = float(header["contrast"]), float(header["masking"])
         usable = 0 < contrast < 10 and 0 <= masking < 10

@@ -6,7 +6,6 @@ Importing this module does not import torch; making a detector's map does.
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from idse.importance.boxes import box_map
 from idse.importance.combine import combine
 from idse.importance.estimate import Progress, activity_map, estimate_map
 from idse.importance.settings import ImportanceSettings
+from idse.importance.targets import target_parts
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame
 
@@ -167,10 +167,14 @@ class MapMaker:
             found = self._detector.detect([frame.to_rgb(as_float=True) for frame in frames])
             boxes = [d.boxes[d.scores > s.roi_score] for d in found]
             return box_map(frames, boxes, roi_qp=s.roi_qp, log2_unit=s.log2_unit)
-        targets = ("features", "detections") if s.target == "both" else (s.target,)
         places: list[Sequence[Frame] | None] = [None] if decoded is None or s.at == "both" else []
         places += [] if decoded is None else [decoded]
-        wanted = list(itertools.product(self._extractors, targets, places))
+        wanted = [
+            (extractor, target, place)
+            for extractor in self._extractors
+            for target in target_parts(extractor, s.target)
+            for place in places
+        ]
         maps = [
             estimate_map(
                 frames,

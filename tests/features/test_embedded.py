@@ -180,12 +180,12 @@ def script():
 @pytest.fixture
 def arguments(tmp_path):
     pytest.importorskip("onnx2torch")
-    import onnx_models
+    import toys
 
     (tmp_path / "pictures").mkdir()
     for k in range(5):
         Image.fromarray(photo(96 + 8 * k, 72, k)).save(tmp_path / "pictures" / f"{k}.png")
-    detector = onnx_models.pyramid(tmp_path / "toy.onnx")
+    detector = toys.yolox(tmp_path / "toy.onnx")
     return [
         "--data", str(tmp_path / "pictures"), "--detectors", str(detector), "--cache", str(tmp_path / "cache"),
         "--views", "2", "--rows", "2", "--qualities", "40", "--crop", "64", "--batch", "2", "--hold-out", "1",
@@ -206,7 +206,9 @@ def test_training_runs_and_resumes_to_the_same_weights(tmp_path, script, argumen
     training = a.description["training"]
     assert training["pictures"] == 5 and training["epochs"] == 3 and training["steps"] == 12
     assert training["held_out"] == ["2.png"] and set(training["detectors_sha256"]) == {"toy.onnx"}
-    assert set(training["held_out_figures"]) == {"network", "embedded", "activity", "teachers"}
+    assert training["held_out_figures"].keys() == {"features", "detections", "both"}
+    for rows in training["held_out_figures"].values():
+        assert set(rows) == {"network", "embedded", "activity", "teachers"}
     assert len(a.features(torch.rand(1, 3, 40, 40))) == 2
 
 
@@ -219,7 +221,7 @@ def test_training_learns(script):
         red = np.kron(coarse[0], np.ones((8, 8), np.float32))
         picture = torch.from_numpy(np.stack([red, red * 0 + 0.5, red * 0 + 0.5]) * 255).to(torch.uint8)
         target = torch.from_numpy(np.kron(coarse, np.ones((3, 2, 2), np.float32)) * 2)
-        samples.append(script.Sample(picture, target.reshape(3, 16, 16)))
+        samples.append(script.Sample(picture, target.reshape(3, 16, 16).repeat(3, 1, 1)))
     settings = script.TrainSettings(40, 4, 64, 1e-2, 0.0, 0, (4, 8, 8, 8, 8), 8)
     trainer = script.Trainer(samples, settings, "")
     losses = [trainer.run_epoch() for _ in range(40)]
