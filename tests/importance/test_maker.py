@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from toy import ToyExtractor, random_frame
+from toy import ToyDetector, ToyExtractor, random_frame
 
 from idse.errors import IdseError
 from idse.importance.boxes import box_map
@@ -17,7 +17,7 @@ from idse.importance.combine import combine
 from idse.importance.estimate import activity_map, estimate_map
 from idse.importance.maker import ImportanceSettings, MapMaker
 
-TOYS = {"a": ToyExtractor(0), "b": ToyExtractor(1)}
+TOYS = {"a": ToyExtractor(0), "b": ToyExtractor(1), "heads": ToyDetector(2)}
 FRAMES = [random_frame(32, 24), random_frame(32, 24, seed=1)]
 
 
@@ -40,6 +40,10 @@ def make(**settings):
         ({"proj_dim": 2.5}, "proj dim 2.5: must be a whole number, 1..64"),
         ({"proj_dim": "4"}, "proj dim '4': must be a number, 1..64"),
         ({"proj_dim": True}, "proj dim True: must be a number"),
+        ({"target": "boxes"}, "target 'boxes': must be one of features, detections, both"),
+        ({"metric": "AP"}, "metric 'AP': must be one of default, scores"),
+        ({"passes": 3}, "passes 3: must be 1..2"),
+        ({"at": "source"}, "at 'source': must be one of decoded, both"),
         ({"rounds": 65}, "rounds 65: must be 1..64"),
         ({"seed": -1}, r"seed -1: must be 0..9223372036854775807"),
         ({"log2_unit": 8}, "log2 unit 8: must be 0..7"),
@@ -81,10 +85,12 @@ def test_deciding():
         "rounds": 1, "noise_sigma": 0.0, "log2_unit": 3, "tiles": False, "device": "auto", "blend_activity": 0.0,
         "chroma_planes": True,
     }  # fmt: skip
-    assert ImportanceSettings().deciding() == jacobian
-    assert ImportanceSettings(weights=Path("w.npz")).deciding() == jacobian | {"weights": "w.npz"}
-    added = ImportanceSettings(level_norm="mean", nodes=["x"]).deciding()
+    assert ImportanceSettings(target="features").deciding() == jacobian
+    assert ImportanceSettings(weights=Path("w.npz"), target="features").deciding() == jacobian | {"weights": "w.npz"}
+    added = ImportanceSettings(level_norm="mean", nodes=["x"], target="features").deciding()
     assert added == jacobian | {"level_norm": "mean", "nodes": ["x"]}
+    other = ImportanceSettings(target="both", metric="scores", passes=2, at="decoded").deciding()
+    assert other == jacobian | {"target": "both", "metric": "scores", "passes": 2, "at": "decoded"}
     assert ImportanceSettings("none", "a").deciding() == {"method": "none"}
     assert ImportanceSettings("activity", seed=3).deciding() == {"method": "activity", "log2_unit": 3}
     assert ImportanceSettings("roi", "a", proj_dim=8).deciding() == {
@@ -132,6 +138,38 @@ def test_sum_of_detectors():
     np.testing.assert_array_equal(made.planes, combine([a, b]).planes)
     shares = [p / p[:, :1].mean((2, 3), keepdims=True) for p in (a.planes, b.planes)]
     np.testing.assert_allclose(made.planes, shares[0] + shares[1], rtol=1e-5)
+
+
+def test_both_targets_are_added():
+    """Each divided by its mean: features and detections are in units of their own."""
+    alone = [estimate_map(FRAMES, extractor=TOYS["heads"], target=t) for t in ("features", "detections")]
+    assert not np.allclose(*(m.planes / m.planes.mean() for m in alone))
+    np.testing.assert_array_equal(make(detector="heads", target="both").planes, combine(alone).planes)
+    np.testing.assert_array_equal(make(detector="heads", target="detections").planes, alone[1].planes)
+    scores = make(detector="heads", target="detections", metric="scores")
+    assert not np.array_equal(scores.planes, alone[1].planes)
+
+
+def test_a_detector_without_known_outputs_has_features_only():
+    with pytest.raises(IdseError, match=r"toy: has features only.*choose --target features"):
+        make(detector="a", target="both")
+
+
+def test_two_passes():
+    decoded = [random_frame(32, 24, seed=7), random_frame(32, 24, seed=8)]
+
+    def made(target="features", **settings):
+        wanted = ImportanceSettings(detector="heads", target=target, **settings)
+        return MapMaker(wanted, load_extractor=toy)(FRAMES, decoded=decoded)
+
+    there = estimate_map(decoded, extractor=TOYS["heads"])
+    here = estimate_map(FRAMES, extractor=TOYS["heads"])
+    np.testing.assert_array_equal(made(passes=2, at="decoded").planes, there.planes)
+    np.testing.assert_array_equal(made(passes=2).planes, combine([here, there]).planes)
+    np.testing.assert_array_equal(made().planes, here.planes)  # one pass: the decoded frames do not matter
+    # Weights of detections are the source's, wherever the derivatives are taken.
+    moved = estimate_map(decoded, extractor=TOYS["heads"], target="detections")
+    assert not np.array_equal(made("detections", passes=2, at="decoded").planes, moved.planes)
 
 
 def test_blend_with_activity():

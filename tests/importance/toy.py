@@ -8,6 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from idse.features.heads import Candidates, HeadOutputs, Heads
 from idse.media.frame import Frame
 
 
@@ -26,6 +27,18 @@ class ToyExtractor:
         a = torch.tanh(F.conv2d(rgb.to(torch.float64), self.first, stride=2, padding=1))
         b = torch.tanh(F.conv2d(a, self.second, stride=2, padding=1))
         return [a, b]
+
+
+class ToyDetector(ToyExtractor):
+    """The same network with a head: a score of each of two classes and a box for every place of the second level."""
+
+    def heads(self, reference: torch.Tensor) -> Heads:
+        return self.outputs
+
+    def outputs(self, rgb: torch.Tensor) -> HeadOutputs:
+        level = self.features(rgb)[1][0].flatten(1).T
+        corner, size = level[:, 2:4] * 8 + 16, level[:, 4:6].exp() * 12
+        return HeadOutputs((Candidates(torch.cat([corner, corner + size], 1), level[:, :2].sigmoid()),))
 
 
 class NoGradientExtractor(ToyExtractor):

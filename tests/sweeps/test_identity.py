@@ -53,6 +53,8 @@ def test_of_the_native_engine(folder: Path) -> None:
         key(folder, importance="chroma_planes = false"),
         key(folder, importance='method = "activity"'),
         key(folder, importance='method = "none"'),
+        key(folder, importance='target = "features", passes = 2'),
+        key(folder, importance='target = "features", passes = 2, at = "decoded"'),
         key(folder, seed=1),
     ]
     assert len({first, *others}) == 1 + len(others)
