@@ -18,6 +18,8 @@ from idse.features import embedded
 from idse.features.base import FeatureExtractor
 from idse.features.loading import load_extractor
 from idse.importance.estimate import activity_map, estimate_map
+from idse.importance.maker import ImportanceSettings, MapMaker
+from idse.importance.targets import target_function
 from idse.media.frame import Frame
 
 ROOT = Path(__file__).parents[2]
@@ -120,6 +122,40 @@ def test_weights_come_back(tmp_path):
     assert loaded.description["training"] == {"seed": 7} and (loaded.contrast, loaded.masking) == (1.5, 0.5)
     for a, b in zip(net.state_dict().values(), loaded.net.state_dict().values(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
+
+
+def test_weights_of_the_first_format_know_features_only(tmp_path):
+    """Files that older versions wrote still make the maps that they made then."""
+    torch.manual_seed(0)
+    net = embedded.SensitivityNet((4, 6, 8, 8, 8), 4, ("features",))
+    embedded.save_weights(tmp_path / "w.npz", net, {}, 1.3, 1.0)
+    with np.load(tmp_path / "w.npz") as archive:
+        arrays = {k: archive[k] for k in archive.files}
+    header = json.loads(str(arrays["__meta__"])) | {"format": 1}
+    del header["targets"]
+    arrays["__meta__"] = np.array(json.dumps(header))
+    np.savez(tmp_path / "old.npz", **arrays)
+    new, old = (embedded.load_embedded("cpu", tmp_path / name) for name in ("w.npz", "old.npz"))
+    assert old.targets == ("features",)
+    rgb = torch.rand(1, 3, 40, 56, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(old.log_gains(rgb), new.log_gains(rgb))
+    with pytest.raises(IdseError, match="know the target features only; choose --target features"):
+        target_function(old, "both", rgb)
+
+
+def test_each_target_has_gains_of_its_own(tmp_path):
+    torch.manual_seed(0)
+    net = embedded.SensitivityNet((4, 6, 8, 8, 8), 4)
+    embedded.save_weights(tmp_path / "w.npz", net, {})
+    loaded = embedded.load_embedded("cpu", tmp_path / "w.npz")
+    rgb = torch.rand(1, 3, 40, 56, generator=torch.Generator().manual_seed(1))
+    gains = [loaded.log_gains(rgb, target) for target in embedded.TARGETS]
+    assert not torch.allclose(gains[0], gains[1]) and not torch.allclose(gains[1], gains[2])
+    frame = Frame.from_rgb(photo(56, 40))
+    made = MapMaker(ImportanceSettings(target="both"), load_extractor=lambda *_: loaded)([frame])
+    assert made.meta["target"] == "both"  # predicted whole, not added
+    want = estimate_map([frame], extractor=loaded, target="both")
+    np.testing.assert_array_equal(made.planes, want.planes)
 
 
 def _with_header(tmp_path, **changes):
