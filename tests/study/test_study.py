@@ -332,7 +332,7 @@ def test_pictures(folder: Path, study: Study) -> None:
         assert decoded.shape == source.shape
         assert np.abs(decoded.astype(int) - source).mean() < 12
     assert gallery.importance(cells[0]) is None
-    assert gallery.importance(cells[1]).shape == (12, 16)
+    assert gallery.importance(cells[1]).planes.shape == (1, 1, 12, 16)
     assert len(gallery.detections(name, None, "toy")) > 0
     assert gallery.classes("toy") == gallery.classes(None) == CLASSES
     assert {"psnr_y", "features:toy"} <= cells[0].figures.keys()
