@@ -33,7 +33,7 @@ class Visit:
     def __init__(self, browser: Any, file: Path, size: str) -> None:
         width, height = SIZES[size]
         self.page = browser.new_page(viewport={"width": width, "height": height}, color_scheme="light")
-        self.page.set_default_timeout(10_000)
+        self.page.set_default_timeout(90_000)  # ms; other work may keep the machine busy
         self.said: list[str] = []
         self.asked: list[str] = []
         self.page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
