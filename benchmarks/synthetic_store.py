@@ -11,13 +11,14 @@ import itertools
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from idse.importance.caption import meta_of_settings
 from idse.importance.weight_map import WeightMap
 from idse.metrics.detection import Detections, Truth, pseudo_truth
 from idse.metrics.matching import match
@@ -55,6 +56,7 @@ class Synthetic:
         family: Detector of its map; codecs of one family differ only in tau.
         scales: Picture sizes in per cent.
         offset: Added to its QPs, for a codec at another place on the quality axis.
+        importance: More settings of its maps, such as their target.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Synthetic:
     family: str = "eye"
     scales: tuple[int, ...] = (100,)
     offset: float = 0.0
+    importance: dict[str, Any] = field(default_factory=dict)
 
 
 def make_store(
@@ -164,7 +167,7 @@ def _put_cell(
         quality = int(np.clip(130 - 2.6 * at, 3, 95))
         stream = _jpeg(picture, quality)
         if codec.tau is not None:
-            weights = f"map-{c}-{i}", _map(picture)
+            weights = f"map-{c}-{i}", _map(picture, meta_of_settings(_importance(codec), 32))
     found = [_coarser(b, seen, np.random.default_rng([seed, 2, i, d]), rng) for d, b in enumerate(base)]
     store.put(
         f"result-{c}-{i}-{scale}-{qp}",
@@ -230,13 +233,20 @@ def _jpeg(picture: np.ndarray, quality: int) -> bytes:
     return file.getvalue()
 
 
-def _map(picture: np.ndarray) -> bytes:
+def _importance(codec: Synthetic) -> dict[str, Any]:
+    if codec.tau is None:
+        return {"method": "none"}
+    return {"method": "jacobian", "detector": codec.family, "proj_dim": 4} | codec.importance
+
+
+def _map(picture: np.ndarray, meta: dict[str, Any]) -> bytes:
     """Return weights that follow the picture's edges."""
     grey = picture.astype(np.float64).mean(2)
     rows, cols = -(-grey.shape[0] // 8), -(-grey.shape[1] // 8)
     grey = np.pad(grey, ((0, rows * 8 - grey.shape[0]), (0, cols * 8 - grey.shape[1])), mode="edge")
     weights = grey.reshape(rows, 8, cols, 8).std(axis=(1, 3)) + 1
-    weight_map = WeightMap(picture.shape[1], picture.shape[0], 3, weights[None, None].astype(np.float32))
+    height, width = picture.shape[:2]
+    weight_map = WeightMap(width, height, 3, weights[None, None].astype(np.float32), None, meta)
     return map_file(weight_map)
 
 
@@ -299,9 +309,7 @@ def _put_sweep(
     )
     described = []
     for codec in codecs:
-        importance = (
-            {"method": "none"} if codec.tau is None else {"method": "jacobian", "detector": codec.family}
-        )
+        importance = _importance(codec)
         described.append(
             (
                 codec.name,

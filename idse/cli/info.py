@@ -1,31 +1,42 @@
-"""`idse info`: describes a stream without decoding it."""
+"""`idse info`: describes a stream without decoding it, or a weight map."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from idse.cli import options as o
 from idse.cli.output import print_json
 from idse.errors import IdseError
+from idse.importance.caption import caption, printable, single_maps
+from idse.importance.weight_map import MAGIC, WeightMap
 from idse.learned.coding.stream import is_learned, unpack
 from idse.media.vvc_stream import parse_stream
 
 
 def info(
-    stream: Annotated[Path, typer.Argument(metavar="STREAM", help="VVC stream (.266), or a learned codec's (.idsl).")],
+    stream: Annotated[
+        Path,
+        typer.Argument(
+            metavar="STREAM", help="VVC stream (.266), a learned codec's (.idsl), or a weight map (.idsew)."
+        ),
+    ],
     json: o.Json = False,
 ) -> None:
-    """Describe the contents of a stream of VVC or of a learned codec, without decoding it."""
+    """Describe the contents of a stream of VVC or of a learned codec, without decoding it, or of a weight map."""
     try:
         data = stream.read_bytes()
     except OSError as error:
         raise IdseError(f"{stream}: cannot be read ({error.strerror})") from None
     if not data:
         raise IdseError(f"{stream}: the file is empty")
+    if data.startswith(MAGIC):
+        _weight_map(WeightMap.load(stream), len(data), stream, json)
+        return
     if is_learned(data):
         _learned(data, stream, json)
         return
@@ -66,3 +77,36 @@ def _learned(data: bytes, stream: Path, json: bool) -> None:
     print(f"frames    {header.frames}, {len(header.checksums)} with a checksum")
     print(f"strings   {strings} bytes, {len(data) - strings} bytes around them")
     print(f"{len(data)} bytes  {8 * len(data) / (header.width * header.height * header.frames):.4f} bpp")
+
+
+def _weight_map(found: WeightMap, size: int, path: Path, json: bool) -> None:
+    of = caption(found.meta)
+    if json:
+        print_json({
+            "map": str(path), "bytes": size, "width": found.width, "height": found.height, "frames": found.frames,
+            "rows": found.rows, "columns": found.cols, "unit": 1 << found.log2_unit, "chroma": found.has_chroma,
+            "tiles": None if found.tiles is None else found.tiles.shape[3], "caption": of, "provenance": found.meta,
+        })  # fmt: skip
+        return
+    print(f"map of    {of or 'unknown origin: its META does not say what it is of'}")
+    print(f"size      {found.width}x{found.height}")
+    cells = 1 << found.log2_unit
+    planes = "luma, Cb and Cr" if found.has_chroma else "luma only"
+    print(f"weights   {found.frames} x {found.cols}x{found.rows} of {cells}x{cells} samples, {planes}")
+    if found.tiles is not None:
+        print(f"tiles     factors of {found.tiles.shape[3]} rows")
+    for network in _networks(found.meta):
+        print(f"network   {network}")
+    print(f"{size} bytes")
+
+
+def _networks(meta: Mapping[str, Any]) -> list[str]:
+    """Name and hash of the weights of each detector in a map's META, once each."""
+    found = []
+    for single in single_maps(meta):
+        for name, about in (("extractor_name", "extractor"), ("detector_name", "detector")):
+            described = single.get(about)
+            if isinstance(described, Mapping):
+                words = (single.get(name), described.get("kind"), described.get("weights_sha256"))
+                found.append("  ".join(printable(str(w), 80) for w in words if w is not None))
+    return list(dict.fromkeys(found))

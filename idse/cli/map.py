@@ -12,6 +12,7 @@ from idse.cli.output import Bar, print_json
 from idse.engines import EncodeSettings, Shaping, Target
 from idse.engines.first_pass import decoded_frames
 from idse.errors import IdseError
+from idse.importance.caption import caption
 from idse.importance.maker import ImportanceSettings
 from idse.media.files import check_writable, replacing
 from idse.media.io import read_frames
@@ -102,7 +103,7 @@ def map_(
         print_json({
             "output": str(file), "bytes": size_of, "frames": made.frames, "rows": made.rows, "columns": made.cols,
             "unit": 1 << made.log2_unit, "load_seconds": maker.load_seconds, "map_seconds": maker.seconds,
-            "provenance": made.meta,
+            "caption": caption(made.meta), "provenance": made.meta,
         })  # fmt: skip
     else:
         print(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from idse.engines.native import NativeEngine
 from idse.engines.settings import EncodeSettings
+from idse.importance.decoded import DecodedFrames
 from idse.media.frame import Frame
 
 BAND = 5
@@ -20,7 +21,7 @@ def band_qp(qp: int) -> int:
     return (qp + BAND // 2 - _CENTRE) // BAND * BAND + _CENTRE
 
 
-def decoded_frames(frames: Sequence[Frame], settings: EncodeSettings) -> list[Frame]:
+def decoded_frames(frames: Sequence[Frame], settings: EncodeSettings) -> DecodedFrames:
     """Frames as the native engine's fastest preset gives them, at the QP's band or at the target size.
 
     Every engine's second pass uses this one, since its frames need only show about the right errors.
@@ -33,4 +34,5 @@ def decoded_frames(frames: Sequence[Frame], settings: EncodeSettings) -> list[Fr
     fast = settings.changed(
         preset=_PRESET, md5_sei=False, qp=target.qp if target.is_size else band_qp(target.qp)
     )
-    return NativeEngine().encode(frames, None, fast).recon
+    stream = NativeEngine().encode(frames, None, fast)
+    return DecodedFrames(stream.recon, (frame.qp for frame in stream.frames))

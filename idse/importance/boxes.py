@@ -52,5 +52,5 @@ def box_map(
         height=height,
         log2_unit=log2_unit,
         planes=planes,
-        meta={"estimator": "roi", "roi_qp": roi_qp},
+        meta={"estimator": "roi", "roi_qp": roi_qp, "at": "source"},
     )

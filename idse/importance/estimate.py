@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from idse.errors import IdseError
 from idse.importance.blocks import block_mean, chroma_to_grid, split_tiles
+from idse.importance.decoded import DecodedFrames
 from idse.importance.detection_metric import METRICS
 from idse.importance.settings import LEVEL_NORMS, SKETCHES
 from idse.importance.targets import target_function
@@ -68,7 +69,8 @@ def estimate_map(
         clip_percentile: Above 0, at most 100; 100 clips nothing.
         target: "features" or "detections"; see `targets.target_function`.
         metric: Name of the metric of detections; see `detection_metric.METRICS`.
-        at: Where the derivatives are taken, such as the decoded pictures of a first encode; by default at `frames`.
+        at: Where the derivatives are taken: the decoded pictures of a first encode; by default `frames`. META names
+            their QPs if they are `DecodedFrames`.
         progress: Called with the share done, 0..1.
 
     Returns:
@@ -116,9 +118,14 @@ def estimate_map(
         "noise_sigma": noise_sigma,
         "level_norm": level_norm,
         "target": target,
+        "at": "source" if at is None else "decoded",
         "clip_percentile": clip_percentile,
         "device": str(extractor.device),
     }
+    if target == "detections":
+        meta["metric"] = metric
+    if isinstance(at, DecodedFrames):
+        meta["at_qps"] = sorted(set(at.qps))
     first = frames[0]
     return WeightMap(
         first.width, first.height, log2_unit, np.stack(planes), np.stack(factors) if tiles else None, meta
@@ -142,7 +149,7 @@ def activity_map(frames: Sequence[Frame], log2_unit: int = 3) -> WeightMap:
     _need(0 <= log2_unit <= 7, f"log2 unit {log2_unit}: must be 0..7")
     planes = [1.0 / (block_mean(_gradient(f), 1 << log2_unit) + ACTIVITY_FLOOR) for f in frames]
     first = frames[0]
-    meta = {"estimator": "activity", "floor": ACTIVITY_FLOOR}
+    meta = {"estimator": "activity", "floor": ACTIVITY_FLOOR, "at": "source"}
     return WeightMap(first.width, first.height, log2_unit, np.stack(planes)[:, None], None, meta)
 
 

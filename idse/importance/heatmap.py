@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idse.errors import IdseError
+from idse.importance.caption import caption_parts
 from idse.importance.shaping import shape_plane
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame, decoded_rgb
@@ -32,6 +34,9 @@ _COLOURS = np.array(
     np.float64,
 )
 _BAR = 22  # height of the scale under the picture
+_LINE = 14  # height of a line of the caption under the scale
+_MOST_LINES = 3
+_MARGIN = 2
 
 
 def colours(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -65,7 +70,7 @@ def heatmap(
 
 
 def save_heatmap(weight_map: WeightMap, frame: Frame, path: Path | str, frame_index: int = 0) -> None:
-    """Write `heatmap` with a scale below it, as PNG or as another format that `path`'s suffix names.
+    """Write `heatmap` with a scale and the map's caption below it, as PNG or in another format by `path`'s suffix.
 
     Args:
         weight_map: The map.
@@ -80,7 +85,10 @@ def save_heatmap(weight_map: WeightMap, frame: Frame, path: Path | str, frame_in
 
     picture = heatmap(weight_map, frame, frame_index)
     height, width = picture.shape[:2]
-    canvas = Image.new("RGB", (width, height + _BAR))
+    lines = caption_lines(
+        caption_parts(weight_map.meta), width - 2 * _MARGIN, ImageDraw.Draw(Image.new("RGB", (1, 1))).textlength
+    )
+    canvas = Image.new("RGB", (width, height + _BAR + _LINE * len(lines)))
     canvas.paste(Image.fromarray(picture), (0, 0))
     ramp = colours(np.linspace(0, 1, width))[None].repeat(8, 0)
     canvas.paste(Image.fromarray(ramp.astype(np.uint8)), (0, height))
@@ -89,7 +97,34 @@ def save_heatmap(weight_map: WeightMap, frame: Frame, path: Path | str, frame_in
         length = draw.textlength(text)
         left = min(max(share * width - length / 2, 1), max(width - length - 1, 1))
         draw.text((left, height + 9), text, fill=(255, 255, 255))
+    for number, line in enumerate(lines):
+        draw.text((_MARGIN, height + _BAR + _LINE * number), line, fill=(255, 255, 255))
     try:
         canvas.save(path)
     except (OSError, ValueError) as error:
         raise IdseError(f"cannot write the heat map {path}: {error}") from None
+
+
+def caption_lines(parts: list[str], width: float, length: Callable[[str], float]) -> list[str]:
+    """A map's caption in lines that fit a picture.
+
+    Parts are dropped from the end until the others fit `_MOST_LINES`. There is none if not even the first part fits.
+
+    Args:
+        parts: As `caption.caption_parts` gives them.
+        width: Of a line, in samples.
+        length: The width of a text, in samples.
+    """
+    for count in range(len(parts), 0, -1):
+        # The picture's font may have no more than Latin letters.
+        words = ", ".join(parts[:count]).encode("latin-1", "replace").decode("latin-1").split(" ")
+        lines = [words[0]]
+        for word in words[1:]:
+            longer = f"{lines[-1]} {word}"
+            if length(longer) <= width:
+                lines[-1] = longer
+            else:
+                lines.append(word)
+        if len(lines) <= _MOST_LINES and all(length(line) <= width for line in lines):
+            return lines
+    return []

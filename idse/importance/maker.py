@@ -46,6 +46,12 @@ class FoundBoxes(Protocol):
 class BoxDetector(Protocol):
     """A detector whose boxes make a map; those of `idse.detectors` are such detectors."""
 
+    name: str
+    """Its name, for the map's META."""
+
+    identity: dict[str, Any]
+    """Everything that affects its results, JSON-serialisable, for the map's META."""
+
     def detect(self, pictures: Sequence[NDArray[np.float32]]) -> Sequence[FoundBoxes]:
         """Find boxes in pictures `[H, W, 3]`, RGB in 0..1."""
         ...
@@ -141,7 +147,8 @@ class MapMaker:
         Args:
             frames: Pictures of one size and chroma format.
             progress: Called with the share done, 0..1.
-            decoded: The frames that a first encode gives, for settings with two passes.
+            decoded: The frames that a first encode gives, for settings with two passes. META names the QPs of
+                `DecodedFrames`.
 
         Raises:
             IdseError: No such detector, device or weights, or the detector cannot make a map of these pictures.
@@ -166,7 +173,9 @@ class MapMaker:
         if self._detector is not None:
             found = self._detector.detect([frame.to_rgb(as_float=True) for frame in frames])
             boxes = [d.boxes[d.scores > s.roi_score] for d in found]
-            return box_map(frames, boxes, roi_qp=s.roi_qp, log2_unit=s.log2_unit)
+            made = box_map(frames, boxes, roi_qp=s.roi_qp, log2_unit=s.log2_unit)
+            named = {"detector_name": self._detector.name, "detector": self._detector.identity}
+            return dataclasses.replace(made, meta=made.meta | named | {"roi_score": s.roi_score})
         places: list[Sequence[Frame] | None] = [None] if decoded is None or s.at == "both" else []
         places += [] if decoded is None else [decoded]
         wanted = [

@@ -143,7 +143,10 @@ def _picture(study: Study, item: str, anchor: str, shown: Sequence[str]) -> _Pic
                 "codec": name, "qp": cell.qp, "scale": cell.scale, "bytes": cell.bytes, "bpp": float(f"{cell.bpp:.4g}"),
                 "figures": {k: round(v, 3) for k, v in cell.figures.items()}, "found": _boxes(study, item, cell),
             }  # fmt: skip
-            picture.sides.append(_Side(decoded, about, study.gallery.importance(cell)))
+            weights = study.gallery.importance(cell)
+            if weights is not None:
+                about["map_of"] = study.gallery.map_caption(cell, weights)
+            picture.sides.append(_Side(decoded, about, None if weights is None else weights.planes[0, 0]))
     return picture if picture.sides else None
 
 

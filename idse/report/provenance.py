@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from idse.importance.caption import detector_names
+from idse.importance.settings import ImportanceSettings
 from idse.report import text
 
 if TYPE_CHECKING:
     from idse.study import Study
 
 
+_NOTHING = "–"
 _VERIFIED = {
     "foreign": "an independent decoder",
     "its own": "the codec's own decoder",
@@ -21,11 +26,19 @@ _VERIFIED = {
 
 @dataclass(frozen=True)
 class CodecEntry:
-    """Engine, version and settings of a codec; `settings` is indented JSON."""
+    """Engine, version and settings of a codec; `settings` is indented JSON.
+
+    `maps_of` names the detectors or the method of its maps, `target`, `metric` and `passes` say what the maps preserve,
+    how changes of detections are weighted, and where the Jacobian is taken. What does not apply is "–".
+    """
 
     name: str
     engine: str
     version: str
+    maps_of: str
+    target: str
+    metric: str
+    passes: str
     settings_hash: str
     verified: str
     settings: str
@@ -75,6 +88,7 @@ def provenance(study: Study, anchor: str, method: str, draws: int) -> Provenance
                 c.name,
                 c.engine,
                 c.version,
+                *_maps(c.importance),
                 str(c.provenance.get("settings_hash", "")),
                 _VERIFIED[study.verified(c.name)],
                 json.dumps(c.provenance, indent=2, default=str),
@@ -83,6 +97,29 @@ def provenance(study: Study, anchor: str, method: str, draws: int) -> Provenance
         ),
         packages,
         str(about.get("plan", "")),
+    )
+
+
+def _maps(importance: Mapping[str, Any] | None) -> tuple[str, str, str, str]:
+    """Detectors, target, metric and passes of a codec's maps, for `CodecEntry`."""
+    if importance is None:
+        return "no map", _NOTHING, _NOTHING, _NOTHING
+    if importance["method"] == "activity":
+        return "activity", _NOTHING, _NOTHING, _NOTHING
+    # Fields that the first stores did not have are absent where they are at their default.
+    has: dict[str, Any] = dataclasses.asdict(ImportanceSettings()) | dict(importance)
+    detectors = " + ".join(detector_names(has["detector"]))
+    if has["method"] == "roi":
+        return detectors, "boxes", _NOTHING, _NOTHING
+    both = has["target"] == "both"
+    passes = "1, at the source"
+    if has["passes"] == 2:
+        passes = "2, at the decoded picture" if has["at"] == "decoded" else "2, at the source and the decoded picture"
+    return (
+        detectors,
+        "features and detections" if both else has["target"],
+        _NOTHING if has["target"] == "features" else has["metric"],
+        passes,
     )
 
 

@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from idse.engines import engine_class
+from idse.engines.first_pass import band_qp
 from idse.errors import IdseError
+from idse.importance.caption import caption, meta_of_settings, single_maps
 from idse.media.coded import decode_coded
 from idse.media.frame import Frame, decoded_rgb
 from idse.study.grid import Grid
@@ -26,6 +28,7 @@ from idse.sweeps.store import Store, Sweep
 
 if TYPE_CHECKING:
     from idse.datasets import Dataset
+    from idse.importance.weight_map import WeightMap
     from idse.metrics.detection import Detections, Truth
 
 _FRAMES = 1  # only the first frame of a sequence is shown
@@ -130,8 +133,8 @@ class Gallery:
             raise IdseError(f"the sweep's plan has no codec '{codec}' any more")
         return coder.from_options(wanted.options).decode(stream, like)
 
-    def importance(self, cell: Cell) -> npt.NDArray[np.float32] | None:
-        """The raw luma weights `[rows, columns]` that the item was coded with, at its coded size."""
+    def importance(self, cell: Cell) -> WeightMap | None:
+        """The map that the item was coded with, at its coded size."""
         from idse.importance.weight_map import WeightMap
 
         data = self._store.weight_map(cell.key)
@@ -140,7 +143,14 @@ class Gallery:
         with tempfile.TemporaryDirectory(prefix="idse-map-") as folder:
             path = Path(folder) / "map.idsew"
             path.write_bytes(data)
-            return WeightMap.load(path).planes[0, 0]
+            return WeightMap.load(path)
+
+    def map_caption(self, cell: Cell, found: WeightMap) -> str:
+        """What the map of a cell is of: as its META says, or as the codec's settings say where META does not."""
+        if all("at" in single for single in single_maps(found.meta)) and (said := caption(found.meta)):
+            return said
+        described = next(about for name, about in self._sweep.codecs if name == cell.codec)
+        return caption(meta_of_settings(described["importance"], band_qp(cell.qp)))
 
     def detections(self, item: str, cell: Cell | None, detector: str) -> Detections | None:
         """The detections in a coded item; without a cell those in the uncompressed item."""

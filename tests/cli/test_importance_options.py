@@ -77,7 +77,12 @@ def test_level_norm(toy: str) -> None:
 
 def test_boxes(toy: str, capfd: Any) -> None:
     made = drawn("--importance", "roi", "--detector", toy, "--roi-qp", "3", "--roi-score", "0.1")
-    assert made.meta == {"estimator": "roi", "roi_qp": 3.0}
+    about = made.meta.pop("detector")
+    assert made.meta == {
+        "estimator": "roi", "roi_qp": 3.0, "roi_score": 0.1, "at": "source", "detector_name": "toy"
+    }  # fmt: skip
+    assert about["kind"] == "onnx"
+    assert len(about["weights_sha256"]) == 64
     assert set(np.unique(made.planes)) <= {1.0, 2.0}
     none = drawn("--importance", "roi", "--detector", toy, "--roi-score", "1")
     assert (none.planes == 1).all()
@@ -104,3 +109,45 @@ def two_blocks(width: int, height: int) -> WeightMap:
     planes = np.ones((1, 1, height // 8, width // 8), np.float32)
     planes[..., 8:] = 4
     return WeightMap(width, height, 3, planes)
+
+
+def test_info_says_what_a_map_is_of(toy: str, capfd: Any) -> None:
+    options = ("--detector", toy, "--target", "both", "--passes", "2", "--qp", "36", "--proj-dim", "2", "--tiles")
+    made = drawn(*options, "--heatmap", "a-heat.png")
+    assert [(m["target"], m["at"], m.get("at_qps")) for m in made.meta["maps"]] == [
+        (target, at, qps)
+        for target in ("features", "detections")
+        for at, qps in (("source", None), ("decoded", [37]))
+    ]
+    said = "toy: features and detections, l = 2, at the source and the decoded picture (QP 37)"
+    capfd.readouterr()
+    assert main(["info", "a.idsew"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[:3] == [
+        f"map of    {said}",
+        "size      96x64",
+        "weights   1 x 12x8 of 8x8 samples, luma, Cb and Cr",
+    ]
+    assert lines[3] == "tiles     factors of 8 rows"
+    assert [line.split()[:2] for line in lines[4:-1]] == [["network", "toy"]]  # once, though it is in four maps
+    assert lines[-1] == f"{Path('a.idsew').stat().st_size} bytes"
+    assert main(["info", "a.idsew", "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert (told["caption"], told["rows"], told["columns"], told["chroma"]) == (said, 8, 12, True)
+    assert told["provenance"] == made.meta
+    assert main(["map", "a.png", *options, "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["caption"] == said
+    with Image.open("a-heat.png") as picture:
+        assert picture.width == 96
+        assert picture.height > 64 + 22
+
+
+def test_info_of_a_map_of_unknown_origin(folder: Path, capfd: Any) -> None:
+    two_blocks(96, 64).save("b.idsew")
+    assert main(["info", "b.idsew"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0] == "map of    unknown origin: its META does not say what it is of"
+    assert "luma only" in lines[2]
+    Path("b.idsew").write_bytes(Path("b.idsew").read_bytes()[:40])
+    assert main(["info", "b.idsew"]) == 2
+    assert "b.idsew: the weight map is truncated" in capfd.readouterr().err

@@ -188,6 +188,9 @@ def test_luma_only():
 
 
 class Finder:
+    def __init__(self):
+        self.name, self.identity = "yolo", {"kind": "toy", "weights_sha256": "1"}
+
     def detect(self, pictures):
         self.pictures = pictures
         boxes = np.array([[8, 8, 16, 16], [0, 0, 32, 24]], np.float32)
@@ -208,6 +211,10 @@ def test_roi():
     assert asked == [("yolo", None, "cpu")]
     want = box_map(FRAMES, [np.array([[8, 8, 16, 16]])] * 2, roi_qp=4)
     np.testing.assert_array_equal(made.planes, want.planes)
+    assert made.meta == {
+        "estimator": "roi", "roi_qp": 4, "roi_score": 0.5, "at": "source", "detector_name": "yolo",
+        "detector": finder.identity,
+    }  # fmt: skip
     assert finder.pictures[0].shape == (24, 32, 3)
     assert finder.pictures[0].max() <= 1
     wide = MapMaker(ImportanceSettings("roi", "yolo"), load_detector=load)(FRAMES)  # both boxes count

@@ -42,10 +42,11 @@ def pictures(photograph: np.ndarray) -> list[np.ndarray]:
 @pytest.fixture(scope="session")
 def store(maker: ModuleType, pictures: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An anchor, a family along tau, one with several sizes, and one that lies where no other does."""
+    decoded = {"target": "both", "metric": "scores", "passes": 2, "at": "decoded"}
     codecs = [
         maker.Synthetic("plain"),
-        maker.Synthetic("weighted tau=0.05", rate=1.06, machine=5.0, tau=0.05),
-        maker.Synthetic("weighted tau=0.5", rate=1.02, machine=3.0, tau=0.5),
+        maker.Synthetic("weighted tau=0.05", rate=1.06, machine=5.0, tau=0.05, importance=decoded),
+        maker.Synthetic("weighted tau=0.5", rate=1.02, machine=3.0, tau=0.5, importance=decoded),
         maker.Synthetic("sizes", scales=(100, 50)),
         maker.Synthetic("else<where> & \"so\"", rate=0.8, offset=-26.0),
     ]  # fmt: skip

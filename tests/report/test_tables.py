@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
+from idse.importance.settings import ImportanceSettings
 from idse.metrics.bd_rate import BdRate, bd_rate
 from idse.metrics.bootstrap import half_interval, resamples
 from idse.metrics.pareto import pareto_front
@@ -113,6 +115,33 @@ def test_families_differ_in_tau_alone(study: Study) -> None:
     wanted = np.interp(cost, sorted(costs), [g for _, g in sorted(zip(costs, gain, strict=True))])
     assert cells[gains["map_box:eye"]].value == pytest.approx(wanted)
     assert matched_families(study, "weighted tau=0.5") is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (None, ("eye", "features and detections", "scores", "2, at the decoded picture")),
+        (ImportanceSettings("none"), ("no map", "–", "–", "–")),
+        (ImportanceSettings("activity"), ("activity", "–", "–", "–")),
+        (ImportanceSettings("roi", "folder/a.onnx"), ("a", "boxes", "–", "–")),
+        (ImportanceSettings(detector="a.onnx+b"), ("a + b", "features", "–", "1, at the source")),
+        (ImportanceSettings(target="detections"), ("embedded", "detections", "default", "1, at the source")),
+        (
+            ImportanceSettings(target="both", passes=2),
+            ("embedded", "features and detections", "default", "2, at the source and the decoded picture"),
+        ),
+    ],
+)
+def test_provenance_says_what_maps_are_of(
+    study: Study, monkeypatch: pytest.MonkeyPatch, settings: ImportanceSettings | None, said: tuple[str, ...]
+) -> None:
+    codec = study.codec("weighted tau=0.05")
+    if settings is not None:
+        used = None if settings.method == "none" else settings.deciding()
+        codec = dataclasses.replace(codec, importance=used)
+    monkeypatch.setattr(study, "codecs", [codec])
+    (found,) = provenance(study, "plain", "pchip", 40).codecs
+    assert (found.maps_of, found.target, found.metric, found.passes) == said
 
 
 def test_provenance_names_the_decoder_that_verified(study: Study) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import sqlite3
@@ -332,7 +333,13 @@ def test_pictures(folder: Path, study: Study) -> None:
         assert decoded.shape == source.shape
         assert np.abs(decoded.astype(int) - source).mean() < 12
     assert gallery.importance(cells[0]) is None
-    assert gallery.importance(cells[1]).shape == (12, 16)
+    found = gallery.importance(cells[1])
+    assert found.planes.shape == (1, 3, 12, 16)
+    assert gallery.map_caption(cells[1], found) == "toy: features, l = 2"
+    older = dataclasses.replace(found, meta={"extractor_name": "else"})  # does not say where it was made
+    assert gallery.map_caption(cells[1], older) == "toy: features, l = 2"
+    renamed = dataclasses.replace(found, meta={"extractor_name": "else", "at": "decoded", "at_qps": [32]})
+    assert gallery.map_caption(cells[1], renamed) == "else: features, at the decoded picture (QP 32)"
     assert len(gallery.detections(name, None, "toy")) > 0
     assert gallery.classes("toy") == gallery.classes(None) == CLASSES
     assert {"psnr_y", "features:toy"} <= cells[0].figures.keys()
