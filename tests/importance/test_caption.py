@@ -38,6 +38,7 @@ PLACED = {"at": "decoded", "at_qps": [37]}
     ("meta", "said"),
     [
         (single(target="detections", metric="default"), "yolox_nano: detections, l = 8"),
+        (single("embedded", "both"), "embedded: features and detections, l = 8"),
         (single(target="detections", metric="fisher"), "yolox_nano: detections (metric fisher), l = 8"),
         (
             combined(
