@@ -93,10 +93,13 @@ def save_heatmap(weight_map: WeightMap, frame: Frame, path: Path | str, frame_in
     ramp = colours(np.linspace(0, 1, width))[None].repeat(8, 0)
     canvas.paste(Image.fromarray(ramp.astype(np.uint8)), (0, height))
     draw = ImageDraw.Draw(canvas)
-    for text, share in (("1/8", 0.0), ("1/2", 1 / 3), ("2", 2 / 3), ("8 x mean", 1.0)):
+    taken: list[tuple[float, float]] = []
+    for text, share in (("8 x mean", 1.0), ("1/8", 0.0), ("1/2", 1 / 3), ("2", 2 / 3)):
         length = draw.textlength(text)
         left = min(max(share * width - length / 2, 1), max(width - length - 1, 1))
-        draw.text((left, height + 9), text, fill=(255, 255, 255))
+        if all(left + length + 2 < start or end + 2 < left for start, end in taken):  # room on a narrow picture
+            draw.text((left, height + 9), text, fill=(255, 255, 255))
+            taken.append((left, left + length))
     for number, line in enumerate(lines):
         draw.text((_MARGIN, height + _BAR + _LINE * number), line, fill=(255, 255, 255))
     try:
