@@ -353,7 +353,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--hold-out", type=int, default=30, help="pictures kept back to measure on")
     p.add_argument("--limit", type=int, help="use only the first pictures of the folder")
     p.add_argument("--contrast", type=float, default=1.3, help="exponent of the predicted gains at use")
-    p.add_argument("--masking", type=float, default=1.0, help="exponent of the masking by texture at use")
+    p.add_argument("--masking", type=float, default=0.75, help="exponent of the masking by texture at use")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--resume", action="store_true", help="go on from OUTPUT.checkpoint")

@@ -113,7 +113,7 @@ class ImportanceSettings:
     chroma_planes: bool = True
     roi_qp: float = 6.0
     roi_score: float = 0.3
-    target: str = "features"
+    target: str = "both"
     metric: str = "default"
     passes: int = 1
     at: str = "both"

@@ -52,12 +52,16 @@ def encoded(capfd: Any, *options: str) -> dict[str, Any]:
 
 def test_maps_of_several_detectors(toy: str) -> None:
     frames = read_frames(Path("a.png"))
-    single = [MapMaker(ImportanceSettings(detector=name))(frames) for name in ("embedded", toy)]
+    single = [
+        MapMaker(ImportanceSettings(detector=name, target=target))(frames)
+        for name, target in (("embedded", "both"), (toy, "features"), (toy, "detections"))
+    ]
     want = combine([m for m in single if m is not None])
     for options in (["--detector", "embedded", "--detector", toy], ["--detector", f"embedded+{toy}"]):
         made = drawn(*options)
         np.testing.assert_array_equal(made.planes, want.planes)
-        assert [m["extractor_name"] for m in made.meta["maps"]] == ["embedded", "toy"]
+        assert [m["extractor_name"] for m in made.meta["maps"]] == ["embedded", "toy", "toy"]
+        assert [m["target"] for m in made.meta["maps"]] == ["both", "features", "detections"]
 
 
 def test_blend_and_chroma(folder: Path) -> None:
@@ -70,7 +74,7 @@ def test_blend_and_chroma(folder: Path) -> None:
 
 
 def test_level_norm(toy: str) -> None:
-    made = [drawn("--detector", toy, "--level-norm", norm) for norm in ("none", "mean", "energy")]
+    made = [drawn("--detector", toy, "--target", "features", "--level-norm", norm) for norm in ("none", "mean", "energy")]
     assert [m.meta["level_norm"] for m in made] == ["none", "mean", "energy"]
     assert not np.array_equal(made[0].planes, made[1].planes)
 

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 from PIL import Image
-from toy import ToyExtractor, random_frame
+from toy import ToyDetector, ToyExtractor, random_frame
 
 from idse.importance.caption import caption, caption_parts, meta_of_settings
 from idse.importance.combine import combine
@@ -99,14 +99,19 @@ def test_meta_that_contains_itself_many_times():
 
 def test_settings_say_what_their_maps_will_say():
     """The META that settings promise has the same caption as that of the maps they make."""
-    toys = {"a": ToyExtractor(0), "b": ToyExtractor(1)}
+    toys = {"a": ToyDetector(0), "b": ToyDetector(1)}
     for name, extractor in toys.items():
         extractor.name = name
     decoded = DecodedFrames(DECODED, [37, 37])
     settings = [
-        ImportanceSettings(detector=detector, proj_dim=2, passes=passes, at=at, blend_activity=blend)
-        for detector, (passes, at), blend in itertools.product(
-            ("a", "folder/a.onnx+b"), ((1, "both"), (2, "decoded"), (2, "both")), (0.0, 0.5)
+        ImportanceSettings(
+            detector=detector, target=target, proj_dim=2, passes=passes, at=at, blend_activity=blend
+        )
+        for detector, target, (passes, at), blend in itertools.product(
+            ("a", "folder/a.onnx+b"),
+            ("features", "both"),
+            ((1, "both"), (2, "decoded"), (2, "both")),
+            (0.0, 0.5),
         )
     ] + [ImportanceSettings("activity")]
     said = set()

@@ -26,7 +26,8 @@ def toy(name, weights, device, nodes):
 
 
 def make(**settings):
-    return MapMaker(ImportanceSettings(**settings), load_extractor=toy)(FRAMES)
+    """A map of features, unless the settings name another target."""
+    return MapMaker(ImportanceSettings(**{"target": "features"} | settings), load_extractor=toy)(FRAMES)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +231,7 @@ def test_networks_are_loaded_once():
         asked.append(arguments)
         return TOYS[arguments[0]]
 
-    maker = MapMaker(ImportanceSettings(detector="a+b"), load_extractor=load)
+    maker = MapMaker(ImportanceSettings(detector="a+b", target="features"), load_extractor=load)
     assert (asked, maker.load_seconds) == ([], 0)
     maker(FRAMES)
     maker(FRAMES)
@@ -240,7 +241,7 @@ def test_networks_are_loaded_once():
 
 def test_progress_over_several_detectors():
     seen = []
-    MapMaker(ImportanceSettings(detector="a+b", proj_dim=2), load_extractor=toy)(FRAMES, seen.append)
+    MapMaker(ImportanceSettings(detector="a+b", proj_dim=2, target="features"), load_extractor=toy)(FRAMES, seen.append)
     np.testing.assert_allclose(seen, np.arange(1, 9) / 8)
 
 

@@ -124,7 +124,10 @@ def test_families_differ_in_tau_alone(study: Study) -> None:
         (ImportanceSettings("none"), ("no map", "–", "–", "–")),
         (ImportanceSettings("activity"), ("activity", "–", "–", "–")),
         (ImportanceSettings("roi", "folder/a.onnx"), ("a", "boxes", "–", "–")),
-        (ImportanceSettings(detector="a.onnx+b"), ("a + b", "features", "–", "1, at the source")),
+        (
+            ImportanceSettings(detector="a.onnx+b", target="features"),
+            ("a + b", "features", "–", "1, at the source"),
+        ),
         (ImportanceSettings(target="detections"), ("embedded", "detections", "default", "1, at the source")),
         (
             ImportanceSettings(target="both", passes=2),

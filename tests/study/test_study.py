@@ -53,7 +53,7 @@ preset = 0
 name = "toy map"
 engine = "native"
 preset = 0
-importance = { method = "jacobian", detector = "toy", proj_dim = 2 }
+importance = { method = "jacobian", detector = "toy", proj_dim = 2, target = "features" }
 [[codecs]]
 name = "sizes"
 engine = "native"
@@ -64,7 +64,7 @@ name = "toy map, tau 1"
 engine = "native"
 preset = 0
 tau = 1.0
-importance = { method = "jacobian", detector = "toy", proj_dim = 2 }
+importance = { method = "jacobian", detector = "toy", proj_dim = 2, target = "features" }
 """
 
 
