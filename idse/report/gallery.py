@@ -24,6 +24,7 @@ _STEPS = ((1280, 92), (1280, 85), (960, 82), (768, 78), (640, 74), (512, 70))
 _THUMBNAIL = 112
 _OCTAVES = 3.0
 _LOWEST_SCORE = 0.05
+_MOST_BOXES = 100
 
 Rgb = npt.NDArray[np.uint8]
 
@@ -151,12 +152,13 @@ def _picture(study: Study, item: str, anchor: str, shown: Sequence[str]) -> _Pic
 
 
 def _boxes(study: Study, item: str, cell: Cell | None) -> dict[str, list[list[float]]]:
-    """Detections by detector: x0, y0, x1, y1, class, score."""
+    """The best detections by detector: x0, y0, x1, y1, class, score."""
     found: dict[str, list[list[float]]] = {}
     for detector in study.detectors:
         seen: Detections | None = study.gallery.detections(item, cell, detector)
         if seen is not None:
             seen = seen.select(seen.scores > _LOWEST_SCORE)
+            seen = seen.select(np.argsort(-seen.scores, kind="stable")[:_MOST_BOXES])
             found[detector] = [
                 [*_rounded(box), int(label), round(float(score), 3)]
                 for box, label, score in zip(seen.boxes, seen.labels, seen.scores, strict=True)

@@ -46,7 +46,7 @@ function startGallery() {
       for (const d of [...groups[kind]].sort((a, b) => a[5] - b[5])) {
         svg.append(rect(d, { class: "under-box" }), rect(d, { class: `box ${kind}` }));
         // What is lost is named at the bottom, since what is new often lies at the same place, but above the tags.
-        const top = Math.max(d[1], 0), low = Math.min(d[3], picture.height) - size * 0.4, free = picture.height - size * 4.4;
+        const top = Math.max(d[1], 0), low = Math.min(d[3], picture.height) - size * 0.4, free = picture.height - size * (byId("show-map").checked ? 7 : 4.4);
         const y = kind !== "lost" ? top + size * 1.1 : low > free ? Math.min(low, Math.max(free, top + size * 2.3)) : low;
         names.push(make("text", { class: `name ${kind}`, x: Math.max(d[0], 0) + size * 0.3, y, "font-size": size, "stroke-width": size / 4 },
           `${signs[kind]}${classes()[d[4]]} ${d[5].toFixed(2)}`));
