@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -199,12 +200,31 @@ class EmbeddedExtractor:
 
     def features(self, rgb: torch.Tensor) -> list[torch.Tensor]:
         """Weighted luma `[N, 1, H, W]` and weighted Cb and Cr `[N, 2, ceil(H / 2), ceil(W / 2)]`."""
+        return self._weighted(rgb, self._roots(rgb))
+
+    def features_seen(self, reference: torch.Tensor) -> Callable[[torch.Tensor], list[torch.Tensor]]:
+        """Return the function to features of what detectors see: pictures reduced to the network's working size.
+
+        `features` weights samples of the picture's own size. Their change over a coarse error, such as that of scaling,
+        would count fine detail that no detector sees after its own resizing.
+
+        Args:
+            reference: Pictures `[N, 3, H, W]`, RGB in 0..1, that all gains are taken from; the function takes pictures
+                of the same shape.
+        """
+        roots = self._roots(working_picture(reference))
+        return lambda rgb: self._weighted(working_picture(rgb), roots)
+
+    @torch.no_grad()
+    def _roots(self, rgb: torch.Tensor) -> torch.Tensor:
+        """Square roots of the gains of Y, Cb and Cr per 8x8 luma block."""
+        return (0.5 * self.log_gains(rgb.detach().float())).exp().to(rgb.dtype)
+
+    def _weighted(self, rgb: torch.Tensor, roots: torch.Tensor) -> list[torch.Tensor]:
         height, width = rgb.shape[-2:]
         planes = torch.einsum("ij,njhw->nihw", self._matrix.to(rgb.dtype), rgb)
-        with torch.no_grad():
-            gains = (0.5 * self.log_gains(rgb.detach().float())).exp().to(rgb.dtype)
-            luma = _enlarge(gains[:, :1], BLOCK, height, width)
-            chroma = _enlarge(gains[:, 1:], BLOCK // 2, -(-height // 2), -(-width // 2))
+        luma = _enlarge(roots[:, :1], BLOCK, height, width)
+        chroma = _enlarge(roots[:, 1:], BLOCK // 2, -(-height // 2), -(-width // 2))
         half = F.avg_pool2d(planes[:, 1:], 2, ceil_mode=True, count_include_pad=False)
         return [planes[:, :1] * luma, half * (chroma * _CHROMA_ENERGY**-0.5)]
 

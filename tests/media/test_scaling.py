@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from idse.media.frame import Frame
+from idse.media.scaling import coded_size, scaled
 from idse.metrics.psnr import psnr_planes
-from idse.sweeps.scaling import coded_size, scaled
 
 
 def test_sizes_are_even() -> None:
