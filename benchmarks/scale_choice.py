@@ -13,7 +13,8 @@ YOLOX-nano and NanoDet-m choose by themselves, and by how much the distance of t
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,6 +42,8 @@ from idse.sizing.distance import DetectorDistance
 
 QPS = (27, 32, 37, 42, 47)
 PSEUDO_SCORE = 0.3
+PRINTED_EVERY = 4
+"""Pictures between tables."""
 MEASURES = ("fYX", "fND", "pYX", "pND")
 
 
@@ -111,7 +114,7 @@ def distances(folder: Path, detectors: Sequence[str], target: str) -> DetectorDi
 
 
 def rate_table(data: Path, paths: Sequence[Path], preset: int) -> None:
-    """Print all points, and the BD-rates against 100 %."""
+    """Measure and print all points, and the BD-rates against 100 %."""
     folder = data / "data/detectors"
     detectors = [load_by_name(str(folder / f"{name}.onnx"), device="cpu") for name in ("yolox_nano", "nanodet_m")]
     maker = MapMaker(
@@ -134,28 +137,46 @@ def rate_table(data: Path, paths: Sequence[Path], preset: int) -> None:
                 rows.setdefault((name, qp), []).append(picture.cell(choice.scale, choice.qp or 0))
                 chosen.setdefault((name, qp), []).append(choice.scale)
         progress(number)
+        if number == len(paths):
+            print(tables(rows, chosen, detectors, list(judges)))
+        elif number % PRINTED_EVERY == 0:  # on standard error: the run is long
+            print(tables(rows, chosen, detectors, list(judges)), file=sys.stderr, flush=True)
+
+
+def tables(
+    rows: Mapping[tuple[str, int], Sequence[Cell]],
+    chosen: Mapping[tuple[str, int], Sequence[int]],
+    detectors: Sequence[Detector],
+    judges: Sequence[str],
+) -> str:
+    """Return the table of points and that of BD-rates.
+
+    Args:
+        rows: The cells of every row's pictures, by name and QP.
+        chosen: The sizes chosen, for the rows of judges.
+        detectors: Those of the cells.
+        judges: Names of the rows of chosen sizes.
+    """
     points = {key: pooled(cells, detectors) for key, cells in rows.items()}
+    fixed = [f"{scale} %" for scale in SIZES]
     table = [["", "QP", "bytes", *MEASURES, "sizes chosen"]]
-    for (name, qp), (size, values) in sorted(points.items(), key=lambda p: (_order(p[0][0]), p[0][1])):
-        counts = "  ".join(f"{s}: {chosen[name, qp].count(s)}" for s in SIZES) if (name, qp) in chosen else ""
-        table.append([name, str(qp), str(size), *[f"{v:.3f}" for v in values], counts])
-    print(align(table))
-    names = [*[f"{scale} %" for scale in SIZES[1:]], *judges]
-    curves = {name: [points[name, qp] for qp in QPS] for name in ("100 %", *names)}
-    table = [["BD-rate against 100 %", *MEASURES]]
-    for name in names:
-        table.append([name, *[_saving(curves["100 %"], curves[name], i) for i in range(len(MEASURES))]])
-    everything = [p for name in [f"{s} %" for s in SIZES] for p in curves[name]]
+    for name in (*fixed, *judges):
+        for qp in QPS:
+            size, values = points[name, qp]
+            picks = chosen.get((name, qp), ())
+            counts = "  ".join(f"{s}: {picks.count(s):2}" for s in SIZES) if picks else ""
+            table.append([name, str(qp), str(size), *[f"{v:.3f}" for v in values], counts])
+    curves = {name: [points[name, qp] for qp in QPS] for name in (*fixed, *judges)}
+    savings = [["BD-rate against 100 %", *MEASURES]]
+    for name in (*fixed[1:], *judges):
+        savings.append([name, *[_saving(curves["100 %"], curves[name], i) for i in range(len(MEASURES))]])
+    everything = [p for name in fixed for p in curves[name]]
     fronts = [
         [everything[k] for k in pareto_front([p[0] for p in everything], [p[1][i] for p in everything])]
         for i in range(len(MEASURES))
     ]
-    table.append(["front", *[_saving(curves["100 %"], front, i) for i, front in enumerate(fronts)]])
-    print(f"\n{align(table)}")
-
-
-def _order(name: str) -> int:
-    return [*[f"{s} %" for s in SIZES], "auto", "auto, embedded"].index(name)
+    savings.append(["front", *[_saving(curves["100 %"], front, i) for i, front in enumerate(fronts)]])
+    return f"{align(table)}\n\n{align(savings)}"
 
 
 def _saving(
