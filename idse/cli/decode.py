@@ -17,7 +17,7 @@ from idse.media.files import check_writable
 from idse.media.frame import Frame
 from idse.media.io import InputOptions, check_output_suffix, read_frames, write_frames
 from idse.media.raw import parse_size
-from idse.media.scaling import scaled
+from idse.media.scaling import scaled_back
 
 
 def decode(
@@ -61,7 +61,7 @@ def decode(
         else _decode(stream, name, chosen, options)
     )
     if wanted is not None:
-        decoded = [scaled(frame, *wanted) for frame in decoded]
+        decoded = scaled_back(decoded, *wanted)
     if bit_depth is not None:
         decoded = [frame.with_bit_depth(bit_depth) for frame in decoded]
     write_frames(output, decoded)

@@ -267,7 +267,7 @@ class _Job:
             sized = self.scale(read_frames(source, self.reading), self.settings, bar)
         frames, settings = sized.frames, sized.settings
         if map_in is not None:
-            weights: WeightMap | None = _load_map(map_in, frames)
+            weights: WeightMap | None = _load_map(map_in, frames, sized.scale)
         else:
             decoded = None
             if self.maker.settings.takes_decoded:
@@ -298,14 +298,15 @@ class _Job:
         return figures
 
 
-def _load_map(path: Path, frames: Sequence[Frame]) -> WeightMap:
+def _load_map(path: Path, frames: Sequence[Frame], scale: int) -> WeightMap:
     from idse.importance.weight_map import WeightMap
 
     weights = WeightMap.load(path)
     try:
         weights.check_fits(frames[0].width, frames[0].height, len(frames))
     except IdseError as error:
-        raise IdseError(f"{path}: {error}: make a map of this input with 'idse map'") from None
+        how = "'idse map'" if scale == 100 else f"--scale {scale} --map-out"
+        raise IdseError(f"{path}: {error}: make a map of this input with {how}") from None
     return weights
 
 

@@ -46,13 +46,14 @@ class DetectorDistance:
         Raises:
             IdseError: No such detector, device or weights, or the detector has no outputs that the target needs.
         """
+        s = self.settings
+        if not self._extractors:  # first: it says so if torch is missing
+            self._extractors = [self._load(name, s.weights, s.device, s.nodes) for name in s.detectors]
+
         import torch
 
         from idse.importance.sketch import level_scales, one_thread
 
-        s = self.settings
-        if not self._extractors:
-            self._extractors = [self._load(name, s.weights, s.device, s.nodes) for name in s.detectors]
         targets = ("features", "detections") if s.target == "both" else (s.target,)
         with one_thread(), torch.no_grad():
             parts = []
@@ -61,8 +62,7 @@ class DetectorDistance:
                 for target in targets:
                     function = _function(extractor, target, rgb, s.metric)
                     wanted = function(rgb)
-                    scales = level_scales(s.level_norm, wanted)
-                    parts.append((extractor, function, wanted, scales))
+                    parts.append((extractor, function, wanted, level_scales(s.level_norm, wanted)))
 
         def distances(decoded: Frame) -> list[float]:
             found = []
