@@ -238,12 +238,12 @@ def _all(
         def rgb(frame: Frame) -> torch.Tensor:
             return planes_to_rgb(planes_to_tensors(frame), source).clamp(0, 1)
 
-        roots = plain._roots(rgb(source))
-        wanted = plain._weighted(rgb(source), roots)
+        roots = plain.root_gains(rgb(source))
+        wanted = plain.weighted(rgb(source), roots)
 
         def distances_of(decoded: Frame) -> list[float]:
             values = [d for function in functions for d in function(decoded)]
-            got = plain._weighted(rgb(decoded), roots)
+            got = plain.weighted(rgb(decoded), roots)
             values.append(sum(float((a - b).square().sum()) for a, b in zip(got, wanted, strict=True)))
             return [*values, float((rgb(decoded) - rgb(source)).square().sum())]
 

@@ -200,7 +200,7 @@ class EmbeddedExtractor:
 
     def features(self, rgb: torch.Tensor) -> list[torch.Tensor]:
         """Weighted luma `[N, 1, H, W]` and weighted Cb and Cr `[N, 2, ceil(H / 2), ceil(W / 2)]`."""
-        return self._weighted(rgb, self._roots(rgb))
+        return self.weighted(rgb, self.root_gains(rgb))
 
     def features_seen(self, reference: torch.Tensor) -> Callable[[torch.Tensor], list[torch.Tensor]]:
         """Return the function to features of what detectors see: pictures reduced to the network's working size.
@@ -212,15 +212,16 @@ class EmbeddedExtractor:
             reference: Pictures `[N, 3, H, W]`, RGB in 0..1, that all gains are taken from; the function takes pictures
                 of the same shape.
         """
-        roots = self._roots(working_picture(reference))
-        return lambda rgb: self._weighted(working_picture(rgb), roots)
+        roots = self.root_gains(working_picture(reference))
+        return lambda rgb: self.weighted(working_picture(rgb), roots)
 
     @torch.no_grad()
-    def _roots(self, rgb: torch.Tensor) -> torch.Tensor:
+    def root_gains(self, rgb: torch.Tensor) -> torch.Tensor:
         """Square roots of the gains of Y, Cb and Cr per 8x8 luma block."""
         return (0.5 * self.log_gains(rgb.detach().float())).exp().to(rgb.dtype)
 
-    def _weighted(self, rgb: torch.Tensor, roots: torch.Tensor) -> list[torch.Tensor]:
+    def weighted(self, rgb: torch.Tensor, roots: torch.Tensor) -> list[torch.Tensor]:
+        """`features` with the gains of another picture of the same shape, as `root_gains` gives them."""
         height, width = rgb.shape[-2:]
         planes = torch.einsum("ij,njhw->nihw", self._matrix.to(rgb.dtype), rgb)
         luma = _enlarge(roots[:, :1], BLOCK, height, width)
