@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -126,6 +127,7 @@ def rate_table(data: Path, paths: Sequence[Path], preset: int) -> None:
     }
     rows: dict[tuple[str, int], list[Cell]] = {}
     chosen: dict[tuple[str, int], list[int]] = {}
+    spent = dict.fromkeys(judges, 0.0)
     progress = Progress("pictures", len(paths))
     for number, path in enumerate(paths, 1):
         picture = Picture(path, maker, detectors, preset)
@@ -133,12 +135,16 @@ def rate_table(data: Path, paths: Sequence[Path], preset: int) -> None:
             for scale in SIZES:
                 rows.setdefault((f"{scale} %", qp), []).append(picture.cell(scale, qp))
             for name, judge in judges.items():
+                began = time.process_time()
                 choice = choose_size([picture.source], EncodeSettings(qp=qp), judge.of)
+                spent[name] += time.process_time() - began
                 rows.setdefault((name, qp), []).append(picture.cell(choice.scale, choice.qp or 0))
                 chosen.setdefault((name, qp), []).append(choice.scale)
         progress(number)
         if number == len(paths):
             print(tables(rows, chosen, detectors, list(judges)))
+            means = ", ".join(f"{name}: {s / (number * len(QPS)):.2f}" for name, s in spent.items())
+            print(f"\nCPU seconds of a choice: {means}")
         elif number % PRINTED_EVERY == 0:  # on standard error: the run is long
             print(tables(rows, chosen, detectors, list(judges)), file=sys.stderr, flush=True)
 
