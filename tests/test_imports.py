@@ -19,7 +19,7 @@ LEVELS = (
     ("study",),
     ("sweeps",),
     ("learned",),
-    ("vtm",),
+    ("vtm", "sizing"),
     ("engines", "datasets", "detectors"),
     ("importance", "metrics"),
     ("features",),

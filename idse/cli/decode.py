@@ -16,6 +16,8 @@ from idse.media.coded import decode_coded
 from idse.media.files import check_writable
 from idse.media.frame import Frame
 from idse.media.io import InputOptions, check_output_suffix, read_frames, write_frames
+from idse.media.raw import parse_size
+from idse.media.scaling import scaled_back
 
 
 def decode(
@@ -23,6 +25,10 @@ def decode(
         Path, typer.Argument(metavar="STREAM", help="VVC stream (.266), or .hevc, .h264, .obu, .jpg, .idsl.")
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Picture (.png, .jpg), .y4m or raw .yuv.")],
+    size: Annotated[
+        str | None,
+        typer.Option("--size", help="WIDTHxHEIGHT to scale the picture to, after 'encode --scale': the source's size."),
+    ] = None,
     frames: o.Frames = None,
     bit_depth: Annotated[
         int | None, typer.Option("--bit-depth", help="Bit depth of .yuv and .y4m files, 8..16 (default: the stream's).")
@@ -43,6 +49,7 @@ def decode(
 ) -> None:
     """Decode a stream of any engine with FFmpeg (PyAV), or with the engine that made it."""
     options = o.input_options(None, bit_depth, None, frames, matrix, range_)
+    wanted = None if size is None else parse_size(size)
     check_output_suffix(output)
     if output.exists() and stream.exists() and output.samefile(stream):
         raise IdseError(f"{output}: would overwrite the input; choose another name with -o")
@@ -53,6 +60,8 @@ def decode(
         if name is None
         else _decode(stream, name, chosen, options)
     )
+    if wanted is not None:
+        decoded = scaled_back(decoded, *wanted)
     if bit_depth is not None:
         decoded = [frame.with_bit_depth(bit_depth) for frame in decoded]
     write_frames(output, decoded)

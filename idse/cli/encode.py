@@ -35,6 +35,7 @@ from idse.media import raw
 from idse.media.files import check_writable, replacing
 from idse.media.frame import Frame
 from idse.media.io import InputOptions, list_pictures, read_frames
+from idse.sizing.scale import Scale
 
 if TYPE_CHECKING:
     from idse.importance.weight_map import WeightMap
@@ -70,7 +71,9 @@ def encode(
     target_bpp: Annotated[
         float | None,
         typer.Option(
-            "--target-bpp", help="Target rate of each frame in bits per luma sample.", rich_help_panel=_STREAM
+            "--target-bpp",
+            help="Target rate of each frame in bits per luma sample of the source.",
+            rich_help_panel=_STREAM,
         ),
     ] = None,
     preset: Annotated[
@@ -90,6 +93,15 @@ def encode(
             rich_help_panel=_STREAM,
         ),
     ] = 1,
+    scale: Annotated[
+        str,
+        typer.Option(
+            "--scale",
+            help="Coded size in per cent of the source, 5..100; auto: of 100, 85, 70 and 50 the best for the map's "
+            "detector at the same bytes. A decoder needs the source's size to scale back: decode --size.",
+            rich_help_panel=_STREAM,
+        ),
+    ] = "100",
     tools: NativeTools = NativeTools(),  # noqa: B008 (it is immutable)
     md5: Annotated[
         bool,
@@ -144,7 +156,10 @@ def encode(
         ),
     ] = "all",
     map_in: Annotated[
-        Path | None, typer.Option("--map-in", help="Read the weight map from this file.", rich_help_panel="Importance")
+        Path | None,
+        typer.Option(
+            "--map-in", help="Read the weight map, of the coded size, from this file.", rich_help_panel="Importance"
+        ),
     ] = None,
     map_out: Annotated[
         Path | None, typer.Option("--map-out", help="Write the weight map to this file.", rich_help_panel="Importance")
@@ -161,7 +176,9 @@ def encode(
     range_: o.Range = None,
     recon: Annotated[
         Path | None,
-        typer.Option("--recon", help="Write the reconstruction as raw YUV (16-bit little-endian above 8 bit)."),
+        typer.Option(
+            "--recon", help="Write the reconstruction (of the coded size) as raw YUV: 16-bit little-endian above 8 bit."
+        ),
     ] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Decode the stream (with FFmpeg if possible) and compare every sample.")
@@ -190,12 +207,16 @@ def encode(
         engine, settings, weighted=map_in is not None or method != "none", tiles=tiles and map_in is None,
         preset=preset, codec_depth=codec_depth, codec_params=codec_param, codec=codec, vtm=vtm, more=engine_option,
     )  # fmt: skip
+    sizer = Scale.parse(scale, coding, maker.settings, o.load_extractor)
+    if map_in is not None and sizer.percent is None:
+        raise IdseError("--map-in is a map of one size: give --scale a number instead of auto")
     if verify:
         check_verifiable(coder)
     job = _Job(
         settings=settings,
         maker=maker,
         engine=coder,
+        scale=sizer,
         reading=o.input_options(size, bit_depth, chroma, frames, matrix, range_),
         verify=verify,
         json=json,
@@ -226,6 +247,7 @@ class _Job:
     settings: EncodeSettings
     maker: MapMaker
     engine: Engine
+    scale: Scale
     reading: InputOptions
     verify: bool
     json: bool
@@ -241,20 +263,22 @@ class _Job:
     ) -> dict[str, Any]:
         """Code one file and return its figures; either all outputs appear complete, or none does."""
         _check_outputs(source, output, recon, map_out)
-        frames = read_frames(source, self.reading)
+        with Bar(f"size of {source.name}") as bar:
+            sized = self.scale(read_frames(source, self.reading), self.settings, bar)
+        frames, settings = sized.frames, sized.settings
         if map_in is not None:
-            weights: WeightMap | None = _load_map(map_in, frames)
+            weights: WeightMap | None = _load_map(map_in, frames, sized.scale)
         else:
             decoded = None
             if self.maker.settings.takes_decoded:
-                decoded = decoded_frames(frames, self.settings)
+                decoded = decoded_frames(frames, settings)
             with Bar(f"map of {source.name}") as bar:
                 weights = self.maker(frames, bar, decoded=decoded)
         with Bar(f"encoding {source.name}") as bar:
             if self.verify:
-                stream = encode_verified(self.engine, frames, weights, self.settings, bar)
+                stream = encode_verified(self.engine, frames, weights, settings, bar)
             else:
-                stream = self.engine.encode(frames, weights, self.settings, bar)
+                stream = self.engine.encode(frames, weights, settings, bar)
         with ExitStack() as whole:
             whole.enter_context(replacing(output)).write_bytes(stream.data)
             if recon is not None:
@@ -265,21 +289,24 @@ class _Job:
         figures = {"input": str(source), "output": str(output)} | summary(
             stream, weights, load_seconds=self.maker.load_seconds, map_seconds=self.maker.seconds
         )
+        figures |= sized.figures(stream.data)
+        figures["provenance"] |= sized.record()
         if self.json:
             print_json(figures)
         else:
-            print(last_line(figures), flush=True)
+            print("  ".join(filter(None, (last_line(figures), sized.words()))), flush=True)
         return figures
 
 
-def _load_map(path: Path, frames: Sequence[Frame]) -> WeightMap:
+def _load_map(path: Path, frames: Sequence[Frame], scale: int) -> WeightMap:
     from idse.importance.weight_map import WeightMap
 
     weights = WeightMap.load(path)
     try:
         weights.check_fits(frames[0].width, frames[0].height, len(frames))
     except IdseError as error:
-        raise IdseError(f"{path}: {error}: make a map of this input with 'idse map'") from None
+        how = "'idse map'" if scale == 100 else f"--scale {scale} --map-out"
+        raise IdseError(f"{path}: {error}: make a map of this input with {how}") from None
     return weights
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
@@ -10,7 +11,7 @@ import typer
 from idse.engines.settings import PRESETS
 from idse.errors import IdseError
 from idse.importance.detection_metric import METRICS
-from idse.importance.maker import ImportanceSettings, MapMaker
+from idse.importance.maker import ImportanceSettings, MapMaker, load_features
 from idse.importance.settings import LEVEL_NORMS, METHODS, SHAPING, SKETCHES, TARGETS
 from idse.media.io import InputOptions, parse_frames
 from idse.media.raw import parse_size
@@ -203,7 +204,11 @@ def make_maker(*, detectors: list[str] | None, nodes: str | None, unit: int, **s
     if detectors:
         settings["detector"] = "+".join(detectors)
     wanted = ImportanceSettings(nodes=parse_nodes(nodes), log2_unit=parse_unit(unit), **settings)
-    return MapMaker(wanted, load_detector=_load_detector)
+    return MapMaker(wanted, load_extractor=load_extractor, load_detector=_load_detector)
+
+
+load_extractor = functools.cache(load_features)
+"""Loads each network once, although maps and the choice of a size both need it."""
 
 
 def _load_detector(name: str, weights: Path | None, device: str) -> Detector:

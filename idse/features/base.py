@@ -46,11 +46,15 @@ class TargetPredictor(FeatureExtractor, Protocol):
     targets: tuple[str, ...]
     """Targets that it knows, such as "features", "detections" and "both"."""
 
-    def weighted(self, rgb: torch.Tensor, target: str) -> list[torch.Tensor]:
+    def weighted(
+        self, rgb: torch.Tensor, target: str, reference: torch.Tensor | None = None
+    ) -> list[torch.Tensor]:
         """Return the tensors whose squared change stands for the distance of a target.
 
         Args:
             rgb: As for `features`.
             target: One of `targets`.
+            reference: Pictures of the same shape that the weights are of; by default `rgb`. A distance between two
+                pictures needs the same weights for both.
         """
         ...

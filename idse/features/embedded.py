@@ -213,17 +213,21 @@ class EmbeddedExtractor:
         """Weighted samples for the target "features"; see `weighted`."""
         return self.weighted(rgb, "features")
 
-    def weighted(self, rgb: torch.Tensor, target: str) -> list[torch.Tensor]:
+    def weighted(
+        self, rgb: torch.Tensor, target: str, reference: torch.Tensor | None = None
+    ) -> list[torch.Tensor]:
         """Weighted luma `[N, 1, H, W]` and weighted Cb and Cr `[N, 2, ceil(H / 2), ceil(W / 2)]`.
 
         Args:
             rgb: `[N, 3, H, W]`, RGB in 0..1.
             target: One of `targets`.
+            reference: Pictures of the same shape that the gains are of; by default `rgb`.
         """
         height, width = rgb.shape[-2:]
         planes = torch.einsum("ij,njhw->nihw", self._matrix.to(rgb.dtype), rgb)
         with torch.no_grad():
-            gains = (0.5 * self.log_gains(rgb.detach().float(), target)).exp().to(rgb.dtype)
+            looked_at = rgb if reference is None else reference
+            gains = (0.5 * self.log_gains(looked_at.detach().float(), target)).exp().to(rgb.dtype)
             luma = _enlarge(gains[:, :1], BLOCK, height, width)
             chroma = _enlarge(gains[:, 1:], BLOCK // 2, -(-height // 2), -(-width // 2))
         half = F.avg_pool2d(planes[:, 1:], 2, ceil_mode=True, count_include_pad=False)

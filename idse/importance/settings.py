@@ -50,7 +50,7 @@ _CHOICES = {
     "at": PLACES,
 }
 _FLAGS = ("tiles", "chroma_planes")
-_NOT_IN_FIRST_STORES: Mapping[str, Any] = {
+FIRST_VALUES: Mapping[str, Any] = {
     "level_norm": "none",
     "nodes": (),
     "target": "features",
@@ -180,7 +180,7 @@ class ImportanceSettings:
                 for f in dataclasses.fields(self)
                 if not f.name.startswith("roi_")
                 and f.name != "method"
-                and getattr(self, f.name) != _NOT_IN_FIRST_STORES.get(f.name, _NO_VALUE)
+                and getattr(self, f.name) != FIRST_VALUES.get(f.name, _NO_VALUE)
             ),
         }[self.method]
         values = {"method": self.method} | {name: getattr(self, name) for name in names}

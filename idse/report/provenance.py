@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from idse.importance.caption import detector_names
-from idse.importance.settings import ImportanceSettings
+from idse.importance.settings import FIRST_VALUES, ImportanceSettings
 from idse.report import text
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _maps(importance: Mapping[str, Any] | None) -> tuple[str, str, str, str]:
     if importance["method"] == "activity":
         return "activity", _NOTHING, _NOTHING, _NOTHING
     # Fields that the first stores did not have are absent where they are at their default.
-    has: dict[str, Any] = dataclasses.asdict(ImportanceSettings()) | dict(importance)
+    has: dict[str, Any] = dataclasses.asdict(ImportanceSettings()) | dict(FIRST_VALUES) | dict(importance)
     detectors = " + ".join(detector_names(has["detector"]))
     if has["method"] == "roi":
         return detectors, "boxes", _NOTHING, _NOTHING

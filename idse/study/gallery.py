@@ -19,11 +19,11 @@ from idse.errors import IdseError
 from idse.importance.caption import caption, meta_of_settings, single_maps
 from idse.media.coded import decode_coded
 from idse.media.frame import Frame, decoded_rgb
+from idse.media.scaling import coded_size, scaled
 from idse.study.grid import Grid
 from idse.sweeps.packing import unpack_detections
 from idse.sweeps.plan import Plan, parse_plan
 from idse.sweeps.preparation import source_key
-from idse.sweeps.scaling import coded_size, scaled
 from idse.sweeps.store import Store, Sweep
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from idse.datasets import Item
 from idse.engines import EncodeSettings, Engine, NativeTools, engine_class
 from idse.errors import IdseError
 from idse.hashing import file_hash, settings_hash
+from idse.media.scaling import RESAMPLING
 from idse.sweeps.codec import PlanCodec
-from idse.sweeps.scaling import RESAMPLING
 from idse.sweeps.store import Store
 
 MEASURING = (

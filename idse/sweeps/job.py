@@ -24,6 +24,7 @@ from idse.engines import EncodedStream, Engine
 from idse.engines.verify import compare
 from idse.errors import IdseError
 from idse.media.frame import Frame, decoded_rgb
+from idse.media.scaling import scaled
 from idse.metrics.detection import align, pseudo_truth
 from idse.metrics.features import feature_error
 from idse.metrics.matching import match
@@ -35,7 +36,6 @@ from idse.sweeps.maps import map_file
 from idse.sweeps.packing import join_matches, pack_detections
 from idse.sweeps.plan import parse_plan
 from idse.sweeps.resources import Resources, detector_hash
-from idse.sweeps.scaling import scaled
 from idse.sweeps.store import StoredObservation
 
 

@@ -18,9 +18,9 @@ from idse.errors import IdseError
 from idse.hashing import settings_hash
 from idse.importance.maker import load_features
 from idse.media.frame import Frame
+from idse.media.scaling import coded_size, scaled
 from idse.sweeps.maps import Maps
 from idse.sweeps.plan import Plan
-from idse.sweeps.scaling import coded_size, scaled
 from idse.sweeps.task_models import task_settings
 
 if TYPE_CHECKING:

@@ -74,7 +74,8 @@ def test_blend_and_chroma(folder: Path) -> None:
 
 
 def test_level_norm(toy: str) -> None:
-    made = [drawn("--detector", toy, "--target", "features", "--level-norm", norm) for norm in ("none", "mean", "energy")]
+    options = ("--detector", toy, "--target", "features", "--level-norm")
+    made = [drawn(*options, norm) for norm in ("none", "mean", "energy")]
     assert [m.meta["level_norm"] for m in made] == ["none", "mean", "energy"]
     assert not np.array_equal(made[0].planes, made[1].planes)
 

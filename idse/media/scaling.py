@@ -7,13 +7,18 @@ sizes are rounded to even numbers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from idse.errors import IdseError
 from idse.media.frame import Frame, plane_shapes
+
+_MOST_SAMPLES = 1 << 31
+"""Luma samples of all frames that are scaled back at once: 4 GiB with two bytes each."""
 
 RESAMPLING = "Lanczos3 per plane, sizes rounded to even"
 
@@ -33,6 +38,20 @@ def scaled(frame: Frame, width: int, height: int) -> Frame:
     shapes = plane_shapes(width, height, frame.chroma_format)
     planes = tuple(_resize(p, shape, peak) for p, shape in zip(frame.planes, shapes, strict=True))
     return Frame(planes, frame.bit_depth, frame.chroma_format, frame.matrix, frame.full_range)
+
+
+def scaled_back(frames: Sequence[Frame], width: int, height: int) -> list[Frame]:
+    """Decoded frames scaled to the size of their source.
+
+    Raises:
+        IdseError: All frames together would take too much memory.
+    """
+    if len(frames) * width * height > _MOST_SAMPLES:
+        raise IdseError(
+            f"--size {width}x{height}: {len(frames)} frame(s) of this size do not fit in memory: "
+            "choose a smaller size, or some of the frames with --frames"
+        )
+    return [scaled(frame, width, height) for frame in frames]
 
 
 def _resize(plane: NDArray[Any], shape: tuple[int, int], peak: int) -> NDArray[Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from idse.errors import IdseError
 from idse.media.frame import Frame
+from idse.media.scaling import coded_size, scaled, scaled_back
 from idse.metrics.psnr import psnr_planes
-from idse.sweeps.scaling import coded_size, scaled
 
 
 def test_sizes_are_even() -> None:
@@ -31,3 +33,10 @@ def test_flat_planes_stay_flat_at_any_depth() -> None:
     )
     back = scaled(scaled(frame, 26, 16), 50, 30)
     assert all((a == b).all() for a, b in zip(frame.planes, back.planes, strict=True))
+
+
+def test_frames_come_back_unless_they_are_too_large(small_frame: Frame) -> None:
+    back = scaled_back([small_frame] * 2, 51, 33)
+    assert [(f.width, f.height, f.planes[1].shape) for f in back] == [(51, 33, (17, 26))] * 2
+    with pytest.raises(IdseError, match="--size 65536x20000: 2 frame"):
+        scaled_back([small_frame] * 2, 65536, 20000)
