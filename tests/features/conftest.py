@@ -1,4 +1,4 @@
-"""Makes `onnx_models` importable from the tests beside it, and finds the shared detectors."""
+"""Makes `onnx_models` and the toys of `tests/detectors` importable, and finds the shared detectors."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "detectors")]
 torch.set_num_threads(1)
 
 

@@ -10,10 +10,10 @@ from toy import ToyExtractor
 
 pytest.importorskip("torchvision", reason="rivals are found with torchvision's IoU")
 
-from idse.errors import IdseError  # noqa: E402
-from idse.features.heads import Candidates, HeadOutputs  # noqa: E402
-from idse.importance.detection_metric import METRICS, DetectionMetric  # noqa: E402
-from idse.importance.targets import target_function  # noqa: E402
+from idse.errors import IdseError
+from idse.features.heads import Candidates, HeadOutputs
+from idse.importance.detection_metric import METRICS, DetectionMetric
+from idse.importance.targets import target_function
 
 BOXES = torch.tensor([[0.0, 0, 10, 20], [30, 30, 34, 34], [0, 0, 10, 19]])
 SCORES = torch.tensor([[0.64, 0.1], [0.0, 0.25], [0.32, 0.0]])
