@@ -9,7 +9,7 @@ import torch
 from idse.detectors import cache
 from idse.errors import IdseError
 from idse.features.embedded import WEIGHTS, load_embedded
-from idse.features.torchvision_models import read_state_dict
+from idse.features.torchvision_loading import read_state_dict
 from idse.media import raw
 from idse.media.io import InputOptions, parse_frames, read_frames
 from idse.toml_file import toml_table

@@ -2,8 +2,8 @@
 
 On a CPU this is several times faster than a conversion to torch, and no gradient is needed here. Sessions use one
 thread, so that results do not depend on the machine's load; sweeps process many pictures in parallel anyway. A file
-`FILE.onnx.json` beside the model may declare what the layout does not know (see `idse.features.onnx`): fields of
-`Preprocess`, and `nodes`.
+`FILE.onnx.json` beside the model may declare what the file does not show (see `idse.features.onnx`): fields of
+`Preprocess`, `nodes`, and what its outputs are.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from idse.detectors.classes import COCO_CLASSES, class_names
 from idse.detectors.session import open_session, package_versions
 from idse.errors import IdseError
 from idse.features.layouts import LAYOUTS, choose_layout
+from idse.features.named_outputs import SIDECAR_FIELDS, declared_layout, layout_identity
 from idse.features.onnx_file import (
     first_line,
     fix_input_size,
@@ -71,18 +72,22 @@ class OnnxDetector:
         self._free_batch, size = _fix_size(model, self._input, sidecar.get("size"), self.path)
         graph = _graph(model, self._input, size, self.path)
         self.nodes = _feature_nodes(graph, sidecar.get("nodes"), self.path)
-        self._outputs = [o.name for o in model.graph.output]
-        further = [node for node in self.nodes if node not in self._outputs]
+        declared = declared_layout(sidecar, graph, self.path)
+        wanted = declared if declared is not None and settings.layout == "auto" else settings.layout
+        outputs = [o.name for o in model.graph.output]
+        self._outputs = list((not isinstance(wanted, str) and wanted.tensors) or outputs)
+        needed = dict.fromkeys([*self._outputs, *self.nodes])
+        further = [name for name in needed if name not in outputs]
         self._session, provider = open_session(model, further, settings.device, self.path)
 
         blank = np.zeros((1, 3, *size), dtype=np.float32)
         shapes = [output.shape[1:] for output in self._run(blank, self._outputs)]
         expected = len(settings.classes or COCO_CLASSES)
-        self.layout, self.head = choose_layout(settings.layout, graph, size, shapes, expected, self.path)
+        self.layout, self.head = choose_layout(wanted, graph, size, shapes, expected, self.path)
         self.classes = class_names(settings.classes, self.head.classes, str(self.path))
-        declared = {k: v for k, v in sidecar.items() if k not in ("nodes", "size")}
+        fields = {k: v for k, v in sidecar.items() if k not in SIDECAR_FIELDS}
         try:
-            self.preprocess = preprocess_from_dict(declared, self.layout.preprocess(size))
+            self.preprocess = preprocess_from_dict(fields, self.layout.preprocess(size))
         except IdseError as error:
             raise IdseError(f"{sidecar_of(self.path)}: {error}") from None
         self._threshold = _given(settings.score_threshold, self.layout.score_threshold)
@@ -91,7 +96,7 @@ class OnnxDetector:
             "kind": "onnx",
             "model": self.path.name,
             "weights_sha256": digest,
-            "layout": self.layout.name,
+            **layout_identity(self.layout),
             "preprocess": {
                 k: list(v) if isinstance(v, tuple) else v for k, v in self.preprocess.to_dict().items()
             },

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,24 +15,11 @@ from idse.detectors.classes import COCO_CLASSES, class_names, real_classes
 from idse.detectors.session import package_versions
 from idse.errors import IdseError
 from idse.features.loading import pick_device
-from idse.features.torchvision_models import (
-    detection_models,
-    first_line,
-    model_with_own_weights,
-    pyramid_levels,
-    read_state_dict,
-    weights_digest,
-)
+from idse.features.torchvision_loading import load_model
+from idse.features.torchvision_models import pyramid_levels
 from idse.metrics.detection import Detections, Rle
 
 _MASK_THRESHOLD = 0.5
-# torchvision runs these weights without the epsilon of batch normalisation, because they were trained without it.
-_NO_EPSILON = (
-    "fasterrcnn_resnet50_fpn",
-    "maskrcnn_resnet50_fpn",
-    "retinanet_resnet50_fpn",
-    "keypointrcnn_resnet50_fpn",
-)
 
 
 class TorchvisionDetector:
@@ -170,103 +155,6 @@ def class_table(
     table = np.full(count, -1, dtype=np.int64)
     table[labels] = np.arange(len(labels))
     return names, table
-
-
-def count_classes(name: str, state: dict[str, torch.Tensor], path: Path) -> int:
-    """The number of labels of a state dict's model, from the shapes that depend on it.
-
-    Raises:
-        IdseError: It is not the state dict of a whole model of this name.
-    """
-    from torchvision.models import get_model
-
-    def shapes(classes: int) -> dict[str, int]:
-        with torch.device("meta"):
-            model = get_model(name, weights=None, weights_backbone=None, num_classes=classes)
-        return {key: value.shape[0] for key, value in model.state_dict().items() if value.ndim}
-
-    two, three = shapes(2), shapes(3)
-    counts = set()
-    for key in (k for k in two if two[k] != three[k]):
-        if key not in state:
-            raise IdseError(f"{path}: holds no '{key}': must be a state dict of the whole {name}")
-        extra, remainder = divmod(state[key].shape[0] - two[key], three[key] - two[key])
-        counts.add(2 + extra if remainder == 0 else 0)
-    if len(counts) != 1 or min(counts) < 1:
-        raise IdseError(f"{path}: does not fit {name}: its heads differ in their number of classes")
-    return int(counts.pop())
-
-
-@dataclass(frozen=True, eq=False)
-class LoadedModel:
-    """A torchvision detection model with weights.
-
-    Attributes:
-        model: In training mode and trainable, as torchvision makes it.
-        source: Where the weights come from.
-        digest: SHA-256 of their file, or of their values for torchvision's own weights.
-        count: Number of labels of the model.
-        categories: Of torchvision's own weights, by label; some are not objects.
-        background: Whether label 0 is the background; else it may be a class (RetinaNet, FCOS).
-    """
-
-    model: Any
-    source: str
-    digest: str
-    count: int
-    categories: tuple[str, ...]
-    background: bool
-
-
-def load_model(name: str, weights: Path | None) -> LoadedModel:
-    """A model with torchvision's own weights or a file's.
-
-    Raises:
-        IdseError: The model is unknown, or the weights cannot be read or downloaded or do not fit.
-    """
-    if name not in detection_models():
-        known = ", ".join(detection_models())
-        raise IdseError(f"unknown detector '{name}': must be an .onnx file or one of {known}")
-    from torchvision.models import get_model_weights
-
-    categories = tuple(get_model_weights(name).DEFAULT.meta["categories"])
-    if weights is None:
-        model = model_with_own_weights(name)
-        source, digest, count = "torchvision DEFAULT", weights_digest(model), len(categories)
-    else:
-        model, digest, count = _load(name, weights)
-        source = weights.name
-    return LoadedModel(model, source, digest, count, categories, _has_background(model))
-
-
-def _load(name: str, path: Path) -> tuple[Any, str, int]:
-    """A model with a file's weights, the file's SHA-256, and the number of its labels."""
-    from torchvision.models import get_model, get_model_weights
-
-    state, digest = read_state_dict(path)
-    count = count_classes(name, state, path)
-    model = get_model(name, weights=None, weights_backbone=None, num_classes=count)
-    try:
-        model.load_state_dict(state)
-    except (RuntimeError, TypeError, AttributeError) as error:
-        raise IdseError(f"{path}: does not fit {name}: {first_line(error)}") from None
-    published = [weights.url for weights in get_model_weights(name)]
-    if name in _NO_EPSILON and any(url.endswith(f"-{digest[:8]}.pth") for url in published):
-        drop_epsilon(model)
-    return model, digest, count
-
-
-def drop_epsilon(model: Any) -> None:
-    """Set the epsilon of batch normalisation to 0, as torchvision does for the weights of `_NO_EPSILON`."""
-    for module in model.backbone.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.eps = 0.0
-
-
-def _has_background(model: Any) -> bool:
-    from torchvision.models.detection import FCOS, RetinaNet
-
-    return not isinstance(model, (FCOS, RetinaNet))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
 from idse.features.base import FeatureExtractor
@@ -43,6 +44,11 @@ class HeadOutputs:
 
 Heads = Callable[[Tensor], HeadOutputs]
 """Computes the outputs for a picture `[1, 3, H, W]`, RGB in 0..1, with gradients."""
+
+
+def full_precision(tensor: Tensor) -> Tensor:
+    """A tensor in float32, or in float64 as it is."""
+    return tensor if tensor.dtype == torch.float64 else tensor.to(torch.float32)
 
 
 @runtime_checkable

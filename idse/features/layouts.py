@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from idse.errors import IdseError
-from idse.features.heads import Candidates
+from idse.features.heads import Candidates, full_precision
+from idse.features.onnx_file import sidecar_of
 from idse.features.onnx_graph import Graph
 from idse.features.preprocess import Preprocess
 
@@ -47,19 +48,32 @@ class Head:
 
 
 class Layout(Protocol):
-    """Input and output format of a family of detectors.
+    """Input and output format of a family of detectors."""
 
-    Attributes:
-        name: Its name in settings.
-        outputs: Description of its output tensors, for messages.
-        score_threshold: Default of the family.
-        nms_iou: Default of the family.
-    """
+    @property
+    def name(self) -> str:
+        """Its name in settings."""
+        ...
 
-    name: str
-    outputs: str
-    score_threshold: float
-    nms_iou: float
+    @property
+    def outputs(self) -> str:
+        """Description of its output tensors, for messages."""
+        ...
+
+    @property
+    def score_threshold(self) -> float:
+        """Default of the family."""
+        ...
+
+    @property
+    def nms_iou(self) -> float:
+        """Default of the family."""
+        ...
+
+    @property
+    def tensors(self) -> tuple[str, ...] | None:
+        """Names of the tensors that it reads; None: the outputs of the model."""
+        ...
 
     def preprocess(self, size: tuple[int, int]) -> Preprocess:
         """The input that the family expects, with this height and width."""
@@ -74,7 +88,7 @@ class Layout(Protocol):
 
         Args:
             size: Height and width of the input.
-            shapes: Shapes of the outputs, in the model's order.
+            shapes: Shapes of the outputs, in the order of `tensors`.
             classes: Expected number of classes; used if the shapes are ambiguous.
         """
         ...
@@ -108,6 +122,7 @@ class Yolox:
     outputs = "one output [cells, 5 + classes]: centre, log of size, objectness, class scores"
     score_threshold = 0.01
     nms_iou = 0.65
+    tensors = None
 
     def preprocess(self, size: tuple[int, int]) -> Preprocess:
         """BGR in 0..255, placed at the top left, padded with 114."""
@@ -126,11 +141,11 @@ class Yolox:
 
     def decode(self, head: Head, outputs: Sequence[Tensor]) -> Candidates:
         """See `Layout.decode`."""
-        output = outputs[0].float()
+        output = full_precision(outputs[0])
         grid, stride = cell_grid(head, output.device)
         centre = (output[:, :2] + grid) * stride
         size = output[:, 2:4].clamp(max=_MAX_LOG_SIZE).exp() * stride
-        return Candidates(_corners(centre, size), output[:, 4:5] * output[:, 5:])
+        return Candidates(corners(centre, size), output[:, 4:5] * output[:, 5:])
 
 
 class YoloxDecoded(Yolox):
@@ -145,8 +160,8 @@ class YoloxDecoded(Yolox):
 
     def decode(self, head: Head, outputs: Sequence[Tensor]) -> Candidates:
         """See `Layout.decode`."""
-        output = outputs[0].float()
-        return Candidates(_corners(output[:, :2], output[:, 2:4]), output[:, 4:5] * output[:, 5:])
+        output = full_precision(outputs[0])
+        return Candidates(corners(output[:, :2], output[:, 2:4]), output[:, 4:5] * output[:, 5:])
 
 
 class NanoDet:
@@ -160,6 +175,7 @@ class NanoDet:
     outputs = "per level scores [cells, classes] and distributions [cells, 4 * bins]"
     score_threshold = 0.05
     nms_iou = 0.6
+    tensors = None
 
     def preprocess(self, size: tuple[int, int]) -> Preprocess:
         """BGR, centred, padded with 0 before normalisation."""
@@ -192,10 +208,10 @@ class NanoDet:
 
     def decode(self, head: Head, outputs: Sequence[Tensor]) -> Candidates:
         """See `Layout.decode`."""
-        pairs = [[o.float() for o in outputs if len(o) == _cells(head.size, s)] for s in head.strides]
+        pairs = [[full_precision(o) for o in outputs if len(o) == _cells(head.size, s)] for s in head.strides]
         scores, logits = (torch.cat([pair[i] for pair in pairs]) for i in (head.swapped, not head.swapped))
         grid, stride = cell_grid(head, scores.device)
-        bins = torch.arange(head.bins, dtype=torch.float32, device=scores.device)
+        bins = torch.arange(head.bins, dtype=scores.dtype, device=scores.device)
         distance = (logits.unflatten(1, (4, head.bins)).softmax(2) @ bins) * stride
         centre = (grid + 0.5) * stride - 0.5
         return Candidates(torch.cat([centre - distance[:, :2], centre + distance[:, 2:]], 1), scores)
@@ -208,6 +224,7 @@ class Yolov8:
     outputs = "one output [4 + classes, cells]: centre and size in samples, class scores"
     score_threshold = 0.001
     nms_iou = 0.7
+    tensors = None
 
     def preprocess(self, size: tuple[int, int]) -> Preprocess:
         """RGB in 0..1, centred, padded with 114."""
@@ -226,8 +243,8 @@ class Yolov8:
 
     def decode(self, head: Head, outputs: Sequence[Tensor]) -> Candidates:
         """See `Layout.decode`."""
-        cells = outputs[0].float().T
-        return Candidates(_corners(cells[:, :2], cells[:, 2:4]), cells[:, 4:])
+        cells = full_precision(outputs[0]).T
+        return Candidates(corners(cells[:, :2], cells[:, 2:4]), cells[:, 4:])
 
 
 LAYOUTS: dict[str, Layout] = {
@@ -237,39 +254,49 @@ LAYOUTS: dict[str, Layout] = {
 
 
 def choose_layout(
-    wanted: str, graph: Graph, size: tuple[int, int], shapes: Sequence[Shape], classes: int, path: Path
+    wanted: str | Layout, graph: Graph, size: tuple[int, int], shapes: Sequence[Shape], classes: int, path: Path
 ) -> tuple[Layout, Head]:
     """The wanted layout or, for `auto`, the recognised one, and how it reads the outputs.
 
     Args:
-        wanted: A name in `LAYOUTS`, or `auto`.
+        wanted: A layout, its name in `LAYOUTS`, or `auto`.
         graph: The model's structure.
         size: Height and width of its input.
-        shapes: Shapes of its outputs, without the batch.
+        shapes: Shapes of the tensors that the layout reads, without the batch.
         classes: Expected number of classes.
         path: Of the model, for messages.
 
     Raises:
         IdseError: The outputs have no known layout, or not the wanted one.
     """
-    heads = {name: layout.head(size, shapes, classes) for name, layout in LAYOUTS.items()}
-    fitting = {name: head for name, head in heads.items() if head is not None}
     outputs = ", ".join(str(list(shape)) for shape in shapes)
     if wanted == "auto":
-        for name, head in fitting.items():
-            if LAYOUTS[name].recognises(graph, head):
+        heads = {layout.name: layout.head(size, shapes, classes) for layout in LAYOUTS.values()}
+        for name, head in heads.items():
+            if head is not None and LAYOUTS[name].recognises(graph, head):
                 return LAYOUTS[name], head
         known = "; ".join(f"{layout.name}: {layout.outputs}" for layout in LAYOUTS.values())
-        raise IdseError(f"{path}: outputs {outputs} have no known layout; name the layout (layout): {known}")
-    if wanted not in fitting:
         raise IdseError(
-            f"{path}: outputs {outputs} for an input of {list(size)} are not those of layout '{wanted}' "
-            f"({LAYOUTS[wanted].outputs})"
+            f"{path}: outputs {outputs} have no known layout; declare layout or outputs in {sidecar_of(path)} "
+            f"(layouts: {known})"
         )
-    return LAYOUTS[wanted], fitting[wanted]
+    layout = LAYOUTS[wanted] if isinstance(wanted, str) else wanted
+    read = layout.head(size, shapes, classes)
+    if read is None and layout.tensors is not None:
+        raise IdseError(
+            f"{sidecar_of(path)}: outputs: {' and '.join(layout.tensors)} are {outputs}, but must be scores "
+            "[places, classes] and boxes [places, 4], or transposed"
+        )
+    if read is None:
+        raise IdseError(
+            f"{path}: outputs {outputs} for an input of {list(size)} are not those of layout '{layout.name}' "
+            f"({layout.outputs})"
+        )
+    return layout, read
 
 
-def _corners(centre: Tensor, size: Tensor) -> Tensor:
+def corners(centre: Tensor, size: Tensor) -> Tensor:
+    """Boxes `[n, 4]` x0, y0, x1, y1 with these centres and sizes `[n, 2]`."""
     return torch.cat([centre - size / 2, centre + size / 2], 1)
 
 

@@ -48,7 +48,8 @@ def load_extractor(
         from idse.features.embedded import load_embedded
 
         return load_embedded(where, file)
-    from idse.features.torchvision_models import TorchvisionExtractor, detection_models
+    from idse.features.torchvision_loading import detection_models
+    from idse.features.torchvision_models import TorchvisionExtractor
 
     if name not in detection_models():
         raise IdseError(

@@ -1,7 +1,8 @@
 """Any ONNX detector as a feature extractor, through onnx2torch.
 
 The graph is cut at its feature tensors, so that making a map does not run the heads. A file `<model>.json` beside the
-model may declare what the graph does not show: the fields of `preprocess.Preprocess` and `nodes`.
+model may declare what the graph does not show: the fields of `preprocess.Preprocess`, `nodes`, and what its outputs
+are (see `named_outputs`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import torch
 
 from idse.errors import IdseError
+from idse.features.named_outputs import SIDECAR_FIELDS, declared_layout, layout_identity
 from idse.features.onnx_file import (
     fix_input_size,
     infer_shapes,
@@ -34,6 +36,7 @@ class OnnxExtractor:
         layout: The recognised family: "yolox", "nanodet" or "generic".
         nodes: Names of the feature tensors.
         graph: The detector's structure.
+        declared: The layout of its outputs that the file beside it declares; None: it is found when it is needed.
     """
 
     def __init__(
@@ -64,9 +67,11 @@ class OnnxExtractor:
 
         self.graph = graph = Graph(model, self._input, size)
         self.layout = "yolox" if graph.is_yolox() else "nanodet" if graph.is_nanodet() else "generic"
-        declared = {k: v for k, v in sidecar.items() if k not in ("nodes", "size")}
+        self.declared = declared_layout(sidecar, graph, self.path)
+        default = self.declared.preprocess(size) if self.declared else default_preprocess(self.layout, size)
+        fields = {k: v for k, v in sidecar.items() if k not in SIDECAR_FIELDS}
         try:
-            self.preprocess = preprocess_from_dict(declared, default_preprocess(self.layout, size))
+            self.preprocess = preprocess_from_dict(fields, default)
         except IdseError as error:
             raise IdseError(f"{sidecar_of(self.path)}: {error}") from None
         self.nodes = list(nodes or sidecar.get("nodes") or graph.find_features())
@@ -91,6 +96,8 @@ class OnnxExtractor:
             "nodes": self.nodes,
             "preprocess": self.preprocess.to_dict(),
         }
+        if self.declared is not None:  # absent else: the keys of older results stay valid
+            self.description["declared"] = layout_identity(self.declared)
 
     def features(self, rgb: torch.Tensor) -> list[torch.Tensor]:
         """See `base.FeatureExtractor.features`.
@@ -128,6 +135,11 @@ class OnnxExtractor:
     def outputs(self) -> list[str]:
         """Names of the detector's outputs, in its order."""
         return [o.name for o in self._model.graph.output]
+
+    @property
+    def head_tensors(self) -> list[str]:
+        """Names of the tensors that hold boxes and scores: the declared ones, else the detector's outputs."""
+        return list((self.declared and self.declared.tensors) or self.outputs)
 
     def network(self, outputs: Sequence[str]) -> OnnxNetwork:
         """A new module on `device`: the part of the detector that computes these tensors from `preprocess(rgb)`."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from idse.features.heads import HeadOutputs
+from idse.errors import IdseError
+from idse.features.heads import HeadOutputs, full_precision
 from idse.features.layouts import choose_layout
 
 if TYPE_CHECKING:
@@ -31,17 +32,21 @@ class OnnxHeads:
         Raises:
             IdseError: The layout of its outputs is unknown, or an operator cannot be converted.
         """
-        self._network = extractor.network(extractor.outputs)
+        self._network = extractor.network(extractor.head_tensors)
         self._preprocess = extractor.preprocess
         size = extractor.preprocess.size
         with torch.no_grad():
             blank = torch.zeros(1, 3, *size, device=extractor.device)
             shapes = [tuple(output.shape[1:]) for output in self._network(blank)]
-        self.layout, self.head = choose_layout(
-            "auto", extractor.graph, size, shapes, _USUAL_CLASSES, extractor.path
-        )
+        wanted = extractor.declared or "auto"
+        try:
+            self.layout, self.head = choose_layout(
+                wanted, extractor.graph, size, shapes, _USUAL_CLASSES, extractor.path
+            )
+        except IdseError as error:
+            raise IdseError(f"{error}; or choose --target features") from None
 
     def __call__(self, rgb: Tensor) -> HeadOutputs:
         """The candidates for one picture `[1, 3, H, W]`, RGB in 0..1."""
-        outputs = self._network(self._preprocess(rgb.to(torch.float32)))
+        outputs = self._network(self._preprocess(full_precision(rgb)))
         return HeadOutputs((self.layout.decode(self.head, [output[0] for output in outputs]),))

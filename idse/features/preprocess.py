@@ -128,7 +128,7 @@ def preprocess_from_dict(values: dict[str, Any], default: Preprocess) -> Preproc
     fields = default.to_dict()
     for key, value in values.items():
         if key not in fields:
-            raise IdseError(f"field '{key}' is unknown; known are nodes, {', '.join(fields)}")
+            raise IdseError(f"field '{key}' is unknown; known are nodes, layout, outputs, {', '.join(fields)}")
         fields[key] = value
     try:
         for key, length in (("size", 2), ("mean", 3), ("std", 3)):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,22 +9,22 @@ from typing import Any
 import torch
 
 from idse.errors import IdseError
+from idse.features.heads import Heads, full_precision
 from idse.features.preprocess import Placement
+from idse.features.torchvision_heads import TorchvisionHeads
+from idse.features.torchvision_loading import (
+    first_line,
+    load_model,
+    model_with_own_weights,
+    read_state_dict,
+    weights_digest,
+)
 
 _PREFIX = "backbone."
 
 
-def detection_models() -> list[str]:
-    """Names of the models torchvision has."""
-    try:
-        from torchvision.models import detection, list_models
-    except ImportError:
-        raise IdseError("torchvision's detectors need torchvision: pip install torchvision") from None
-    return list(list_models(module=detection))
-
-
 class TorchvisionExtractor:
-    """Backbone (with FPN) of a torchvision detector; see `base.FeatureExtractor`.
+    """Backbone (with FPN) of a torchvision detector and, for maps of detections, its heads; see `heads.HeadExtractor`.
 
     The model's own `transform` resizes and normalises. From an FPN only the levels of the pyramid itself are used
     (P2..P5 of Faster and Mask R-CNN, P3..P5 of RetinaNet and FCOS), not the additional pooled levels.
@@ -44,8 +42,8 @@ class TorchvisionExtractor:
 
         Args:
             name: As in `detection_models()`.
-            weights: A state dict of the model; only `backbone.*` is used, so the heads may differ or be missing. By
-                default torchvision's weights, from its cache or a download.
+            weights: A state dict of the model; features use only `backbone.*`, so the heads may differ or be missing.
+                By default torchvision's weights, from its cache or a download.
             device: Where to compute; by default the CPU.
             nodes: Keys of the backbone's outputs; by default the pyramid levels.
 
@@ -67,6 +65,10 @@ class TorchvisionExtractor:
         self._backbone: Any = model.backbone
         for module in (self._transform, self._backbone):
             module.eval().requires_grad_(False).to(self.device)
+        # The whole model of a file is loaded when it is first needed: features need the backbone only.
+        self._model: Any = None if weights is not None else model
+        self._weights = weights
+        self._heads: TorchvisionHeads | None = None
         self.nodes = list(nodes) if nodes else None
         self.description: dict[str, Any] = {
             "kind": "torchvision",
@@ -92,55 +94,43 @@ class TorchvisionExtractor:
             raise IdseError(f"{self.name} has no feature node '{missing[0]}'; it has {', '.join(levels)}")
         return [levels[n] for n in self.nodes]
 
+    def heads(self, reference: torch.Tensor) -> Heads:
+        """See `heads.HeadExtractor.heads`.
+
+        Raises:
+            IdseError: The file of weights holds no heads, has changed, or does not fit; the heads are not supported.
+        """
+        if self._heads is None:
+            self._heads = TorchvisionHeads(self._whole_model().eval().requires_grad_(False).to(self.device))
+        heads = self._heads(full_precision(reference))
+        return lambda rgb: heads(full_precision(rgb))
+
     def placement(self, width: int, height: int) -> tuple[Placement, tuple[int, int]]:
         """Where a picture lies in the input that the features cover, and that input's height and width."""
         images, _ = self._transform([torch.zeros(3, height, width, device=self.device)])
         (rows, cols), (in_rows, in_cols) = images.image_sizes[0], images.tensors.shape[-2:]
         return Placement(cols, rows, cols / width, rows / height), (in_rows, in_cols)
 
+    def _whole_model(self) -> Any:
+        """The model with its heads, as the measuring detector has it."""
+        model = self._model
+        if self._weights is not None:
+            try:
+                loaded = load_model(self.name, self._weights)
+            except IdseError as error:
+                raise IdseError(f"{error}; choose --target features, which needs the backbone only") from None
+            if loaded.digest != self.description["weights_sha256"]:
+                raise IdseError(f"{self._weights}: the file has changed since it was loaded; load it again")
+            model = loaded.model
+        if not hasattr(model, "roi_heads") and not hasattr(model, "head"):
+            raise IdseError(f"{self.name}: its heads are not supported; choose --target features")
+        return model
+
 
 def pyramid_levels(out: Any) -> list[torch.Tensor]:
     """The outputs of a backbone without the additional levels pooled from the coarsest one."""
     levels = _by_name(out)
     return [v for k, v in levels.items() if k.isdigit()] or list(levels.values())
-
-
-def model_with_own_weights(name: str) -> Any:
-    """A model with torchvision's default weights.
-
-    Raises:
-        IdseError: They are not in its cache and cannot be downloaded.
-    """
-    from torchvision.models import get_model
-
-    try:
-        return get_model(name, weights="DEFAULT", progress=False)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise IdseError(
-            f"the weights of {name} are not in torchvision's cache and cannot be downloaded "
-            f"({first_line(error)}); give a file with --weights FILE"
-        ) from None
-
-
-def read_state_dict(path: Path) -> tuple[dict[str, torch.Tensor], str]:
-    """A state dict and its file's SHA-256.
-
-    Raises:
-        IdseError: The file cannot be read, or is not a state dict.
-    """
-    try:
-        data = path.read_bytes()
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise IdseError(f"cannot read the weights {path}: {error.strerror or error}") from None
-    except Exception:  # pickles and archives fail in many ways
-        raise IdseError(f"{path}: not a state dict that torch can load, or a corrupt one") from None
-    for key in ("model", "state_dict"):
-        if isinstance(state, dict) and isinstance(state.get(key), dict):
-            state = state[key]
-    if not isinstance(state, dict):
-        raise IdseError(f"{path}: not a state dict")
-    return state, hashlib.sha256(data).hexdigest()
 
 
 def _by_name(out: Any) -> dict[str, torch.Tensor]:
@@ -156,18 +146,3 @@ def _load_backbone(model: torch.nn.Module, path: Path) -> str:
     except (RuntimeError, TypeError, AttributeError) as error:
         raise IdseError(f"{path}: does not fit this model: {first_line(error)}") from None
     return digest
-
-
-def weights_digest(model: torch.nn.Module) -> str:
-    """SHA-256 of the names and values of the weights, sorted by name."""
-    digest = hashlib.sha256()
-    for key, value in sorted(model.state_dict().items()):
-        digest.update(key.encode())
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def first_line(error: BaseException) -> str:
-    """The message of another package's error, in one line."""
-    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
-    return " ".join(lines[:2])[:200] or type(error).__name__

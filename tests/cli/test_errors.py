@@ -108,6 +108,9 @@ CASES = [
     ("an ONNX file without features", "encode good.png --detector flat.onnx", "flat.onnx: found no feature maps…"),
     ("an ONNX file without gradients", "encode good.png --detector steps.onnx --nodes f", "no gradient flows from the outputs of steps to the picture; use…"),
     ("an unknown feature node", "encode good.png --detector steps.onnx --nodes x", "steps.onnx: no tensor 'x'…"),
+    ("detections of outputs that are not known", "encode good.png --detector steps.onnx --nodes f --target detections", "steps.onnx: outputs [3, 64, 64] have no known layout; declare layout or outputs in steps.onnx.json …; or choose --target features"),
+    ("outputs that are not in the ONNX file", "encode good.png --detector named.onnx --nodes f --target detections", "named.onnx.json: outputs: no tensor 'boxes' of named.onnx depends on the picture; its outputs are f"),
+    ("detections of an extractor without heads", "encode good.png --detector embedded --target detections", "embedded: has features only, no boxes and scores; choose --target features"),
     ("an unknown device", "encode good.png --device tpu", "device 'tpu': must be cpu, cuda or auto"),
     ("CUDA where there is none", "encode good.png --device cuda", "device cuda: there is no CUDA device here; use…"),
     ("a missing map", "encode good.png --map-in absent.idsew", "cannot read the weight map absent.idsew: No such file…"),
@@ -227,6 +230,8 @@ def make_onnx(folder: Path) -> None:
         ("m", kind.FLOAT, []),
     )
     save("steps", [helper.make_node("Sign", ["images"], ["f"])], ("f", kind.FLOAT, [1, 3, 64, 64]))
+    save("named", [helper.make_node("Neg", ["images"], ["f"])], ("f", kind.FLOAT, [1, 3, 64, 64]))
+    (folder / "named.onnx.json").write_text('{"outputs": {"scores": "f", "boxes": "boxes"}}')
 
 
 def make_codec(folder: Path, frame, request) -> None:

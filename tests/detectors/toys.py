@@ -1,7 +1,8 @@
-"""Small ONNX detectors with random weights, exported as YOLOX, NanoDet and YOLOv8 are."""
+"""Small ONNX detectors with random weights: as YOLOX, NanoDet and YOLOv8 are exported, and one that names outputs."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import onnx
@@ -79,6 +80,39 @@ def yolov8(path: Path, classes: int = 3) -> Path:
         shape = b.const(f"shape{stride}", [0, 4 + classes, -1])
         rows.append(b.op("Reshape", [head, shape], f"rows{stride}"))
     return _saved(b, path, [b.op("Concat", rows, "output0", axis=2)], 1)
+
+
+def named(
+    path: Path, classes: int = 3, *, rows: bool = True, declared: dict[str, object] | None = None
+) -> Path:
+    """Logits of scores and relative boxes in two tensors, inside a graph that reports maxima only, and the sidecar.
+
+    Args:
+        path: The file.
+        classes: Number of classes, with that of the background where there is one.
+        rows: Whether the tensors have a row for each place, else a column.
+        declared: Further fields of the sidecar's `outputs`, or others instead.
+    """
+    b = Builder()
+    scores, boxes = [], []
+    for stride, level in zip(STRIDES, _levels(b, 8), strict=True):
+        shared = b.conv(level, f"h{stride}", 6)
+        for name, channels, parts in (("logits", classes, scores), ("sides", 4, boxes)):
+            b.conv(shared, f"{name}{stride}", channels)
+            source = f"{name}{stride}.c"
+            if rows:
+                parts.append(_rows(b, source, channels, f"{name}{stride}.rows"))
+            else:
+                shape = b.const(f"{name}{stride}.shape", [0, channels, -1])
+                parts.append(b.op("Reshape", [source, shape], f"{name}{stride}.columns"))
+    axis = 1 if rows else 2
+    b.op("Concat", scores, "all.logits", axis=axis)
+    b.op("Sigmoid", [b.op("Concat", boxes, "all.sides", axis=axis)], "all.boxes")
+    best = b.op("ReduceMax", ["all.logits"], "best", axes=[1, 2])
+    values: dict[str, object] = {"scores": "all.logits", "boxes": "all.boxes", "boxes_are": "centre"}
+    values |= {"units": "relative", "scores_are": "logits", **(declared or {})}
+    Path(f"{path}.json").write_text(json.dumps({"outputs": values}))
+    return _saved(b, path, [best], 1)
 
 
 def _saved(b: Builder, path: Path, outputs: list[str], batch: object) -> Path:

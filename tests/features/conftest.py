@@ -1,4 +1,4 @@
-"""Makes `onnx_models` and the detectors' `toys` importable, and finds the shared detectors."""
+"""Makes `onnx_models` and the toys of `tests/detectors` importable, and finds the shared detectors."""
 
 import os
 import sys

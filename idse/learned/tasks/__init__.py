@@ -41,7 +41,7 @@ def _onnx(settings: TaskSettings, device: torch.device) -> Task:
 
 
 def _torchvision(settings: TaskSettings, device: torch.device) -> Task:
-    from idse.detectors.torchvision_models import load_model
+    from idse.features.torchvision_loading import load_model
     from idse.learned.tasks.student import TorchvisionStudent
 
     loaded = load_model(settings.model, settings.weights)

@@ -11,8 +11,9 @@ import numpy as np
 from torch import Tensor
 
 from idse.detectors.base import DetectorSettings
-from idse.detectors.torchvision_models import LoadedModel, class_table
+from idse.detectors.torchvision_models import class_table
 from idse.errors import IdseError
+from idse.features.torchvision_loading import LoadedModel
 from idse.learned.tasks.base import Target, Task
 from idse.learned.tasks.student import TorchvisionStudent
 

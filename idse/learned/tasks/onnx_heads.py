@@ -31,15 +31,16 @@ class OnnxDetectionTask(Task):
         Raises:
             IdseError: The layout of its outputs is unknown, or an operator cannot be converted.
         """
-        super().__init__(OnnxStudent(detector, detector.outputs), "detections")
-        teacher = detector.network(detector.outputs)
+        super().__init__(OnnxStudent(detector, detector.head_tensors), "detections")
+        teacher = detector.network(detector.head_tensors)
         self._teacher = teacher.forward  # a function, not a module: so it is not part of the state
         self._preprocess = detector.preprocess
         size = detector.preprocess.size
         with torch.no_grad():
             shapes = [tuple(o.shape[1:]) for o in teacher(torch.zeros(1, 3, *size, device=detector.device))]
         expected = classes or len(COCO_CLASSES)
-        self.layout, self.head = choose_layout("auto", detector.graph, size, shapes, expected, detector.path)
+        wanted = detector.declared or "auto"
+        self.layout, self.head = choose_layout(wanted, detector.graph, size, shapes, expected, detector.path)
         self.identity["layout"] = self.layout.name
 
     def compare(self, decoded: Tensor, original: Tensor, targets: Sequence[Target]) -> Tensor:

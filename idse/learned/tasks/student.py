@@ -10,9 +10,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from idse.detectors.torchvision_models import LoadedModel
 from idse.errors import IdseError
 from idse.features.onnx import OnnxExtractor
+from idse.features.torchvision_loading import LoadedModel
 from idse.features.torchvision_models import pyramid_levels
 from idse.learned.tasks.onnx_weights import tie_weights, write_weights
 from idse.media.files import replacing

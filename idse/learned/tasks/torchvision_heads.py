@@ -1,8 +1,8 @@
-"""Differentiable outputs of the heads of torchvision's detectors, before NMS.
+"""The loss of the boxes and scores of torchvision's detectors, before NMS (see `idse.features.torchvision_heads`).
 
-One-stage detectors (SSD, RetinaNet, FCOS) give outputs for each anchor, two-stage detectors (Faster and Mask R-CNN) for
-proposals. The student gets the proposals that the teacher found on the original. The loss also compares the objectness
-of both first stages, so that the student would find the same proposals. Masks and keypoints are not compared.
+The student of a two-stage detector (Faster and Mask R-CNN) gets the proposals that the teacher found on the original.
+The loss also compares the objectness of both first stages, so that the student would find the same proposals. Masks and
+keypoints are not compared.
 """
 
 from __future__ import annotations
@@ -15,7 +15,12 @@ import torch
 from torch import Tensor
 
 from idse.errors import IdseError
-from idse.features.heads import Candidates
+from idse.features.torchvision_heads import (
+    anchor_outputs,
+    backbone_levels,
+    first_stage_outputs,
+    proposal_outputs,
+)
 from idse.learned.tasks.base import Target, Task
 from idse.learned.tasks.distillation import head_output_error
 from idse.learned.tasks.student import TorchvisionStudent
@@ -58,12 +63,12 @@ class TorchvisionDetectionTask(Task):
 
     def _compare_stages(self, student: Any, teacher: Any, decoded: Tensor, original: Tensor) -> Tensor:
         with torch.no_grad():
-            images, levels = _levels(teacher, original)
+            images, levels = backbone_levels(teacher, original)
             proposals = [found[:_PROPOSALS] for found in teacher.rpn(images, levels)[0]]
-            wanted_objects = _objectness(teacher, levels)
+            wanted_objects = _objectness(teacher, images, levels)
             wanted = proposal_outputs(teacher, levels, proposals, images.image_sizes)
-        images, levels = _levels(student, decoded)
-        found_objects = _objectness(student, levels)
+        images, levels = backbone_levels(student, decoded)
+        found_objects = _objectness(student, images, levels)
         found = proposal_outputs(student, levels, proposals, images.image_sizes)
         energy = wanted_objects.square().sum(1).clamp_min(1.0)
         first = (found_objects - wanted_objects).square().sum(1) / energy
@@ -71,64 +76,6 @@ class TorchvisionDetectionTask(Task):
         return (first + torch.stack(second)).mean()
 
 
-def anchor_outputs(model: Any, rgb: Tensor) -> list[Candidates]:
-    """Outputs of a one-stage detector for `[N, 3, H, W]` pictures, at each anchor."""
-    images, levels = _levels(model, rgb)
-    maps = list(levels.values())
-    out = {key: value.float() for key, value in model.head(maps).items()}
-    logits, codes = out["cls_logits"], out["bbox_regression"]
-    if "bbox_ctrness" in out:  # FCOS
-        # The square root of 0 would have an infinite gradient.
-        scores = (logits.sigmoid() * out["bbox_ctrness"].sigmoid()).clamp_min(1e-12).sqrt()
-        decode = model.box_coder.decode
-    elif _tells_background(model):  # SSD: the first class is the background
-        scores = logits.softmax(-1)[..., 1:]
-        decode = model.box_coder.decode_single
-    else:  # RetinaNet
-        scores = logits.sigmoid()
-        decode = model.box_coder.decode_single
-    anchors = model.anchor_generator(images, maps)
-    return [Candidates(decode(codes[i], anchors[i]), scores[i]) for i in range(len(rgb))]
-
-
-def proposal_outputs(
-    model: Any, levels: dict[str, Tensor], proposals: Sequence[Tensor], sizes: Sequence[tuple[int, int]]
-) -> list[Candidates]:
-    """Outputs of a two-stage detector for proposals: a box and a score for each proposal and class.
-
-    Args:
-        model: The detector.
-        levels: Outputs of its backbone.
-        proposals: `[places, 4]` for each picture, in samples of the detector's input.
-        sizes: Height and width of the pictures in the detector's input.
-    """
-    heads = model.roi_heads
-    pooled = heads.box_roi_pool(levels, list(proposals), list(sizes))
-    logits, codes = heads.box_predictor(heads.box_head(pooled))
-    scores = logits.float().softmax(-1)[:, 1:]
-    boxes = heads.box_coder.decode(codes.float(), list(proposals))[:, 1:]
-    counts = [len(found) for found in proposals]
-    outputs = []
-    for own_boxes, own_scores in zip(boxes.split(counts), scores.split(counts), strict=True):
-        # Each class of a proposal is a location of its own, with a box and a score.
-        outputs.append(Candidates(own_boxes.flatten(0, 1), own_scores.flatten()[:, None]))
-    return outputs
-
-
-def _levels(model: Any, rgb: Tensor) -> tuple[Any, dict[str, Tensor]]:
-    """The detector's input, and the outputs of its backbone."""
-    images, _ = model.transform(list(rgb))
-    out = model.backbone(images.tensors)
-    return images, {"0": out} if isinstance(out, Tensor) else out
-
-
-def _objectness(model: Any, levels: dict[str, Tensor]) -> Tensor:
+def _objectness(model: Any, images: Any, levels: dict[str, Tensor]) -> Tensor:
     """Objectness scores of the first stage, `[N, anchors]`, 0..1."""
-    logits, _ = model.rpn.head(list(levels.values()))
-    return torch.cat([level.float().flatten(1) for level in logits], 1).sigmoid()
-
-
-def _tells_background(model: Any) -> bool:
-    from torchvision.models.detection.ssd import SSD
-
-    return isinstance(model, SSD)
+    return torch.stack([found.scores[:, 0] for found in first_stage_outputs(model, images, levels)])

@@ -172,15 +172,15 @@ def test_stages_of_the_student_are_held(folder: Path, originals: torch.Tensor, d
 @pytest.mark.parametrize("name", ["retinanet_resnet50_fpn", "fcos_resnet50_fpn", "maskrcnn_resnet50_fpn"])
 def test_other_families(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Large models: built, not saved and loaded, and on a small input."""
-    import idse.detectors.torchvision_models as detectors
-    from idse.detectors.torchvision_models import LoadedModel
+    import idse.features.torchvision_loading as loading
+    from idse.features.torchvision_loading import LoadedModel
 
     torch.manual_seed(0)
     model: Any = models.get_model(name, weights=None, weights_backbone=None, num_classes=3)
     model.transform.min_size, model.transform.max_size = (64,), 96
     settled(model, torch.rand(2, 3, 64, 80))
     loaded = LoadedModel(model, "made here", "0" * 64, 3, ("background", "a", "b"), "rcnn" in name)
-    monkeypatch.setattr(detectors, "load_model", lambda *_: loaded)
+    monkeypatch.setattr(loading, "load_model", lambda *_: loaded)
     x = torch.rand(1, 3, 64, 80, generator=torch.Generator().manual_seed(0))
     y = (x + 0.1 * torch.randn(x.shape)).requires_grad_()
     task = load_task(TaskSettings(name, loss="detections"), CPU)
