@@ -40,7 +40,9 @@ def test_every_plan(path: Path, trained: Path) -> None:
     found = read_plan(trained)
     assert found.name == path.stem
     assert [d.name for d in found.detectors] == ["yolox_nano", "nanodet_m"]
-    assert found.dataset.images.resolve() == (trained.parents[2] / "shared/data/coco/val").resolve()
+    # Defaults are chosen on other pictures than they are measured on.
+    part = "train" if path.stem == "target-variants" else "val"
+    assert found.dataset.images.resolve() == (trained.parents[2] / "shared/data/coco" / part).resolve()
     for codec in found.codecs:
         assert set(codec.importance.detectors) <= {"yolox_nano", "nanodet_m", "embedded"}
         settings = [codec.encode_settings(qp) for qp in codec.qps]
@@ -82,6 +84,20 @@ def test_variants_share_rows_with_idse() -> None:
     assert all(theirs[n] == ours[n] for n in ("none", "yolox"))
     assert not [a for a, b in itertools.combinations(theirs, 2) if theirs[a] == theirs[b]]
     assert theirs["yolox+nanodet"]["importance"]["detector"] == "yolox_nano+nanodet_m"
+
+
+def test_targets_have_their_controls() -> None:
+    codecs = {c.name: c for c in plan("targets").codecs}
+    assert {"none", "noise", "none-70", "activity-c3", "embedded-70"} <= codecs.keys()
+    assert codecs["none-70"].scales == codecs["embedded-70"].scales == (70,)
+    for name, codec in codecs.items():
+        importance = codec.importance
+        if importance.method == "jacobian":
+            assert importance.target in name or importance.detector == "embedded"
+            assert importance.passes == (2 if name.endswith("passes") else 1)
+        else:
+            assert name in ("none", "none-70", "noise", "activity-c3")
+    assert codecs["noise"].encode_settings(32).shaping.exponent == 0.01
 
 
 def test_vtm() -> None:
