@@ -10,6 +10,7 @@ import typer
 from idse.cli.options import numbers
 from idse.cli.sweeping import run_plan
 from idse.errors import IdseError
+from idse.importance.settings import TARGETS
 
 _DATA, _WHAT, _RUN = "Instead of a plan: data", "Instead of a plan: what is measured", "Running"
 
@@ -76,6 +77,14 @@ def sweep(
             rich_help_panel=_WHAT,
         ),
     ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            help=f"What detectors' maps preserve, separated by commas: {', '.join(TARGETS)}.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
     proj_dim: Annotated[
         str | None,
         typer.Option("--proj-dim", help="Numbers of rows of the sketch, separated by commas.", rich_help_panel=_WHAT),
@@ -107,6 +116,7 @@ def sweep(
             qps=numbers("--qp", qp, int),
             scales=numbers("--scale", scale, int),
             importance=importance or (),
+            targets=() if target is None else [word.strip() for word in target.split(",")],
             proj_dims=() if proj_dim is None else numbers("--proj-dim", proj_dim, int),
             taus=() if tau is None else numbers("--tau", tau, float),
             limit=limit,

@@ -28,6 +28,7 @@ class Flags:
         scales: Sizes in per cent.
         importance: For codecs whose engine takes weight maps: "embedded", "activity" or one of `detectors`. Each adds
             rows to those without a map.
+        targets: What detectors' maps preserve.
         proj_dims: Rows of the sketch.
         taus: Shares of plain squared error for every codec that names none.
         task_models: Files (FILE-{qp}.onnx) of models that replace a detector for every codec, by the detector's name.
@@ -45,6 +46,7 @@ class Flags:
     qps: Sequence[int] = (27, 32, 37, 42, 47)
     scales: Sequence[int] = (100,)
     importance: Sequence[str] = ()
+    targets: Sequence[str] = ()
     proj_dims: Sequence[int] = ()
     taus: Sequence[float] = ()
     task_models: Mapping[str, str] = field(default_factory=dict)
@@ -127,8 +129,9 @@ def _codec(text: str, flags: Flags) -> dict[str, Any]:
 def _importance(source: str, flags: Flags) -> dict[str, Any]:
     if source == "activity":
         return {"method": "activity"}
+    targets = {"target": _one_or_list(flags.targets)} if flags.targets else {}
     dims = {"proj_dim": _one_or_list(flags.proj_dims)} if flags.proj_dims else {}
-    return {"method": "jacobian", "detector": _model(source), **dims}
+    return {"method": "jacobian", "detector": _model(source), **targets, **dims}
 
 
 def _one_or_list(values: Sequence[Any]) -> Any:

@@ -132,6 +132,10 @@ def test_flags_write_a_plan(tmp_path: Path) -> None:
     assert (plan.codecs[-1].qps, plan.codecs[0].qps) == ((22, 32), (30, 40))
     assert plan.codecs[-1].options["preset"] == "slower"
     assert (plan.dataset.kind, plan.dataset.limit, plan.dataset.images) == ("folder", 3, tmp_path)
+    aimed = Flags(images=tmp_path, importance=["embedded"], targets=["features", "both"])
+    maps = parse_plan(plan_text(aimed), Path("/elsewhere")).codecs[1:]
+    assert [c.name for c in maps] == ["IDSE (embedded map) target=features", "IDSE (embedded map) target=both"]
+    assert [c.importance.target for c in maps] == ["features", "both"]
     with pytest.raises(IdseError, match="must look like preset=slow"):
         plan_text(Flags(images=tmp_path, codecs=["native:fast"]))
 
