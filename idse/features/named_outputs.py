@@ -151,6 +151,8 @@ def _named_outputs(values: Any) -> NamedOutputs:
     for name in ("scores", "boxes"):
         if not isinstance(values.get(name), str):
             raise IdseError(f"outputs: {name} must be the name of a tensor")
+    if values["scores"] == values["boxes"]:
+        raise IdseError(f"outputs: scores and boxes are both {values['boxes']!r}; name two tensors")
     for name, choices in _CHOICES.items():
         if values.get(name, choices[0]) not in choices:
             raise IdseError(f"outputs: {name} {values[name]!r}: must be one of {', '.join(choices)}")

@@ -140,11 +140,17 @@ def _cut(model: onnx.ModelProto, input_name: str, outputs: Sequence[str]) -> onn
             nodes.append(node)
             needed.update(node.input)
     nodes.reverse()
+    # Of a node with several outputs, onnx2torch returns all, in the node's order: such outputs get nodes of their own.
+    shared = {name for node in nodes if len(node.output) > 1 for name in node.output}
+    ends = [f"{name}.idse_output" if name in shared else name for name in outputs]
+    nodes += [
+        onnx.helper.make_node("Identity", [name], [end]) for name, end in zip(outputs, ends, strict=True) if end != name
+    ]
     graph = onnx.helper.make_graph(
         nodes,
         "features",
         [i for i in model.graph.input if i.name == input_name],
-        [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in outputs],
+        [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in ends],
         [i for i in model.graph.initializer if i.name in needed],
     )
     for index, node in enumerate(graph.node):

@@ -28,6 +28,10 @@ ACTIVITY_FLOOR = 4.0
 _STRIP_ROWS = 512
 
 
+class NothingToPreserve(IdseError):
+    """A picture whose detections no small change moves: all scores are 0 to the last bit."""
+
+
 def estimate_map(
     frames: Sequence[Frame],
     *,
@@ -77,6 +81,7 @@ def estimate_map(
         Raw weights: one plane for 4:0:0, three for 4:2:0.
 
     Raises:
+        NothingToPreserve: No change of a picture moves its detections.
         IdseError: An argument out of its range, pictures that differ in size, a detector without gradients.
     """
     _check_frames(frames)
@@ -103,6 +108,16 @@ def estimate_map(
             function = _plane_function(frame, extractor, target, metric)
             diagonal, rows = _sketch_frame(
                 place, function, extractor, proj_dim, sketch, seed, rounds, noise_sigma, level_norm, tiles, tick
+            )
+            if target == "detections" and not diagonal[0].any():
+                raise NothingToPreserve(
+                    f"no change of the picture moves a box or score of {extractor.name}; "
+                    "choose --target both or features"
+                )
+            _need(
+                bool(diagonal[0].any()),
+                f"no gradient flows from the outputs of {extractor.name} to the picture; "
+                "use another detector or other nodes",
             )
             planes.append(_clip(_to_grid(diagonal, frame, log2_unit), clip_percentile))
             if tiles:
@@ -205,11 +220,6 @@ def _sketch_frame(
     _need(
         all(np.isfinite(d).all() for d in diagonal),
         f"the gradients of {extractor.name} are not finite; use another detector",
-    )
-    _need(
-        bool(diagonal[0].any()),
-        f"no gradient flows from the outputs of {extractor.name} to the picture; "
-        "use another detector or other nodes",
     )
     return diagonal, rows
 

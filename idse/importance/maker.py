@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from idse.errors import IdseError
 from idse.importance.boxes import box_map
 from idse.importance.combine import combine
-from idse.importance.estimate import Progress, activity_map, estimate_map
+from idse.importance.estimate import NothingToPreserve, Progress, activity_map, estimate_map
 from idse.importance.settings import ImportanceSettings
 from idse.importance.targets import target_parts
 from idse.importance.weight_map import WeightMap
@@ -184,25 +184,30 @@ class MapMaker:
             for target in target_parts(extractor, s.target)
             for place in places
         ]
-        maps = [
-            estimate_map(
-                frames,
-                extractor=extractor,
-                proj_dim=s.proj_dim,
-                sketch=s.sketch,
-                seed=s.seed,
-                rounds=s.rounds,
-                noise_sigma=s.noise_sigma,
-                log2_unit=s.log2_unit,
-                tiles=s.tiles,
-                level_norm=s.level_norm,
-                target=target,
-                metric=s.metric,
-                at=place,
-                progress=_part(progress, number, len(wanted)),
-            )
-            for number, (extractor, target, place) in enumerate(wanted)
-        ]
+        maps = []
+        for number, (extractor, target, place) in enumerate(wanted):
+            try:
+                made = estimate_map(
+                    frames,
+                    extractor=extractor,
+                    proj_dim=s.proj_dim,
+                    sketch=s.sketch,
+                    seed=s.seed,
+                    rounds=s.rounds,
+                    noise_sigma=s.noise_sigma,
+                    log2_unit=s.log2_unit,
+                    tiles=s.tiles,
+                    level_norm=s.level_norm,
+                    target=target,
+                    metric=s.metric,
+                    at=place,
+                    progress=_part(progress, number, len(wanted)),
+                )
+            except NothingToPreserve:
+                if s.target != "both":
+                    raise
+            else:
+                maps.append(made)
         if len(maps) == 1 and s.blend_activity == 0:
             return maps[0]
         activity = activity_map(frames, log2_unit=s.log2_unit) if s.blend_activity > 0 else None

@@ -110,7 +110,8 @@ CASES = [
     ("an unknown feature node", "encode good.png --detector steps.onnx --nodes x", "steps.onnx: no tensor 'x'…"),
     ("detections of outputs that are not known", "encode good.png --detector steps.onnx --nodes f --target detections", "steps.onnx: outputs [3, 64, 64] have no known layout; declare layout or outputs in steps.onnx.json …; or choose --target features"),
     ("outputs that are not in the ONNX file", "encode good.png --detector named.onnx --nodes f --target detections", "named.onnx.json: outputs: no tensor 'boxes' of named.onnx depends on the picture; its outputs are f"),
-    ("detections of an extractor without heads", "encode good.png --detector embedded --target detections", "embedded: has features only, no boxes and scores; choose --target features"),
+    ("one tensor as scores and as boxes", "encode good.png --detector twice.onnx --nodes f", "twice.onnx.json: outputs: scores and boxes are both 'f'; name two tensors"),
+    ("detections that no change can move", "encode good.png --detector sure.onnx --nodes f --target detections", "no change of the picture moves a box or score of sure; choose --target both or features"),
     ("an unknown device", "encode good.png --device tpu", "device 'tpu': must be cpu, cuda or auto"),
     ("CUDA where there is none", "encode good.png --device cuda", "device cuda: there is no CUDA device here; use…"),
     ("a missing map", "encode good.png --map-in absent.idsew", "cannot read the weight map absent.idsew: No such file…"),
@@ -232,6 +233,17 @@ def make_onnx(folder: Path) -> None:
     save("steps", [helper.make_node("Sign", ["images"], ["f"])], ("f", kind.FLOAT, [1, 3, 64, 64]))
     save("named", [helper.make_node("Neg", ["images"], ["f"])], ("f", kind.FLOAT, [1, 3, 64, 64]))
     (folder / "named.onnx.json").write_text('{"outputs": {"scores": "f", "boxes": "boxes"}}')
+    save("twice", [helper.make_node("Neg", ["images"], ["f"])], ("f", kind.FLOAT, [1, 3, 64, 64]))
+    (folder / "twice.onnx.json").write_text('{"outputs": {"scores": "f", "boxes": "f"}}')
+    nodes = [
+        helper.make_node("Neg", ["images"], ["f"]),
+        helper.make_node("ReduceMean", ["f"], ["mean"], axes=[1], keepdims=0),
+        helper.make_node("Relu", ["mean"], ["scores"]),  # 0 for every picture, and its derivative too
+        helper.make_node("AveragePool", ["f"], ["pooled"], kernel_shape=[1, 16], strides=[1, 16]),
+        helper.make_node("ReduceMean", ["pooled"], ["boxes"], axes=[1], keepdims=0),
+    ]
+    save("sure", nodes, ("boxes", kind.FLOAT, [1, 64, 4]))
+    (folder / "sure.onnx.json").write_text('{"outputs": {"scores": "scores", "boxes": "boxes"}}')
 
 
 def make_codec(folder: Path, frame, request) -> None:

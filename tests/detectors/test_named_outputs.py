@@ -140,6 +140,7 @@ def test_without_a_declaration(tmp_path: Path) -> None:
 
 WRONG = [
     ({"scores": "all.logits"}, "outputs: boxes must be the name of a tensor"),
+    ({"scores": "all.boxes", "boxes": "all.boxes"}, "outputs: scores and boxes are both 'all.boxes'; name two tensors"),
     ({"scores": 3, "boxes": "all.boxes"}, "outputs: scores must be the name of a tensor"),
     (
         {"scores": "best2", "boxes": "all.boxes"},

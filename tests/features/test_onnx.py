@@ -207,3 +207,23 @@ def test_real_detectors(shared, file, layout, nodes, tmp_path):
     assert network.batches
     item = estimate_map([picture()], extractor=extractor, proj_dim=2)
     assert item.planes.min() >= 0
+
+
+@pytest.mark.parametrize("names", [["late", "early"], ["early", "late"], ["late"], ["late", "half"]])
+def test_outputs_of_a_node_with_several(tmp_path, names):
+    """They are the tensors that were asked for, in that order, as onnx's reference computes them."""
+    from onnx.reference import ReferenceEvaluator
+
+    b = onnx_models.Builder()
+    b.conv("picture", "half", 5, 2)
+    b.const("parts", [2, 3])
+    b.nodes.append(onnx.helper.make_node("Split", ["half", "parts"], ["early", "late"], axis=1))
+    path = b.save(tmp_path / "toy.onnx", ["early", "late", "half"])
+    extractor = OnnxExtractor(path, nodes=["half"])
+    x = torch.rand(1, 3, 64, 64)
+    found = extractor.network(names)(extractor.preprocess(x))
+    prepared = extractor.preprocess(x).numpy()
+    wanted = ReferenceEvaluator(onnx.load(str(path))).run(names, {"picture": prepared})
+    assert [f.shape for f in found] == [w.shape for w in wanted]
+    for f, w in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(f.numpy(), w, atol=1e-4)

@@ -12,6 +12,7 @@ import pytest
 from toy import ToyDetector, ToyExtractor, random_frame
 
 from idse.errors import IdseError
+from idse.features.heads import Candidates, HeadOutputs
 from idse.importance.boxes import box_map
 from idse.importance.combine import combine
 from idse.importance.estimate import activity_map, estimate_map
@@ -257,3 +258,24 @@ def test_importing_needs_no_torch():
         "sys.exit('torch' in sys.modules or 'idse.detectors' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class CertainDetector(ToyDetector):
+    """A detector that finds nothing, so surely that no change of the picture moves its scores."""
+
+    def outputs(self, rgb):
+        (stage,) = super().outputs(rgb).stages
+        return HeadOutputs((Candidates(stage.boxes, (stage.scores - 2000).sigmoid()),))
+
+
+def test_a_picture_without_detections_has_a_map_of_its_features():
+    def load(name, weights, device, nodes):
+        return CertainDetector(2)
+
+    both = MapMaker(ImportanceSettings(detector="sure", target="both"), load_extractor=load)(FRAMES)
+    features = MapMaker(ImportanceSettings(detector="sure", target="features"), load_extractor=load)(FRAMES)
+    assert both is not None and features is not None
+    np.testing.assert_array_equal(both.planes, features.planes)
+    assert both.meta == features.meta
+    with pytest.raises(IdseError, match="no change of the picture moves a box or score of toy; choose --target both"):
+        MapMaker(ImportanceSettings(detector="sure", target="detections"), load_extractor=load)(FRAMES)
