@@ -1,8 +1,8 @@
 """Prints the time and memory of maps by target, rows and rounds, beside those of the encode that uses them.
 
 Run from the repository: `python -m benchmarks.target_maps --data SHARED` (with data/detectors and data/coco/val in it).
-Times are user CPU seconds of one thread for a 640x480 picture (minimum of the repeats), memory is the peak of a process
-of its own that makes one map, less that of one that has only loaded the network.
+Times are user CPU seconds of one thread for a 640x480 picture (minimum of the repeats). Memory is the peak of a fresh
+process that loads the network and makes one map, beside that of one that only loads the network.
 """
 
 from __future__ import annotations
@@ -82,12 +82,14 @@ def main() -> None:
     detectors = [str(arguments.data / f"data/detectors/{name}.onnx") for name in ("yolox_nano", "nanodet_m")]
     for detector in [*detectors, "embedded"]:
         print(f"\n{Path(detector).stem}")
+        memory = ImportanceSettings(detector=detector)
+        print(f"{'network loaded':34}           {peak_mebibytes(memory, frames, False):5.0f} MiB")
         for label, fields in CASES if detector != "embedded" else CASES[:1] + CASES[4:5]:
             maker = MapMaker(ImportanceSettings(detector=detector, **fields))  # type: ignore[arg-type]
             maker.load()
             seconds = cpu_seconds(lambda m=maker: m(frames, decoded=frames), arguments.repeats)  # type: ignore[misc]
-            loaded, peak = (peak_mebibytes(maker.settings, frames, with_map) for with_map in (False, True))
-            print(f"{label:34} {seconds:5.2f} s   {peak - loaded:5.0f} MiB")
+            peak = peak_mebibytes(maker.settings, frames, True)
+            print(f"{label:34} {seconds:5.2f} s   {peak:5.0f} MiB", flush=True)
 
 
 if __name__ == "__main__":
