@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import re
 import resource
 from collections.abc import Callable
 from pathlib import Path
@@ -60,7 +61,9 @@ def _peak(settings: ImportanceSettings, frames: list[Frame], with_map: bool) -> 
     maker.load()
     if with_map:
         maker(frames, decoded=frames)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # ru_maxrss would include the parent's memory at the fork, even after the exec.
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(found[1]) / 1024 if found else float("nan")
 
 
 def main() -> None:
@@ -68,6 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--only", nargs="*", help="names of detectors; by default all three")
     arguments = parser.parse_args()
     picture = min((arguments.data / "data/coco/val").glob("*.jpg"))
     frames = [Frame.from_rgb(np.asarray(Image.open(picture).convert("RGB").resize(SIZE)))]
@@ -81,6 +85,8 @@ def main() -> None:
         print(f"encode, preset {preset}: {seconds:.2f} s")
     detectors = [str(arguments.data / f"data/detectors/{name}.onnx") for name in ("yolox_nano", "nanodet_m")]
     for detector in [*detectors, "embedded"]:
+        if arguments.only and Path(detector).stem not in arguments.only:
+            continue
         print(f"\n{Path(detector).stem}")
         memory = ImportanceSettings(detector=detector)
         print(f"{'network loaded':34}           {peak_mebibytes(memory, frames, False):5.0f} MiB")
