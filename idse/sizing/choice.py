@@ -1,8 +1,13 @@
-"""The choice of a size: of several, the one at which the detectors' distance is least at the same bytes.
+"""The choice of a size: of several, the one at which the detectors' distance costs least.
 
-Every size is coded by the native encoder's fastest preset, without a map, under rate control, which reaches the bytes
-within about 2 % and takes 0.1 to 0.5 s at 640x480. The decoded picture is scaled back, and the network says how far it
-is from the source.
+Every size is coded by the native encoder's fastest preset, without a map. The decoded picture is scaled back, and the
+network says how far it is from the source.
+
+With a target in bytes, sizes are coded at these bytes, and the least distance wins. With a QP, a picture of s times the
+sides is coded at QP + 6 log2 s. Scaling back spreads each of its errors over 1 / s^2 samples, so lambda, which doubles
+with 3 QP, must be s^2 times that of the full size: then one more bit buys as much as there, the condition of the
+best distribution of bits over sizes and pictures (Shoham and Gersho 1988). The least sum of distance and slope times
+bytes wins; the slope is that of the full size between two QPs.
 """
 
 from __future__ import annotations
@@ -27,7 +32,8 @@ FRAMES = 8
 _PRESET = 0
 _MOST = 1.05
 """A size that takes more than this many times the bytes is not comparable (even its coarsest QP is too fine)."""
-_QP = (0, 63)
+_STEP = 4
+"""Between the QPs that the slope is measured at."""
 
 SourceDistance = Callable[[Frame], Callable[[Frame], "Sequence[float]"]]
 """For a source, the function from decoded frames of its size to distances; `DetectorDistance.of` is one."""
@@ -41,7 +47,7 @@ class Trial:
         scale: The size in per cent.
         bytes: Of the slices of the compared frames.
         distances: One for each detector and target, summed over the compared frames.
-        cost: Sum of the distances, each divided by that at 100 %.
+        cost: Sum of the distances, each divided by that at 100 %; with a QP, plus the slope times the bytes.
     """
 
     scale: int
@@ -56,16 +62,15 @@ class SizeChoice:
 
     Attributes:
         scale: The size in per cent.
-        qp: The QP at which that size takes about the bytes that 100 % takes at the QP that was asked for; None if the
-            target is a size in bytes.
-        target_bytes: The bytes of the compared frames at which sizes were compared.
+        qp: The QP for that size; None if the target is a size in bytes.
+        target_bytes: The bytes of the compared frames at which sizes were compared; None if they were at a QP.
         trials: All sizes, the largest first.
         seconds: Wall time of the choice.
     """
 
     scale: int
     qp: int | None
-    target_bytes: int
+    target_bytes: int | None
     trials: tuple[Trial, ...]
     seconds: float
 
@@ -84,9 +89,7 @@ def choose_size(
     progress: Callable[[float], None] | None = None,
     sizes: Sequence[int] = SIZES,
 ) -> SizeChoice:
-    """Choose the size of the least distance at the same bytes.
-
-    The bytes are those of the target, or with a QP those of a first encode at 100 % at this QP.
+    """Choose the size at which the distance costs least: at the same bytes, or at the QP's slope.
 
     Args:
         frames: Source frames of one size.
@@ -102,47 +105,72 @@ def choose_size(
     step = max(1, len(frames) / FRAMES)
     compared = [frames[int(i * step)] for i in range(min(len(frames), FRAMES))]
     fast = settings.changed(preset=_PRESET, md5_sei=False)
-    totals: dict[int, list[float]] = {}
-    coded_bytes = dict.fromkeys(sizes, 0)
-    qps = dict.fromkeys(sizes, 0.0)
+    points: list[tuple[int, int | None]] = [(scale, None) for scale in sizes]
+    if not settings.target.is_size:
+        qp = settings.target.qp
+        # The last point is only there for the slope.
+        points = [*((scale, qp_at(qp, scale)) for scale in sizes), (sizes[0], _neighbour(qp))]
+    coded_bytes = [0] * len(points)
+    totals: list[list[float]] = [[] for _ in points]
     wanted_bytes = 0
     for number, source in enumerate(compared):
         distances = distance(source)
-        first = None if settings.target.is_size else _encode(source, fast)
-        wanted = settings.target.frame_bytes(source.width, source.height) or (first.bytes if first else 0)
+        wanted = settings.target.frame_bytes(source.width, source.height)
         wanted_bytes += wanted
-        at_size = fast.changed(target_bytes=wanted, target_bpp=None)
-        for place, scale in enumerate(sizes):
+        for place, (scale, point) in enumerate(points):
             small = scaled(source, *coded_size(source.width, source.height, scale))
-            trial = first if first is not None and scale == 100 else _encode(small, at_size)
+            aim = {"target_bytes": wanted, "target_bpp": None} if point is None else {"qp": point}
+            trial = _encode(small, fast.changed(**aim))
             found = distances(scaled(trial.decoded, source.width, source.height))
-            totals[scale] = [a + b for a, b in zip(totals.get(scale, [0.0] * len(found)), found, strict=True)]
-            coded_bytes[scale] += trial.bytes
-            qps[scale] += trial.qp / len(compared)
+            totals[place] = [a + b for a, b in zip(totals[place] or [0.0] * len(found), found, strict=True)]
+            coded_bytes[place] += trial.bytes
             if progress is not None:
-                progress((number + (place + 1) / len(sizes)) / len(compared))
+                progress((number + (place + 1) / len(points)) / len(compared))
+    costs = [_cost(found, totals[0]) for found in totals]
+    ends = (coded_bytes[0], costs[0]), (coded_bytes[-1], costs[-1])
+    slope = 0.0 if settings.target.is_size else _slope(*ends)
     trials = tuple(
-        Trial(scale, coded_bytes[scale], tuple(totals[scale]), _cost(totals[scale], totals[sizes[0]]))
-        for scale in sizes
+        Trial(scale, coded_bytes[i], tuple(totals[i]), costs[i] + slope * coded_bytes[i])
+        for i, scale in enumerate(sizes)
     )
-    chosen = _best(trials, wanted_bytes).scale
-    qp = None if settings.target.is_size else settings.target.qp
-    if qp is not None and chosen != 100:
-        small_frames = [scaled(f, *coded_size(f.width, f.height, chosen)) for f in compared]
-        qp = _matching_qp(small_frames, fast, wanted_bytes, round(qps[chosen]))
-    return SizeChoice(chosen, qp, wanted_bytes, trials, time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    if settings.target.is_size:
+        return SizeChoice(_best(trials, wanted_bytes).scale, None, wanted_bytes, trials, seconds)
+    chosen = min(trials, key=lambda t: t.cost).scale
+    return SizeChoice(chosen, qp_at(settings.target.qp, chosen), None, trials, seconds)
+
+
+def qp_at(qp: int, scale: int) -> int:
+    """The QP at which a picture of a size in per cent is coded with the slope that the full size has at `qp`."""
+    return max(0, min(63, round(qp + 6 * math.log2(scale / 100))))
+
+
+def _neighbour(qp: int) -> int:
+    return qp + _STEP if qp + _STEP <= 63 else qp - _STEP
+
+
+def _slope(here: tuple[int, float], there: tuple[int, float]) -> float:
+    """Cost of a byte less, from two points (bytes, cost) of the full size.
+
+    A single picture's detections do not always get worse with fewer bytes. Then the cost is taken to be inverse to the
+    bytes, which is about what pictures do on average.
+    """
+    if here[0] != there[0]:
+        found = -(here[1] - there[1]) / (here[0] - there[0])
+        if 0 < found < math.inf:
+            return found
+    return here[1] / max(here[0], 1) if math.isfinite(here[1]) else 0.0
 
 
 @dataclass(frozen=True)
 class _Coded:
     decoded: Frame
     bytes: int
-    qp: int
 
 
 def _encode(frame: Frame, settings: EncodeSettings) -> _Coded:
     stream = NativeEngine().encode([frame], None, settings)
-    return _Coded(stream.recon[0], stream.frames[0].bytes, stream.frames[0].qp)
+    return _Coded(stream.recon[0], stream.frames[0].bytes)
 
 
 def _cost(distances: Sequence[float], whole: Sequence[float]) -> float:
@@ -157,23 +185,6 @@ def _best(trials: Sequence[Trial], wanted: int) -> Trial:
     if not comparable:
         return min(trials, key=lambda t: t.bytes)
     return min(comparable, key=lambda t: t.cost)
-
-
-def _matching_qp(frames: Sequence[Frame], fast: EncodeSettings, wanted: int, start: int) -> int:
-    """The QP at which frames take the most similar bytes, as a ratio; the search begins at rate control's QP."""
-
-    def miss(qp: int) -> float:
-        return math.log(sum(_encode(frame, fast.changed(qp=qp)).bytes for frame in frames) / wanted)
-
-    qp = min(max(start, _QP[0]), _QP[1])
-    here = miss(qp)
-    step = 1 if here > 0 else -1  # too many bytes: coarser
-    while _QP[0] <= qp + step <= _QP[1]:
-        there = miss(qp + step)
-        if abs(there) >= abs(here):
-            break
-        qp, here = qp + step, there
-    return qp
 
 
 def _finite(value: float) -> float | None:

@@ -12,38 +12,38 @@ from idse.engines import EncodeSettings
 from idse.engines.native import NativeEngine
 from idse.media.frame import Frame
 from idse.media.scaling import coded_size, scaled
-from idse.sizing.choice import FRAMES, SIZES, Trial, _best, _cost, choose_size
+from idse.sizing.choice import FRAMES, SIZES, Trial, _best, _cost, _slope, choose_size, qp_at
 
 
 def test_what_is_blind_to_detail_takes_a_small_picture(striped: Frame) -> None:
     choice = choose_size([striped], EncodeSettings(qp=40), judge(coarse))
-    assert choice.scale == 50
+    assert (choice.scale, choice.qp) == (50, 34)
     assert [t.scale for t in choice.trials] == list(SIZES)
-    assert choice.trials[0].cost == 1
-    assert choice.trials[-1].cost < 0.5
+    assert choice.trials[-1].cost < 0.8 * choice.trials[0].cost
 
 
 def test_what_sees_only_detail_takes_the_whole_picture(striped: Frame) -> None:
     choice = choose_size([striped], EncodeSettings(qp=22), judge(fine))
     assert (choice.scale, choice.qp) == (100, 22)
-    assert choice.trials[-1].cost > 2
+    assert choice.trials[-1].cost > 1.5 * choice.trials[0].cost
 
 
-def test_bytes_are_those_of_the_full_size(striped: Frame) -> None:
-    """The QP for the chosen size gives the nearest bytes: no neighbour is nearer."""
-    settings = EncodeSettings(qp=40)
-    choice = choose_size([striped], settings, judge(coarse))
-    whole = NativeEngine().encode([striped], None, settings.changed(preset=0)).frames[0].bytes
-    assert choice.target_bytes == whole == choice.trials[0].bytes
-    assert all(t.bytes == pytest.approx(whole, rel=0.05) for t in choice.trials)
-    small = scaled(striped, *coded_size(striped.width, striped.height, choice.scale))
-    assert choice.qp is not None
-    assert choice.qp < 40
-    misses = [
-        abs(np.log(NativeEngine().encode([small], None, settings.changed(qp=q, preset=0)).frames[0].bytes / whole))
-        for q in (choice.qp - 1, choice.qp, choice.qp + 1)
-    ]
-    assert min(misses) == misses[1]
+def test_sizes_are_coded_at_the_slope_of_the_qp(striped: Frame) -> None:
+    assert [qp_at(37, s) for s in SIZES] == [37, 36, 34, 31]
+    assert (qp_at(3, 50), qp_at(63, 100)) == (0, 63)
+    choice = choose_size([striped], EncodeSettings(qp=40), judge(coarse))
+    assert choice.target_bytes is None
+    for trial in choice.trials:
+        small = scaled(striped, *coded_size(striped.width, striped.height, trial.scale))
+        fast = EncodeSettings(qp=qp_at(40, trial.scale), preset=0)
+        assert trial.bytes == NativeEngine().encode([small], None, fast).frames[0].bytes
+
+
+def test_the_slope_of_costs_that_do_not_fall_with_bytes() -> None:
+    assert _slope((1000, 2.0), (600, 2.4)) == pytest.approx(0.001)
+    assert _slope((1000, 2.0), (600, 1.9)) == pytest.approx(0.002)  # as if the cost were inverse to the bytes
+    assert _slope((1000, 2.0), (1000, 2.4)) == pytest.approx(0.002)
+    assert _slope((600, float("inf")), (600, 1.0)) == 0
 
 
 def test_a_target_in_bytes(striped: Frame) -> None:
