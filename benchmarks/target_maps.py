@@ -10,13 +10,12 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import re
-import resource
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from benchmarks.weight_map import cpu_seconds
 from idse.engines import EncodeSettings, get_engine
 from idse.engines.first_pass import decoded_frames
 from idse.importance.maker import ImportanceSettings, MapMaker
@@ -36,17 +35,6 @@ CASES: tuple[tuple[str, dict[str, object]], ...] = (
     ("both, l = 4, 16 rounds, sigma 3", {"target": "both", "proj_dim": 4, "rounds": 16, "noise_sigma": 3.0}),
     ("both, l = 8, two passes", {"target": "both", "proj_dim": 8, "passes": 2}),
 )
-
-
-def cpu_seconds(action: Callable[[], object], repeats: int) -> float:
-    """Return the minimum user CPU time of `repeats` runs, after one run to warm up."""
-    action()
-    times = []
-    for _ in range(repeats):
-        start = resource.getrusage(resource.RUSAGE_SELF).ru_utime
-        action()
-        times.append(resource.getrusage(resource.RUSAGE_SELF).ru_utime - start)
-    return min(times)
 
 
 def peak_mebibytes(settings: ImportanceSettings, frames: list[Frame], with_map: bool) -> float:

@@ -83,8 +83,9 @@ def _function(extractor: FeatureExtractor, target: str, reference: torch.Tensor,
     from idse.features.base import TargetPredictor
     from idse.importance.targets import target_function
 
-    function = target_function(extractor, target, reference, METRICS[metric])
+    function = target_function(extractor, target, reference, METRICS[metric])  # refuses a target it does not know
     if isinstance(extractor, TargetPredictor):
+        # Maps take the weights of the picture where the Jacobian is taken; a distance needs the same for both.
         return lambda rgb: extractor.weighted(rgb, target, reference)
     return function
 
