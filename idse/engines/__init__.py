@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from idse.engines.base import EncodedStream, Engine, FrameStats
 from idse.engines.registry import engine_class, engine_names, get_engine
-from idse.engines.settings import EncodeSettings, NativeTools, Shaping, Target, WeightScope
+from idse.engines.settings import EncodeSettings, FrequencyScope, NativeTools, Shaping, Target, WeightScope
 
 __all__ = [
     "EncodeSettings",
     "EncodedStream",
     "Engine",
     "FrameStats",
+    "FrequencyScope",
     "NativeTools",
     "Shaping",
     "Target",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from idse.engines.base import EncodedStream, Engine, FrameStats, Progress, check_frames
-from idse.engines.settings import EncodeSettings, WeightScope
+from idse.engines.settings import SCALING_LISTS, EncodeSettings, WeightScope
 from idse.errors import IdseError
 from idse.media.frame import Frame
 
@@ -69,12 +69,14 @@ class NativeEngine(Engine):
                     weights.log2_unit,
                     list(weights.planes[i]),
                     None if weights.tiles is None else weights.tiles[i],
+                    None if weights.profiles is None else weights.profiles[i],
                 )
                 for i in range(len(frames))
             ]
 
         given = settings.record() | {"target_bytes": settings.target.frame_bytes(first.width, first.height)}
         del given["target_bpp"]
+        given["scaling_lists"] = SCALING_LISTS.index(settings.shaping.scaling_lists)
         native_settings = self._native.Settings()
         for name, value in given.items():
             setattr(native_settings, name, value)

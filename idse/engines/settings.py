@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +44,40 @@ class WeightScope(enum.Flag):
                     f"weight scope '{text}': must be all, none, or some of rdo, quant, qp joined by commas"
                 ) from None
         return scope
+
+
+class FrequencyScope(enum.Flag):
+    """Where the frequency profile of a map acts; parts of `ALL` are for ablation studies."""
+
+    NONE = 0
+    RDO = 1
+    """The distortion in every decision counts each coefficient with its weight."""
+    QUANT = 2
+    """The level choice counts weighted errors, and scaling lists change the quantiser's steps."""
+    ALL = 3
+
+    @classmethod
+    def parse(cls, text: str) -> FrequencyScope:
+        """Read a text such as "rdo,quant", a part of it, "all" or "none".
+
+        Raises:
+            IdseError: The text has another word.
+        """
+        scope = cls.NONE
+        for name in text.split(","):
+            try:
+                scope |= cls[name.strip().upper()]
+            except KeyError:
+                raise IdseError(
+                    f"frequency scope '{text}': must be all, none, rdo or quant"
+                ) from None
+        return scope
+
+
+TUNINGS: Mapping[str, float] = {"machine": 1.0, "balanced": 0.5, "fidelity": 0.0}
+"""The exponent `gamma` of the frequency profile by purpose, from fewest bits for a detector to highest PSNR."""
+
+SCALING_LISTS = ("auto", "on", "off")
 
 
 @dataclass(frozen=True)
@@ -96,6 +131,12 @@ class Shaping:
         exponent: Power that the weights are raised to, 0..10 (with larger values only the two limits of the clip would
             be left); 0 gives plain squared error.
         clip_qp: The weights are clipped to the equivalent of this many QP steps, 0..12.
+        gamma: Power that the map's frequency profile is raised to, 0..2; 0 gives every coefficient of a block the
+            same weight. A map without a profile does not use it.
+        profile_floor: Least weight of a coefficient relative to the lowest frequencies, 1/4096..1.
+        frequency_scope: Where the frequency profile acts.
+        scaling_lists: Whether the profile also becomes scaling lists in the stream: "on", "off", or "auto" where they
+            are estimated to save more than they cost.
 
     Raises:
         IdseError: A value is out of its range.
@@ -105,11 +146,21 @@ class Shaping:
     tau: float = 0.2
     exponent: float = 0.5
     clip_qp: float = 6.0
+    gamma: float = TUNINGS["balanced"]
+    profile_floor: float = 1 / 256
+    frequency_scope: FrequencyScope = FrequencyScope.ALL
+    scaling_lists: str = "auto"
 
     def __post_init__(self) -> None:
         _need(self.tau >= 0, f"tau {self.tau}: must be 0 or more")  # NaN fails too
         _need(0 <= self.exponent <= 10, f"exponent {self.exponent}: must be 0..10")
         _need(0 <= self.clip_qp <= 12, f"clip qp {self.clip_qp}: must be 0..12")
+        _need(0 <= self.gamma <= 2, f"gamma {self.gamma}: must be 0..2")
+        _need(1 / 4096 <= self.profile_floor <= 1, f"profile floor {self.profile_floor}: must be 1/4096..1")
+        _need(
+            self.scaling_lists in SCALING_LISTS,
+            f"scaling lists '{self.scaling_lists}': must be {', '.join(SCALING_LISTS)}",
+        )
 
 
 @dataclass(frozen=True, init=False)
@@ -203,7 +254,10 @@ class EncodeSettings:
 
     def record(self) -> dict[str, Any]:
         """Return `flat` with values that JSON can hold, for a stream's provenance."""
-        return self.flat() | {"weight_scope": self.shaping.weight_scope.value}
+        return self.flat() | {
+            "weight_scope": self.shaping.weight_scope.value,
+            "frequency_scope": self.shaping.frequency_scope.value,
+        }
 
 
 def _names(part: Any) -> set[str]:

@@ -40,6 +40,7 @@ _REAL = {
     "blend_activity": (0, 16),
     "roi_qp": (0, 12),
     "roi_score": (0, 1),
+    "profile_prior": (0, 1),
 }
 _CHOICES = {
     "method": METHODS,
@@ -57,6 +58,8 @@ FIRST_VALUES: Mapping[str, Any] = {
     "metric": "default",
     "passes": 1,
     "at": "both",
+    "profile": "none",
+    "profile_prior": 0.0,
 }
 """Fields that the first stores did not have, with the values that make the maps of that time."""
 
@@ -91,6 +94,10 @@ class ImportanceSettings:
         metric: How changes of detections are weighted, a name in `detection_metric.METRICS`.
         passes: 1: the Jacobian is taken at the source. 2: also, or only, at the picture that a first encode gives.
         at: With 2 passes, where the Jacobian is taken: "decoded", or "both" ends (the sum of both maps).
+        profile: The weights over frequency: "own" (of the method's own rows; "activity", "roi" and "none" have no
+            rows and therefore no profile), "none", "embedded" (the mean over the pictures that the embedded network
+            was trained with), "lowpass" (made up, without a network), or a file that `idse map --profile` wrote.
+        profile_prior: Share of the embedded network's mean profile that is mixed into an "own" one, 0..1.
 
     Raises:
         IdseError: A value of the wrong type, or out of its range.
@@ -117,6 +124,8 @@ class ImportanceSettings:
     metric: str = "default"
     passes: int = 1
     at: str = "both"
+    profile: str = "own"
+    profile_prior: float = 0.0
 
     def __post_init__(self) -> None:
         for name, known in _CHOICES.items():

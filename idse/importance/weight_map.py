@@ -24,11 +24,14 @@ from idse.json_text import parse_json
 
 MAGIC = b"IDSEW001"
 TILE = 8
-"""Side of the luma tiles that `WeightMap.tiles` describes."""
+"""Side of the luma tiles that `WeightMap.tiles` describes, and of the tables of `WeightMap.profiles`."""
+LOWEST = 3
+"""Shaping divides a profile by its mean over this many frequencies in both directions."""
 
 _HEADER = struct.Struct("<8s5I")
 _SECTION = struct.Struct("<4sQ")
 _TILES_HEADER = struct.Struct("<4I")
+_PROFILES_HEADER = struct.Struct("<I")
 _MAX_SIDE = 65536
 _MAX_META = 1 << 20
 
@@ -46,6 +49,10 @@ class WeightMap:
         tiles: Optional float32 `[frames, tile_rows, tile_cols, l, 64]`: the factor F of each 8x8 luma tile.
             `||F e||^2` is the tile's input-dependent squared error in the scale of `planes`, where `e` holds 64 luma
             errors in 8-bit units in raster order. Columns of F for samples outside the picture are 0.
+        profiles: Optional float32 `[frames, 1 or 3, 8, 8]`: how the weight depends on frequency, for each plane; with
+            one plane, luma's serves for chroma too. Element `[v, u]` belongs to the DCT-II frequency with v half
+            periods down and u across in 8 samples of the plane. Finite, >= 0, mean 1 as estimated; the scale of each
+            table has no meaning.
         meta: Provenance, JSON-serialisable (estimator, extractor, seed, ...).
 
     Raises:
@@ -58,6 +65,7 @@ class WeightMap:
     planes: NDArray[np.float32]
     tiles: NDArray[np.float32] | None = None
     meta: dict[str, Any] = field(default_factory=dict)
+    profiles: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         if not (1 <= self.width <= _MAX_SIDE and 1 <= self.height <= _MAX_SIDE):
@@ -80,6 +88,8 @@ class WeightMap:
         _check_values(planes, "weight map")
         if not planes[:, 0].any(axis=(1, 2)).all():
             raise IdseError("the luma weights of a frame are all zero; make the map again")
+        if self.profiles is not None:
+            self._check_profiles(np.ascontiguousarray(self.profiles, dtype=np.float32))
         if self.tiles is None:
             return
         tiles = np.ascontiguousarray(self.tiles, dtype=np.float32)
@@ -89,6 +99,17 @@ class WeightMap:
             raise IdseError(f"tiles of shape {tiles.shape}: must be {want} + (l, {TILE * TILE})")
         if not np.isfinite(tiles).all():
             raise IdseError("the tiles hold values that are not finite; make the map again")
+
+    def _check_profiles(self, profiles: NDArray[np.float32]) -> None:
+        object.__setattr__(self, "profiles", profiles)
+        shape = profiles.shape
+        if len(shape) != 4 or shape[0] != self.frames or shape[1] not in (1, 3) or shape[2:] != (TILE, TILE):
+            raise IdseError(
+                f"frequency profiles of shape {shape}: must be [{self.frames}, 1 or 3, {TILE}, {TILE}]"
+            )
+        _check_values(profiles, "frequency profile")
+        if not profiles[:, :, :LOWEST, :LOWEST].any(axis=(2, 3)).all():
+            raise IdseError("a frequency profile is all zero at the lowest frequencies; make the map again")
 
     @property
     def frames(self) -> int:
@@ -126,7 +147,10 @@ class WeightMap:
     def select(self, start: int, stop: int) -> WeightMap:
         """The map of frames `start` .. `stop - 1`."""
         tiles = None if self.tiles is None else self.tiles[start:stop]
-        return WeightMap(self.width, self.height, self.log2_unit, self.planes[start:stop], tiles, self.meta)
+        profiles = None if self.profiles is None else self.profiles[start:stop]
+        return WeightMap(
+            self.width, self.height, self.log2_unit, self.planes[start:stop], tiles, self.meta, profiles
+        )
 
     def save(self, path: Path | str) -> None:
         """Write the map as an `IDSEW001` file (layout: docs/weight-map.md).
@@ -144,6 +168,9 @@ class WeightMap:
                 if self.tiles is not None:
                     dims = _TILES_HEADER.pack(*self.tiles.shape[1:])
                     _write_section(file, b"TILE", dims + self.tiles.astype("<f4", copy=False).tobytes())
+                if self.profiles is not None:
+                    count = _PROFILES_HEADER.pack(self.profiles.shape[1])
+                    _write_section(file, b"FREQ", count + self.profiles.astype("<f4", copy=False).tobytes())
                 if self.meta:
                     _write_section(file, b"META", json.dumps(self.meta, sort_keys=True).encode())
         except OSError as error:
@@ -183,15 +210,16 @@ class WeightMap:
         if len(data) < _HEADER.size + size:
             raise IdseError(f"the weight map is truncated: {len(data)} bytes of {_HEADER.size + size}")
         planes = _floats(data, _HEADER.size, (frames, count, rows, cols))
-        tiles, meta = cls._parse_sections(data, _HEADER.size + size, frames)
-        return cls(width, height, log2_unit, planes, tiles, meta)
+        sections = cls._parse_sections(data, _HEADER.size + size, frames)
+        return cls(width, height, log2_unit, planes, *sections)
 
     @staticmethod
     def _parse_sections(
         data: bytes, at: int, frames: int
-    ) -> tuple[NDArray[np.float32] | None, dict[str, Any]]:
+    ) -> tuple[NDArray[np.float32] | None, dict[str, Any], NDArray[np.float32] | None]:
         tiles: NDArray[np.float32] | None = None
         meta: dict[str, Any] = {}
+        profiles: NDArray[np.float32] | None = None
         while at < len(data):
             if len(data) - at < _SECTION.size:
                 raise IdseError("the weight map is truncated inside a section's header")
@@ -205,10 +233,16 @@ class WeightMap:
                 if 0 in dims or size != _TILES_HEADER.size + 4 * int(np.prod(shape, dtype=object)):
                     raise IdseError("the tiles' section contradicts its own size")
                 tiles = _floats(data, at + _TILES_HEADER.size, shape)
+            elif tag == b"FREQ":
+                count = _PROFILES_HEADER.unpack_from(data, at)[0] if size >= _PROFILES_HEADER.size else 0
+                shape = (frames, count, TILE, TILE)
+                if count == 0 or size != _PROFILES_HEADER.size + 4 * int(np.prod(shape, dtype=object)):
+                    raise IdseError("the section of frequency profiles contradicts its own size")
+                profiles = _floats(data, at + _PROFILES_HEADER.size, shape)
             elif tag == b"META":
                 meta = _parse_meta(data[at : at + size])
             at += size
-        return tiles, meta
+        return tiles, meta, profiles
 
 
 def _floats(data: bytes, offset: int, shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from idse.engines import EncodeSettings, WeightScope
+from idse.engines import EncodeSettings, FrequencyScope, WeightScope
 from idse.importance.settings import ImportanceSettings
 
 
@@ -47,8 +47,9 @@ class PlanCodec:
     def described(self) -> dict[str, Any]:
         """All that the plan asks for except name, QPs and sizes; JSON-serialisable."""
         settings = dict(self.settings)
-        if isinstance(scope := settings.get("weight_scope"), WeightScope):
-            settings["weight_scope"] = scope.value
+        for name in ("weight_scope", "frequency_scope"):
+            if isinstance(scope := settings.get(name), (WeightScope, FrequencyScope)):
+                settings[name] = scope.value
         return {
             "engine": self.engine,
             "options": dict(self.options),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from idse.datasets import Item
-from idse.engines import EncodeSettings, Engine, NativeTools, engine_class
+from idse.engines import EncodeSettings, Engine, NativeTools, Shaping, engine_class
 from idse.errors import IdseError
 from idse.hashing import file_hash, settings_hash
 from idse.media.scaling import RESAMPLING
@@ -22,6 +22,9 @@ MEASURING = (
 
 _FIRST_TOOLS = ("ctu_size", "dual_tree", "cclm", "dependent_quant", "transform_skip", "deblocking", "wpp")
 """Tools that are part of every key, even at their default."""
+
+_LATER_SHAPING = ("gamma", "profile_floor", "frequency_scope", "scaling_lists")
+"""Fields of the shaping that the first stores did not have. Maps of that time have no profile, which they act on."""
 
 
 def engine_identity(engine: Engine) -> dict[str, Any]:
@@ -74,7 +77,7 @@ def result_key(
 
 
 def _deciding(settings: EncodeSettings) -> dict[str, Any]:
-    """The settings that are part of keys. Tools that were added later are only included if not at their default.
+    """The settings that are part of keys. Those that were added later are only included if not at their default.
 
     Therefore results stay valid if the native encoder gets a new tool that they do not use.
     """
@@ -83,6 +86,7 @@ def _deciding(settings: EncodeSettings) -> dict[str, Any]:
         for tool in dataclasses.fields(NativeTools)
         if tool.name not in _FIRST_TOOLS and getattr(settings.tools, tool.name) == tool.default
     }
+    unused |= {name for name in _LATER_SHAPING if getattr(settings.shaping, name) == getattr(Shaping(), name)}
     return {k: v for k, v in settings.flat().items() if k not in unused | {"threads"}}
 
 
