@@ -22,9 +22,13 @@ class Settings:
     cb_qp_offset: int
     cr_qp_offset: int
     weight_scope: int
+    frequency_scope: int
+    scaling_lists: int
     tau: float
     exponent: float
     clip_qp: float
+    gamma: float
+    profile_floor: float
 
 class Weights:
     def __init__(
@@ -32,6 +36,7 @@ class Weights:
         log2_unit: int,
         planes: Sequence[NDArray[np.float32]],
         tiles: NDArray[np.float32] | None = None,
+        profiles: NDArray[np.float32] | None = None,
     ) -> None: ...
 
 def encode(

@@ -35,6 +35,7 @@ struct Weights {
     int log2_unit;
     std::vector<Raster> planes;
     std::optional<Raster> tiles;
+    std::optional<Raster> profiles;
 };
 
 constexpr std::chrono::milliseconds kPatience{50};  // between two looks at Ctrl-C and at what is done
@@ -154,6 +155,13 @@ FrameWeights checked_weights(const Weights& given, int width, int height) {
         map.tile_rank = static_cast<int>(rank);
         map.tiles = given.tiles->data();
     }
+    if (given.profiles) {
+        const py::ssize_t planes = given.profiles->ndim() == 3 ? given.profiles->shape(0) : 1;
+        check_shape(*given.profiles, "the weight map's frequency profile",
+                    {planes == 3 ? planes : 1, kProfileSize, kProfileSize});
+        for (py::ssize_t i = 0; i < planes; i++)
+            map.profiles[i] = given.profiles->data() + i * kProfileSize * kProfileSize;
+    }
     return map;
 }
 
@@ -262,6 +270,14 @@ PYBIND11_MODULE(_native, m) {
         .def_readwrite("cb_qp_offset", &Settings::cb_qp_offset)
         .def_readwrite("cr_qp_offset", &Settings::cr_qp_offset)
         .def_readwrite("weight_scope", &Settings::weight_scope)
+        .def_readwrite("frequency_scope", &Settings::frequency_scope)
+        .def_property(
+            "scaling_lists", [](const Settings& s) { return int(s.scaling_lists); },
+            [](Settings& s, int v) {
+                if (v < 0 || v > int(ScalingListUse::kOff))
+                    throw EncodeError("scaling_lists must be 0 (auto), 1 (on) or 2 (off)");
+                s.scaling_lists = ScalingListUse(v);
+            })
         .def_property(
             "tau", [](const Settings& s) { return s.shaping.tau; },
             [](Settings& s, double v) { s.shaping.tau = v; })
@@ -270,14 +286,23 @@ PYBIND11_MODULE(_native, m) {
             [](Settings& s, double v) { s.shaping.exponent = v; })
         .def_property(
             "clip_qp", [](const Settings& s) { return s.shaping.clip_qp; },
-            [](Settings& s, double v) { s.shaping.clip_qp = v; });
+            [](Settings& s, double v) { s.shaping.clip_qp = v; })
+        .def_property(
+            "gamma", [](const Settings& s) { return s.shaping.gamma; },
+            [](Settings& s, double v) { s.shaping.gamma = v; })
+        .def_property(
+            "profile_floor", [](const Settings& s) { return s.shaping.profile_floor; },
+            [](Settings& s, double v) { s.shaping.profile_floor = v; });
 
     py::class_<Weights>(m, "Weights",
-                        "One frame's raw weights: planes [rows, columns], tiles [rows, columns, l, 64].")
-        .def(py::init([](int log2_unit, std::vector<Raster> planes, std::optional<Raster> tiles) {
-                 return Weights{log2_unit, std::move(planes), std::move(tiles)};
+                        "One frame's raw weights: planes [rows, columns], tiles [rows, columns, l, 64], "
+                        "profiles [1 or 3, 8, 8].")
+        .def(py::init([](int log2_unit, std::vector<Raster> planes, std::optional<Raster> tiles,
+                         std::optional<Raster> profiles) {
+                 return Weights{log2_unit, std::move(planes), std::move(tiles), std::move(profiles)};
              }),
-             py::arg("log2_unit"), py::arg("planes"), py::arg("tiles") = py::none());
+             py::arg("log2_unit"), py::arg("planes"), py::arg("tiles") = py::none(),
+             py::arg("profiles") = py::none());
 
     m.def("encode", &encode_frames, py::arg("frames"), py::arg("width"), py::arg("height"),
           py::arg("bit_depth"), py::arg("chroma"), py::arg("weights"), py::arg("settings"),

@@ -132,7 +132,7 @@ TEST(entry_points_count_emulation_prevention) {
     p.dependent_quant = p.transform_skip = false;
     p.wpp = true;
     Bytes stream;
-    append_picture(stream, p, p.init_qp, {{0, 0, 1, 0x80}, {0x80}}, false);
+    append_picture(stream, p, p.init_qp, -1, {{0, 0, 1, 0x80}, {0x80}}, false);
     // 1 1000 1 0000, 0, 1 (QP), 011 (3 bits), 100 (5 bytes - 1), then byte alignment.
     CHECK_TEXT(hex(stream), "0000010041c41720000003018080");
 }

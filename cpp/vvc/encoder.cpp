@@ -167,6 +167,10 @@ EncodedStream encode(const std::vector<SourceFrame>& frames, const std::vector<F
     EncodedStream stream;
     stream.frames.resize(frames.size());
     Progress progress(callback, frames.size());
+    const bool scaling_lists =
+        settings.scaling_lists != ScalingListUse::kOff && settings.shaping.gamma > 0 &&
+        (settings.frequency_scope & kFrequencyQuant) && (settings.weight_scope & kWeightQuant) &&
+        std::any_of(weights.begin(), weights.end(), [](const FrameWeights& w) { return w.profiles[0]; });
 
     auto code_one = [&](size_t i, int threads) {
         FrameInput input;
@@ -174,6 +178,7 @@ EncodedStream encode(const std::vector<SourceFrame>& frames, const std::vector<F
         input.height = first.height;
         input.frames = int(frames.size());
         input.is_first = i == 0;
+        input.scaling_lists = scaling_lists;
         input.source = import_frame(frames[i]);
         if (!weights.empty()) {
             input.raw_weights = &weights[i];
@@ -193,6 +198,8 @@ EncodedStream encode(const std::vector<SourceFrame>& frames, const std::vector<F
                 code(trial);
                 Bytes parameter_sets;
                 if (i == 0) append_parameter_sets(parameter_sets, coded[i].parameters);
+                if (!coded[i].scaling_aps.empty())
+                    append_nal(parameter_sets, NalType::kPrefixAps, coded[i].scaling_aps, false);
                 return std::int64_t(coded[i].nal_units.size() + parameter_sets.size());
             });
         }
@@ -216,14 +223,21 @@ EncodedStream encode(const std::vector<SourceFrame>& frames, const std::vector<F
             [&] { progress.stop(); });
     }
 
-    // One SPS; a PPS whenever what it says differs from that of the picture before.
-    Bytes last_pps;
-    for (const CodedFrame& frame : coded) {
+    // One SPS; a PPS or an APS whenever what it says differs from the last one.
+    Bytes last_pps, last_aps;
+    for (size_t i = 0; i < coded.size(); i++) {
+        const CodedFrame& frame = coded[i];
         const Bytes pps = pps_rbsp(frame.parameters);
         if (last_pps.empty())
             append_parameter_sets(stream.bytes, frame.parameters);
         else if (pps != last_pps)
             append_nal(stream.bytes, NalType::kPps, pps, true);
+        if (!frame.scaling_aps.empty() && frame.scaling_aps != last_aps) {
+            const size_t before = stream.bytes.size();
+            append_nal(stream.bytes, NalType::kPrefixAps, frame.scaling_aps, pps == last_pps);
+            stream.frames[i].bytes += std::int64_t(stream.bytes.size() - before);
+            last_aps = frame.scaling_aps;
+        }
         last_pps = pps;
         stream.bytes.insert(stream.bytes.end(), frame.nal_units.begin(), frame.nal_units.end());
     }

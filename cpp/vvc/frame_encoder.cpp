@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "bitstream/chroma_qp_table.h"
+#include "bitstream/scaling_aps.h"
 #include "bitstream/sei.h"
 #include "bitstream/slice_header.h"
 #include "entropy/cabac.h"
@@ -20,6 +21,8 @@
 namespace idse::vvc {
 
 namespace {
+
+constexpr int kScalingApsId = 0;  // a new one replaces that of the pictures before
 
 // Codes CTU rows; one coder of the whole slice, or with WPP a substream per row and rows in parallel.
 class SliceCoder {
@@ -186,7 +189,11 @@ CodedFrame code_frame(const FrameInput& input, const Settings& settings, FineQp 
     out.parameters.cr_qp_offset = cr_qp_offset;
     out.parameters.luma_tree.max_mtt_depth = context.limits.max_mtt_depth_luma;
     out.parameters.chroma_tree.max_mtt_depth = context.limits.max_mtt_depth_chroma;
-    append_picture(out.nal_units, out.parameters, qp.qp(), substreams, !input.is_first);
+    out.parameters.scaling_lists = input.scaling_lists;
+    if (!context.scaling_lists.is_flat())
+        out.scaling_aps = scaling_aps_rbsp(context.scaling_lists, colour, kScalingApsId);
+    append_picture(out.nal_units, out.parameters, qp.qp(), out.scaling_aps.empty() ? -1 : kScalingApsId,
+                   substreams, !input.is_first);
     if (settings.md5_sei) append_picture_hash(out.nal_units, state.recon);
     out.recon = std::move(state.recon);
     return out;

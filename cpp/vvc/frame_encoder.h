@@ -23,10 +23,12 @@ struct FrameInput {
     int height = 0;
     int frames = 1;        // of the whole stream
     bool is_first = true;  // parameter sets come right before it
+    bool scaling_lists = false;  // may a frame of the stream have scaling lists?
 };
 
 struct CodedFrame {
     Bytes nal_units;  // slice and SEI, with start codes
+    Bytes scaling_aps;  // RBSP of the APS with the frame's scaling lists; empty without
     Picture recon;
     int qp = 0;
     SequenceParameters parameters;  // what the parameter sets have to say for this frame

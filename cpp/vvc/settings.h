@@ -15,12 +15,28 @@ enum WeightScope : unsigned {
     kWeightAll = 7,
 };
 
+// Where the weights over frequency act (a mask, for ablation).
+enum FrequencyScope : unsigned {
+    kFrequencyRdo = 1,    // distortion of every decision: sum over coefficients of weight * error^2
+    kFrequencyQuant = 2,  // the errors that RDOQ and dependent quantisation count; scaling lists
+    kFrequencyAll = 3,
+};
+
+// Whether the weights over frequency become scaling lists.
+enum class ScalingListUse : std::uint8_t {
+    kAuto,  // where they are likely to save more than they cost
+    kOn,
+    kOff,  // level choice alone
+};
+
 // Shaping of a raw weight map, applied in this order (design: tau blends with plain SSE, then the exponent,
 // then the clip in QP steps, then the geometric mean is 1).
 struct WeightShaping {
     double tau = 0.2;       // >= 0, in units of the map's mean; infinity = plain SSE
     double exponent = 0.5;  // 0..kMaxExponent; 0 = plain SSE
     double clip_qp = 6.0;   // 0..12: weights are clipped to 2^(+-clip_qp / 3)
+    double gamma = 0.5;     // 0..kMaxGamma: power of the profile over frequency; 0 = none
+    double profile_floor = 1.0 / 256;  // kMinProfileFloor..1: least weight of a frequency
 
     // Whether every weight becomes 1.
     bool is_plain() const { return tau >= kPlainTau || exponent == 0; }
@@ -31,6 +47,8 @@ struct WeightShaping {
     // With larger exponents a map has only the two values of the clip. Up to this one, the powers stay in the
     // range of a double.
     static constexpr double kMaxExponent = 10;
+    static constexpr double kMaxGamma = 2;
+    static constexpr double kMinProfileFloor = 1.0 / 4096;
 };
 
 struct Settings {
@@ -44,6 +62,8 @@ struct Settings {
     int cb_qp_offset = 0;           // -12..12, pps_cb_qp_offset
     int cr_qp_offset = 0;           // -12..12, pps_cr_qp_offset
     unsigned weight_scope = kWeightAll;
+    unsigned frequency_scope = kFrequencyAll;
+    ScalingListUse scaling_lists = ScalingListUse::kAuto;
     WeightShaping shaping;
 };
 

@@ -28,6 +28,14 @@ void BitWriter::se(std::int32_t value) {
     ue(value > 0 ? 2 * std::uint32_t(value) - 1 : 2 * (0u - std::uint32_t(value)));
 }
 
+void BitWriter::append(const BitWriter& other) {
+    const size_t count = other.bit_count();
+    for (size_t i = 0; i < count; i += 8) {
+        const int bits = int(count - i < 8 ? count - i : 8);
+        u(std::uint32_t(other.bytes_[i / 8]) >> (8 - bits), bits);
+    }
+}
+
 void BitWriter::align_zero() {
     free_ = 0;
 }

@@ -183,7 +183,7 @@ Bytes sps_rbsp(const SequenceParameters& params) {
     if (params.transform_skip) w.ue(0);  // sps_internal_bit_depth_minus_input_bit_depth
     w.flag(false);                       // sps_ibc_enabled_flag
     w.flag(false);                       // sps_ladf_enabled_flag
-    w.flag(false);                       // sps_explicit_scaling_list_enabled_flag
+    w.flag(params.scaling_lists);        // sps_explicit_scaling_list_enabled_flag
     w.flag(params.dependent_quant);
     w.flag(false);  // sps_sign_data_hiding_enabled_flag
     w.flag(false);  // sps_virtual_boundaries_enabled_flag

@@ -6,13 +6,17 @@ namespace idse::vvc {
 
 namespace {
 
-void write_picture_header(BitWriter& w, const SequenceParameters& params) {
+void write_picture_header(BitWriter& w, const SequenceParameters& params, int scaling_aps_id) {
     w.flag(true);   // ph_gdr_or_irap_pic_flag
     w.flag(false);  // ph_non_ref_pic_flag
     w.flag(false);  // ph_gdr_pic_flag
     w.flag(false);  // ph_inter_slice_allowed_flag
     w.ue(0);        // ph_pic_parameter_set_id
     w.u(0, 4);      // ph_pic_order_cnt_lsb
+    if (params.scaling_lists) {
+        w.flag(scaling_aps_id >= 0);  // ph_explicit_scaling_list_enabled_flag
+        if (scaling_aps_id >= 0) w.u(std::uint32_t(scaling_aps_id), 3);  // ph_scaling_list_aps_id
+    }
     // Each quadtree level counts twice.
     if (params.cu_qp_delta) w.ue(std::uint32_t(2 * std::max(0, params.log2_ctu - kLog2QpGroupSize)));
 }
@@ -35,11 +39,11 @@ void write_entry_points(BitWriter& w, const std::vector<Bytes>& substreams) {
 
 }  // namespace
 
-void append_picture(Bytes& stream, const SequenceParameters& params, int slice_qp,
+void append_picture(Bytes& stream, const SequenceParameters& params, int slice_qp, int scaling_aps_id,
                     const std::vector<Bytes>& substreams, bool first_of_access_unit) {
     BitWriter w;
     w.flag(true);  // sh_picture_header_in_slice_header_flag
-    write_picture_header(w, params);
+    write_picture_header(w, params, scaling_aps_id);
     w.flag(false);  // sh_no_output_of_prior_pics_flag
     w.se(slice_qp - params.init_qp);
     if (params.dependent_quant)

@@ -6,6 +6,7 @@
 #include "../picture.h"
 #include "../rd_types.h"
 #include "../settings.h"
+#include "../transform/frequency_table.h"
 #include "../tree/coding_unit.h"
 #include "../tree/partition.h"
 #include "../weights/plane_weights.h"
@@ -39,6 +40,10 @@ struct FrameContext {
     PlaneWeights distortion_weights[3];
     PlaneWeights quant_weights[3];  // for lambda / mean(w) inside a transform block
     TileWeights tiles;              // luma distortion, when given
+    FrequencyTables frequency;      // empty where all frequencies weigh the same
+    bool frequency_in_decisions = false;
+    bool frequency_in_levels = false;
+    ScalingLists scaling_lists;
     int chroma_qp_offset[3] = {0, 0, 0};
     const std::int8_t* chroma_qp_table = nullptr;  // index QpY + kQpBdOffset
 

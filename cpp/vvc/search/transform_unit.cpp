@@ -1,12 +1,15 @@
 #include "transform_unit.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "../bitstream/parameter_sets.h"
 #include "../block_math.h"
+#include "../entropy/residual_contexts.h"
 #include "../simd/kernels.h"
 #include "../transform/dct.h"
 #include "../transform/quant.h"
+#include "../transform/scaling.h"
 #include "../weights/weighted_sse.h"
 
 namespace idse::vvc {
@@ -30,7 +33,20 @@ void nonzero_extent(const Level* levels, int w, int h, int& columns, int& rows) 
         if (any[x]) columns = x + 1;
 }
 
+// Coefficients in units in which the steps of a scaling list are those of the flat one.
+void to_flat(const FrequencyTable& table, int count, const Coeff* coeffs, Coeff* out) {
+    constexpr std::int64_t kRound = std::int64_t{1} << (FrequencyTable::kToFlatShift - 1);
+    for (int i = 0; i < count; i++)
+        out[i] = Coeff(std::clamp<std::int64_t>(
+            (std::int64_t{coeffs[i]} * table.to_flat[size_t(i)] + kRound) >> FrequencyTable::kToFlatShift,
+            -kMaxCoeff - 1, kMaxCoeff));
+}
+
 }  // namespace
+
+bool TransformUnitCoder::counts_frequencies(Component component) const {
+    return context_.frequency_in_decisions && !(is_luma(component) && !context_.tiles.empty());
+}
 
 Distortion TransformUnitCoder::distortion(Component component, const Block& block,
                                           const Sample* recon) const {
@@ -40,6 +56,35 @@ Distortion TransformUnitCoder::distortion(Component component, const Block& bloc
                                          state_.luma_grid);
     return weighted_sse(context_.distortion_weights[size_t(component)], block, source.at(block.x, block.y),
                         source.stride(), recon, block.w);
+}
+
+Distortion TransformUnitCoder::frequency_distortion(Component component, const Block& block,
+                                                    const FrequencyTable& table, const Coeff* coeffs,
+                                                    const Coeff* recon, std::int64_t sse) const {
+    const int log2_w = log2_of(block.w), log2_h = log2_of(block.h);
+    const Distortion sum = vvc::frequency_distortion(table, log2_w, log2_h, coeffs, recon, sse);
+    const std::int64_t mean = context_.distortion_weights[size_t(component)].mean(block).fx;
+    // Both are fixed point; what could overflow is far from any doubt about the last bits.
+    constexpr int kHalf = kWeightShift / 2;
+    return sum >> 46 ? (sum >> kWeightShift) * mean : ((sum >> kHalf) * mean) >> kHalf;
+}
+
+Distortion TransformUnitCoder::tiled_distortion(Component component, const Block& block, const Sample* recon) {
+    const Plane& source = context_.source->plane(component);
+    const int tw = std::min(block.w, 8), th = std::min(block.h, 8);
+    const FrequencyTable& table = context_.frequency.of(component, log2_of(tw), log2_of(th));
+    alignas(64) Residual error[64];
+    alignas(64) Coeff coeffs[64];
+    Distortion total = 0;
+    for (int y = 0; y < block.h; y += th)
+        for (int x = 0; x < block.w; x += tw) {
+            for (int r = 0; r < th; r++)
+                for (int c = 0; c < tw; c++)
+                    error[r * tw + c] = Residual(int(source.at(block.x + x, block.y + y + r)[c]) - recon[(y + r) * block.w + x + c]);
+            forward_dct2(error, tw, log2_of(tw), log2_of(th), coeffs);
+            total += frequency_distortion(component, Block{block.x + x, block.y + y, tw, th}, table, coeffs, nullptr, 0);
+        }
+    return total;
 }
 
 void TransformUnitCoder::code(Component component, const Block& block, const Sample* prediction, int qp_y,
@@ -62,26 +107,60 @@ void TransformUnitCoder::code(Component component, const Block& block, const Sam
     else
         forward_dct2(residual_, w, params.log2_w, params.log2_h, coeffs_);
 
-    const Lambda lambda = context_.block_lambda(component, block);
+    Lambda lambda = context_.block_lambda(component, block);
+    const FrequencyTable* const table =
+        context_.frequency.empty() ? nullptr
+                                   : &context_.frequency.of(component, params.log2_w, params.log2_h);
+    const Coeff* to_quantise = coeffs_;
+    if (table && context_.frequency_in_levels) {
+        if (transform_skip) {
+            lambda = divide(lambda, table->mean);  // an error of one sample is of all frequencies
+        } else {
+            params.weights = table->flat_weights.data();
+            if (!table->factors.empty()) {
+                params.factors = table->factors.data();
+                to_flat(*table, w * h, coeffs_, flat_);
+                to_quantise = flat_;
+            }
+        }
+    }
     const int nonzero = params.dependent_quant
-                            ? quantize_dependent(coeffs_, params, lambda, contexts, out.levels)
-                            : quantize_rdoq(coeffs_, params, lambda, contexts, out.levels);
+                            ? quantize_dependent(to_quantise, params, lambda, contexts, out.levels)
+                            : quantize_rdoq(to_quantise, params, lambda, contexts, out.levels);
     out.cbf = nonzero > 0;
     out.transform_skip = transform_skip && out.cbf;
     if (out.cbf) {
-        dequantize(out.levels, params, coeffs_);
+        dequantize(out.levels, params, dequantized_);
         if (transform_skip) {
-            inverse_transform_skip(coeffs_, params.log2_w, params.log2_h, residual_, w);
+            inverse_transform_skip(dequantized_, params.log2_w, params.log2_h, residual_, w);
         } else {
             int columns, rows;
             nonzero_extent(out.levels, w, h, columns, rows);
-            inverse_dct2(coeffs_, params.log2_w, params.log2_h, columns, rows, residual_, w);
+            inverse_dct2(dequantized_, params.log2_w, params.log2_h, columns, rows, residual_, w);
         }
         kernels().reconstruct(prediction, residual_, w * h, out.recon);
     } else {
         std::copy_n(prediction, w * h, out.recon);
     }
-    out.distortion = distortion(component, block, out.recon);
+    if (!counts_frequencies(component)) {
+        out.distortion = distortion(component, block, out.recon);
+        return;
+    }
+    static const bool tiled = std::getenv("IDSE_TILED") != nullptr;
+    if (tiled) {
+        out.distortion = tiled_distortion(component, block, out.recon);
+        return;
+    }
+    if (transform_skip) {
+        kernels().subtract(source.at(block.x, block.y), source.stride(), out.recon, w, h, residual_);
+        forward_dct2(residual_, w, params.log2_w, params.log2_h, coeffs_);
+    }
+    const std::int64_t sse =
+        std::max(w, h) > kMaxCodedTbSize
+            ? plain_sse(source.at(block.x, block.y), source.stride(), prediction, w, w, h)
+            : 0;
+    out.distortion = frequency_distortion(component, block, *table, coeffs_,
+                                          transform_skip || !out.cbf ? nullptr : dequantized_, sse);
 }
 
 }  // namespace idse::vvc

@@ -28,10 +28,20 @@ class TransformUnitCoder {
     Distortion distortion(Component component, const Block& block, const Sample* recon) const;
 
   private:
+    // Do decisions count this component's errors by frequency?
+    bool counts_frequencies(Component component) const;
+    // Distortion of a block by the errors of its coefficients. recon: null for zeros. sse: squared error of
+    // the prediction, for blocks with frequencies that are not coded (clause 8.7.4.1).
+    Distortion frequency_distortion(Component component, const Block& block, const FrequencyTable& table,
+                                    const Coeff* coeffs, const Coeff* recon, std::int64_t sse) const;
+    Distortion tiled_distortion(Component component, const Block& block, const Sample* recon);
+
     const FrameContext& context_;
     const FrameState& state_;
     alignas(64) Residual residual_[kMaxTbSize * kMaxTbSize];
     alignas(64) Coeff coeffs_[kMaxTbSize * kMaxTbSize];
+    alignas(64) Coeff flat_[kMaxTbSize * kMaxTbSize];
+    alignas(64) Coeff dequantized_[kMaxTbSize * kMaxTbSize];
 };
 
 }  // namespace idse::vvc

@@ -82,6 +82,7 @@ class Prospect {
   public:
     Prospect(const Coeff* coeffs, const QuantParams& params, Lambda lambda)
         : coeffs_(coeffs),
+          weights_(params.weights),
           scaling_(params),
           scan_(scan_order(params.log2_w, params.log2_h)),
           bit_(rate_cost(lambda, kOneBit)),
@@ -90,9 +91,10 @@ class Prospect {
     bool worthwhile(int group) const {  // group > 0
         Cost gain = 0;
         for (size_t i = size_t(group) * kGroupSize; i < size_t(group + 1) * kGroupSize; i++) {
-            const std::int32_t a = std::abs(coeffs_[scan_.position[i]]);
-            if (2 * a > step_) gain -= scaling_.distortion_change(a, step_);
-            if (a >= 2 * step_) return true;
+            const size_t position = scan_.position[i];
+            const std::int32_t a = std::abs(coeffs_[position]);
+            if (2 * a > step_) gain -= weighted(scaling_.distortion_change(a, step_), weights_, position);
+            if (a >= 2 * step_ && !weights_) return true;
         }
         return gain > 4 * bit_;
     }
@@ -102,8 +104,9 @@ class Prospect {
         const std::int32_t one = scaling_.reconstruct(2);
         int i = scan_.count - 1;
         while (i >= 0) {
-            const std::int32_t a = std::abs(coeffs_[scan_.position[size_t(i)]]);
-            if (a > step_ && -scaling_.distortion_change(a, one) > bit_) break;
+            const size_t position = scan_.position[size_t(i)];
+            const std::int32_t a = std::abs(coeffs_[position]);
+            if (a > step_ && -weighted(scaling_.distortion_change(a, one), weights_, position) > bit_) break;
             i--;
         }
         return i;
@@ -111,6 +114,7 @@ class Prospect {
 
   private:
     const Coeff* coeffs_;
+    const std::uint32_t* weights_;
     Scaling scaling_;
     const ScanOrder& scan_;
     Cost bit_;
@@ -121,6 +125,7 @@ class Trellis {
   public:
     Trellis(const Coeff* coeffs, const QuantParams& params, Lambda lambda, const ContextSet& contexts)
         : coeffs_(coeffs),
+          weights_(params.weights),
           component_(params.component),
           scaling_(params),
           scan_(scan_order(params.log2_w, params.log2_h)),
@@ -174,6 +179,7 @@ class Trellis {
     void load_templates(const Slots& slots, size_t group, Packed* cells) const;
 
     const Coeff* coeffs_;
+    const std::uint32_t* weights_;
     Component component_;
     Scaling scaling_;
     const ScanOrder& scan_;
@@ -342,7 +348,11 @@ void Trellis::advance(int group, int k, const Options& options) {
 
 void Trellis::step(int group, int k) {
     Options options;
-    make_options(std::abs(coeffs_[scan_.position[size_t(group * kGroupSize + k)]]), options);
+    const size_t position = scan_.position[size_t(group * kGroupSize + k)];
+    make_options(std::abs(coeffs_[position]), options);
+    if (weights_)
+        for (auto& of_quantiser : options.distortion)
+            for (Cost& distortion : of_quantiser) distortion = weighted(distortion, weights_, position);
     const bool plain = options.small && (k > 0 || group == 0);
     if (rich())
         plain ? advance<true, true>(group, k, options) : advance<false, true>(group, k, options);

@@ -29,7 +29,9 @@ void dequantize_dependent(const Level* levels, const QuantParams& params, Coeff*
             const int level = levels[position[i]];
             if (level) {
                 const int index = 2 * level + (level > 0 ? -(state >> 1) : state >> 1);
-                coeffs[position[i]] = scaling.reconstruct_signed(index);
+                coeffs[position[i]] = params.factors
+                                          ? scaling.reconstruct_signed(index, params.factors[position[i]])
+                                          : scaling.reconstruct_signed(index);
             }
             state = next_quant_state(state, std::abs(level));
         }
@@ -42,7 +44,11 @@ void dequantize(const Level* levels, const QuantParams& params, Coeff* coeffs) {
     if (params.dependent_quant) return dequantize_dependent(levels, params, coeffs);
     const Scaling scaling(params);
     const int count = 1 << (params.log2_w + params.log2_h);
-    for (int i = 0; i < count; i++) coeffs[i] = levels[i] ? scaling.reconstruct_signed(levels[i]) : 0;
+    if (params.factors)
+        for (int i = 0; i < count; i++)
+            coeffs[i] = levels[i] ? scaling.reconstruct_signed(levels[i], params.factors[i]) : 0;
+    else
+        for (int i = 0; i < count; i++) coeffs[i] = levels[i] ? scaling.reconstruct_signed(levels[i]) : 0;
 }
 
 int quantize_plain(const Coeff* coeffs, const QuantParams& params, Level* levels) {

@@ -19,6 +19,7 @@ class Rdoq {
   public:
     Rdoq(const Coeff* coeffs, const QuantParams& params, Lambda lambda, const ContextSet& contexts)
         : coeffs_(coeffs),
+          weights_(params.weights),
           component_(params.component),
           scaling_(params),
           scan_(scan_order(params.log2_w, params.log2_h)),
@@ -52,6 +53,7 @@ class Rdoq {
     size_t best_last(Cost& best) const;
 
     const Coeff* coeffs_;
+    const std::uint32_t* weights_;
     Component component_;
     Scaling scaling_;
     const ScanOrder& scan_;
@@ -83,7 +85,9 @@ bool Rdoq::choose(size_t i, bool inferred, bool last) {
     for (int level = greatest; level >= 1 && level >= greatest - 1; level--) {
         const Cost rate =
             bypass ? costs_.bypass_level(level, rice, 0) : significant + costs_.level(gtx, level, rice);
-        const Cost cost = rate + scaling_.distortion_change(coeff, scaling_.reconstruct(level));
+        const Cost cost =
+            rate + weighted(scaling_.distortion_change(coeff, scaling_.reconstruct(level)), weights_,
+                            scan_.position[i]);
         if (cost < best) {
             best = cost;
             best_level = level;

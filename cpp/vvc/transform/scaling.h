@@ -56,6 +56,12 @@ class Scaling {
                (std::int64_t{1} << distortion_shift_);
     }
 
+    // The same with the factor m of a scaling list in place of 16.
+    std::int32_t reconstruct_signed(std::int64_t index, int m) const {
+        return std::int32_t(std::clamp<std::int64_t>(
+            (index * ((scale_ >> 4) * m) + round_) >> shift_, -kMaxCoeff - 1, kMaxCoeff));
+    }
+
     std::int64_t scale() const { return scale_; }
     int shift() const { return shift_; }
 
@@ -65,5 +71,10 @@ class Scaling {
     int shift_;
     int distortion_shift_;
 };
+
+// A distortion with the weight of its position, where there are weights.
+inline Distortion weighted(Distortion distortion, const std::uint32_t* weights, size_t position) {
+    return weights ? (distortion * std::int64_t{weights[position]}) >> kWeightShift : distortion;
+}
 
 }  // namespace idse::vvc

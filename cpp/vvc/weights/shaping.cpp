@@ -92,6 +92,10 @@ void check_shaping(const WeightShaping& shaping) {
         throw EncodeError("the weight exponent must be 0 to 10");
     if (!(shaping.clip_qp >= 0 && shaping.clip_qp <= 12))
         throw EncodeError("the weight clip must be 0 to 12 QP");
+    if (!(shaping.gamma >= 0 && shaping.gamma <= WeightShaping::kMaxGamma))
+        throw EncodeError("gamma must be 0 to 2");
+    if (!(shaping.profile_floor >= WeightShaping::kMinProfileFloor && shaping.profile_floor <= 1))
+        throw EncodeError("the profile floor must be 1/4096 to 1");
 }
 
 ShapedWeights shape_weights(const FrameWeights& raw, int width, int height, ChromaFormat format,
@@ -137,6 +141,9 @@ ShapedWeights shape_weights(const FrameWeights& raw, int width, int height, Chro
         }
     }
     normalise(out.planes[0], shaping.clip_qp);
+    if (raw.profiles[0] && shaping.gamma > 0)
+        for (int c = 0; c < (format == ChromaFormat::k420 ? 3 : 1); c++)
+            out.gains.emplace_back(raw.profiles[c] ? raw.profiles[c] : raw.profiles[0], shaping, names[c]);
     return out;
 }
 

@@ -6,6 +6,7 @@
 #include "../settings.h"
 #include "../types.h"
 #include "frame_weights.h"
+#include "frequency_gains.h"
 
 namespace idse::vvc {
 
@@ -17,6 +18,7 @@ struct ShapedWeights {
     std::vector<double> planes[3];   // geometric mean 1 each; chroma empty for 4:0:0
     double chroma_gain[2] = {1, 1};  // importance of Cb, Cr relative to luma after shaping; 1 where not given
     double luma_mean = 1;            // arithmetic mean of the raw luma map, for tau of the tile form
+    std::vector<FrequencyGains> gains;  // of each plane; empty where all frequencies weigh the same
 };
 
 // Throws EncodeError where a value is out of its range.

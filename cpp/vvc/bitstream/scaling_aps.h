@@ -1,0 +1,13 @@
+// The adaptation parameter set that carries scaling lists (clauses 7.3.2.6, 7.3.2.21).
+#pragma once
+
+#include "../transform/scaling_list.h"
+#include "bit_writer.h"
+
+namespace idse::vvc {
+
+// adaptation_parameter_set_rbsp() of type SCALING_APS; each list copied, predicted or written out, whichever
+// takes the fewest bits. chroma: the lists of Cb and Cr are there too (else they must be flat). aps_id: 0..7.
+Bytes scaling_aps_rbsp(const ScalingLists& lists, bool chroma, int aps_id);
+
+}  // namespace idse::vvc
