@@ -163,6 +163,19 @@ TEST(transforms_agree_at_every_simd_level) {
     });
 }
 
+TEST(weighted_squares_at_every_simd_level) {
+    for (const int count : {16, 32, 256, kSide * kSide}) {
+        const auto a = numbers<Coeff>(size_t(count), -32768, 32767);
+        const auto b = numbers<Coeff>(size_t(count), -32768, 32767);
+        const auto weights = numbers<std::uint32_t>(size_t(count), 1, 1 << 16);
+        std::int64_t expected = 0;
+        for (size_t i = 0; i < a.size(); i++)
+            expected += std::int64_t{a[i] - b[i]} * (a[i] - b[i]) * weights[i];
+        for (const Kernels* k : tables())
+            CHECK_EQ(k->weighted_squares(a.data(), b.data(), weights.data(), count), expected);
+    }
+}
+
 TEST(bytes_do_not_depend_on_the_simd_level) {
     for (bool dependent_quant : {false, true}) {
         const int w = 136, h = 72;
@@ -179,10 +192,17 @@ TEST(bytes_do_not_depend_on_the_simd_level) {
         Settings settings;
         settings.dependent_quant = dependent_quant;
         settings.preset = 3;
-        const auto best = encode({frame}, {}, settings).bytes;
-        force_baseline_kernels(true);
-        const auto baseline = encode({frame}, {}, settings).bytes;
-        force_baseline_kernels(false);
-        CHECK(best == baseline);
+        const std::vector<float> cells(17 * 9, 1.0f);
+        auto profile = numbers<float>(64, 1, 100);
+        FrameWeights weights;
+        weights.planes[0] = cells.data();
+        weights.profiles[0] = profile.data();
+        for (const auto& map : {std::vector<FrameWeights>{}, std::vector<FrameWeights>{weights}}) {
+            const auto best = encode({frame}, map, settings).bytes;
+            force_baseline_kernels(true);
+            const auto baseline = encode({frame}, map, settings).bytes;
+            force_baseline_kernels(false);
+            CHECK(best == baseline);
+        }
     }
 }

@@ -113,6 +113,32 @@ Settings make_settings(Random& random) {
     return s;
 }
 
+// Weights over frequency, from numbers of their own so that the rest of a case stays what it was.
+void add_profiles(Random& random, Case& made, FrameWeights& weights) {
+    if (random.chance(0.5)) return;
+    const double spread = random.pick({1, 4, 12});
+    const double slope = random.pick({0, 0.2, 0.6});
+    const double share_of_zeros = random.pick({0, 0, 0.3});
+    const int planes = made.chroma == ChromaFormat::k420 && random.chance(0.7) ? 3 : 1;
+    for (int p = 0; p < planes; p++) {
+        std::vector<float> profile(64);
+        for (size_t i = 0; i < profile.size(); i++)
+            profile[i] = random.chance(share_of_zeros)
+                             ? 0
+                             : float(std::exp2((random.real() - 0.5) * spread - slope * double(i % 8 + i / 8)));
+        profile[0] = 1;
+        made.values.push_back(std::move(profile));
+        weights.profiles[p] = made.values.back().data();
+    }
+}
+
+void add_frequency_settings(Random& random, Settings& s) {
+    s.shaping.gamma = random.pick({0, 0.5, 0.5, 1, 2});
+    s.shaping.profile_floor = random.pick({1.0 / 4096, 1.0 / 256, 0.1});
+    s.frequency_scope = random.chance(0.7) ? unsigned(kFrequencyAll) : unsigned(random.integer(0, 3));
+    s.scaling_lists = ScalingListUse(random.integer(0, 2));
+}
+
 void add_weights(Random& random, Case& made) {
     FrameWeights weights;
     weights.log2_unit = random.integer(0, 7);
@@ -156,7 +182,9 @@ Case make_case(std::uint64_t seed, std::uint64_t index) {
     const int count = random.chance(0.7) ? 1 : random.integer(2, 3);
     const bool weighted = random.chance(0.7);
     made.samples.reserve(size_t(count) * 3);
-    made.values.reserve(size_t(count) * 4);
+    made.values.reserve(size_t(count) * 7);
+    Random apart(seed ^ 0x66726571, index);
+    add_frequency_settings(apart, made.settings);
     for (int i = 0; i < count; i++) {
         SourceFrame frame;
         frame.width = made.width;
@@ -170,6 +198,10 @@ Case make_case(std::uint64_t seed, std::uint64_t index) {
         }
         made.frames.push_back(frame);
         if (weighted) add_weights(random, made);
+        if (weighted && i > 0 && apart.chance(0.4))  // the lists of the frame before serve again
+            std::copy_n(made.weights[size_t(i - 1)].profiles, 3, made.weights.back().profiles);
+        else if (weighted)
+            add_profiles(apart, made, made.weights.back());
     }
     return made;
 }
@@ -185,7 +217,9 @@ std::string describe(const Case& c) {
         << s.cb_qp_offset << " cr " << s.cr_qp_offset << " scope " << s.weight_scope << " tau "
         << s.shaping.tau << " exponent " << s.shaping.exponent << " clip " << s.shaping.clip_qp;
     if (!c.weights.empty())
-        out << "; weights 2^" << c.weights[0].log2_unit << " rank " << c.weights[0].tile_rank;
+        out << "; weights 2^" << c.weights[0].log2_unit << " rank " << c.weights[0].tile_rank << " profile "
+            << (c.weights[0].profiles[0] != nullptr) << " gamma " << s.shaping.gamma << " lists "
+            << int(s.scaling_lists) << " frequency scope " << s.frequency_scope;
     return out.str();
 }
 
@@ -263,6 +297,16 @@ std::string run(std::uint64_t seed, std::uint64_t index, std::int64_t& bytes, Di
     if (encode(c.frames, c.weights, other).bytes != first.bytes)
         return "bytes depend on the number of threads";
 
+    // Without weights over frequency a profile is none.
+    if (!c.weights.empty() && c.weights[0].profiles[0]) {
+        other = c.settings;
+        other.shaping.gamma = 0;
+        std::vector<FrameWeights> places = c.weights;
+        for (auto& w : places) std::fill_n(w.profiles, 3, nullptr);
+        if (encode(c.frames, c.weights, other).bytes != encode(c.frames, places, c.settings).bytes)
+            return "gamma 0 is not the map without its profile";
+    }
+
     // Weights that say the same everywhere, in any shaping and scope, are no weights.
     if (index % 3 == 0) {
         const auto plain = encode(c.frames, {}, c.settings).bytes;
@@ -280,6 +324,7 @@ std::string run(std::uint64_t seed, std::uint64_t index, std::int64_t& bytes, Di
         std::vector<FrameWeights> luma_only = c.weights;
         for (auto& w : luma_only) {
             w.planes[1] = w.planes[2] = nullptr;
+            std::fill_n(w.profiles, 3, nullptr);
             w.tiles = nullptr;
             w.tile_rank = 0;
         }

@@ -168,9 +168,11 @@ EncodedStream encode(const std::vector<SourceFrame>& frames, const std::vector<F
     stream.frames.resize(frames.size());
     Progress progress(callback, frames.size());
     const bool scaling_lists =
-        settings.scaling_lists != ScalingListUse::kOff && settings.shaping.gamma > 0 &&
-        (settings.frequency_scope & kFrequencyQuant) && (settings.weight_scope & kWeightQuant) &&
-        std::any_of(weights.begin(), weights.end(), [](const FrameWeights& w) { return w.profiles[0]; });
+        settings.scaling_lists != ScalingListUse::kOff && (settings.frequency_scope & kFrequencyQuant) &&
+        (settings.weight_scope & kWeightQuant) &&
+        std::any_of(weights.begin(), weights.end(), [&](const FrameWeights& w) {
+            return !shape_profiles(w, first.chroma_format, settings.shaping).empty();
+        });
 
     auto code_one = [&](size_t i, int threads) {
         FrameInput input;

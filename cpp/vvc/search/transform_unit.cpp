@@ -33,6 +33,8 @@ void nonzero_extent(const Level* levels, int w, int h, int& columns, int& rows) 
         if (any[x]) columns = x + 1;
 }
 
+alignas(64) constexpr Coeff kZeros[kMaxTbSize * kMaxTbSize] = {};
+
 // Coefficients in units in which the steps of a scaling list are those of the flat one.
 void to_flat(const FrequencyTable& table, int count, const Coeff* coeffs, Coeff* out) {
     constexpr std::int64_t kRound = std::int64_t{1} << (FrequencyTable::kToFlatShift - 1);
@@ -82,7 +84,7 @@ Distortion TransformUnitCoder::tiled_distortion(Component component, const Block
                 for (int c = 0; c < tw; c++)
                     error[r * tw + c] = Residual(int(source.at(block.x + x, block.y + y + r)[c]) - recon[(y + r) * block.w + x + c]);
             forward_dct2(error, tw, log2_of(tw), log2_of(th), coeffs);
-            total += frequency_distortion(component, Block{block.x + x, block.y + y, tw, th}, table, coeffs, nullptr, 0);
+            total += frequency_distortion(component, Block{block.x + x, block.y + y, tw, th}, table, coeffs, kZeros, 0);
         }
     return total;
 }
@@ -160,7 +162,7 @@ void TransformUnitCoder::code(Component component, const Block& block, const Sam
             ? plain_sse(source.at(block.x, block.y), source.stride(), prediction, w, w, h)
             : 0;
     out.distortion = frequency_distortion(component, block, *table, coeffs_,
-                                          transform_skip || !out.cbf ? nullptr : dequantized_, sse);
+                                          transform_skip || !out.cbf ? kZeros : dequantized_, sse);
 }
 
 }  // namespace idse::vvc

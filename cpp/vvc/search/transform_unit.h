@@ -30,7 +30,7 @@ class TransformUnitCoder {
   private:
     // Do decisions count this component's errors by frequency?
     bool counts_frequencies(Component component) const;
-    // Distortion of a block by the errors of its coefficients. recon: null for zeros. sse: squared error of
+    // Distortion of a block by the errors of its coefficients. sse: squared error of
     // the prediction, for blocks with frequencies that are not coded (clause 8.7.4.1).
     Distortion frequency_distortion(Component component, const Block& block, const FrequencyTable& table,
                                     const Coeff* coeffs, const Coeff* recon, std::int64_t sse) const;

@@ -139,6 +139,17 @@ void reconstruct(const Sample* prediction, const Residual* residual, int count, 
     }
 }
 
+// A difference of two coefficients has 17 bits with its sign, and its square fits 32 bits without one.
+std::int64_t weighted_squares(const Coeff* a, const Coeff* b, const std::uint32_t* weights, int count) {
+    assert(count % 16 == 0 && count <= kMaxTbSize * kMaxTbSize);
+    std::uint64_t sum = 0;
+    for (int i = 0; i < count; i++) {
+        const auto error = std::uint32_t(a[i] - b[i]);
+        sum += std::uint64_t(error * error) * weights[i];
+    }
+    return std::int64_t(sum);
+}
+
 }  // namespace
 }  // namespace IDSE_SIMD_LEVEL
 }  // namespace idse::vvc

@@ -45,6 +45,9 @@ struct Kernels {
     void (*forward_dct2)(const Residual* residual, std::ptrdiff_t stride, int log2_w, int log2_h, Coeff* out);
     void (*inverse_dct2)(const Coeff* in, int log2_w, int log2_h, int nonzero_w, int nonzero_h,
                          Residual* residual, std::ptrdiff_t stride);
+    // sum of weight * (a - b)^2 over coefficients of 16 bits. count: a multiple of 16, at most 64^2. Weights:
+    // at most 2^16.
+    std::int64_t (*weighted_squares)(const Coeff* a, const Coeff* b, const std::uint32_t* weights, int count);
 };
 
 extern const Kernels kBaselineKernels;

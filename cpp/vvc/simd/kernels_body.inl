@@ -47,8 +47,8 @@ namespace idse::vvc {
 namespace IDSE_SIMD_LEVEL {
 namespace {
 
-constexpr Kernels kTable = {satd,      sse,    subtract, reconstruct,  angular_rows,
-                            transpose, planar, dc,       forward_dct2, inverse_dct2};
+constexpr Kernels kTable = {satd,   sse, subtract,     reconstruct,  angular_rows,    transpose,
+                            planar, dc,  forward_dct2, inverse_dct2, weighted_squares};
 
 }  // namespace
 }  // namespace IDSE_SIMD_LEVEL

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../simd/kernels.h"
 #include "../weights/frequency_gains.h"
 
 namespace idse::vvc {
@@ -60,12 +61,8 @@ Distortion frequency_distortion(const FrequencyTable& table, int log2_w, int log
     // The forward transform's scale: see Scaling.
     const int shift = log2_w + log2_h - 2 * (15 - kBitDepth);
     const auto in_samples = [&](std::int64_t v) { return shift >= 0 ? v << shift : v >> -shift; };
-    std::int64_t sum = 0;
-    for (int i = 0; i < count; i++) {
-        const std::int64_t error = recon ? coeffs[i] - recon[i] : coeffs[i];
-        sum += error * error * table.weights[size_t(i)];
-    }
-    sum = in_samples(sum);
+    const Distortion sum =
+        in_samples(kernels().weighted_squares(coeffs, recon, table.weights.data(), count));
     if (std::max(log2_w, log2_h) <= 5) return sum;
     std::int64_t coded = 0;
     for (int i = 0; i < count; i++) coded += std::int64_t{coeffs[i]} * coeffs[i];

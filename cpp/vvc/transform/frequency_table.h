@@ -42,7 +42,7 @@ class FrequencyTables {
 };
 
 // sum of weight * error^2 over the coefficients of a block as forward_dct2() gives them, in Distortion units;
-// the error is coeffs - recon (null: zeros). sse: for sides of 64, the squared error of the whole block in
+// the error is coeffs - recon. sse: for sides of 64, the squared error of the whole block in
 // samples: what the coded frequencies do not have of it is of the others.
 Distortion frequency_distortion(const FrequencyTable& table, int log2_w, int log2_h, const Coeff* coeffs,
                                 const Coeff* recon, std::int64_t sse);

@@ -21,7 +21,8 @@ void locate(int index, int size, int& below, double& share) {
 
 }  // namespace
 
-FrequencyGains::FrequencyGains(const float* raw, const WeightShaping& shaping, const char* name) {
+FrequencyGains::FrequencyGains(const float* raw, const WeightShaping& shaping, const char* name)
+    : FrequencyGains() {
     double sum = 0;
     for (int v = 0; v < kProfileSize; v++)
         for (int u = 0; u < kProfileSize; u++) {
@@ -35,6 +36,8 @@ FrequencyGains::FrequencyGains(const float* raw, const WeightShaping& shaping, c
     if (!(mean > 0))
         throw EncodeError(std::string("the frequency profile of ") + name +
                           " is all zero at the lowest frequencies; make the map again");
+    // A flat profile is none, whatever rounding would leave.
+    if (std::all_of(raw, raw + gains_.size(), [&](float value) { return value == raw[0]; })) return;
     for (size_t i = 0; i < gains_.size(); i++) {
         const double relative = std::max(double(raw[i]) / mean, 1e-12);
         const double weight = portable_exp2(shaping.gamma * portable_log2(relative));

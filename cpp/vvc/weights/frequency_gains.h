@@ -23,6 +23,9 @@ class FrequencyGains {
     // Gain of coefficient (x, y) of a w x h block: bilinear between the entries, each in the middle of its
     // eighth of the block's frequencies.
     double at(int x, int y, int w, int h) const;
+    // Do all frequencies weigh the same?
+    bool is_flat() const { return *this == FrequencyGains(); }
+    friend bool operator==(const FrequencyGains& a, const FrequencyGains& b) { return a.gains_ == b.gains_; }
     // Entry of the table itself.
     double entry(int u, int v) const { return gains_[size_t(v * kProfileSize + u)]; }
 

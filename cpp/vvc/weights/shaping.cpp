@@ -14,6 +14,8 @@ namespace {
 // Planes of a damaged map may be 2^277 times luma; whatever a gain is for ends long before this.
 constexpr double kMaxLog2Gain = 200;
 
+constexpr const char* kPlaneNames[3] = {"luma", "Cb", "Cr"};
+
 double mean_of(const std::vector<double>& v) {
     double sum = 0;
     for (double x : v) sum += x;
@@ -112,8 +114,7 @@ ShapedWeights shape_weights(const FrameWeights& raw, int width, int height, Chro
     out.rows = (height + unit - 1) / unit;
     const size_t count = size_t(out.cols) * out.rows;
 
-    static const char* const names[3] = {"luma", "Cb", "Cr"};
-    out.planes[0] = read_plane(raw.planes[0], count, names[0]);
+    out.planes[0] = read_plane(raw.planes[0], count, kPlaneNames[0]);
     const double mean = mean_of(out.planes[0]);
     if (!(mean > 0)) throw EncodeError("the luma weights are all zero; make the map again");
     out.luma_mean = mean;
@@ -123,7 +124,7 @@ ShapedWeights shape_weights(const FrameWeights& raw, int width, int height, Chro
     if (format == ChromaFormat::k420) {
         for (int c = 1; c < 3; c++) {
             if (raw.planes[c]) {
-                out.planes[c] = read_plane(raw.planes[c], count, names[c]);
+                out.planes[c] = read_plane(raw.planes[c], count, kPlaneNames[c]);
                 const double chroma_mean = mean_of(out.planes[c]);
                 const double ratio =
                     chroma_mean > 0
@@ -141,10 +142,19 @@ ShapedWeights shape_weights(const FrameWeights& raw, int width, int height, Chro
         }
     }
     normalise(out.planes[0], shaping.clip_qp);
-    if (raw.profiles[0] && shaping.gamma > 0)
-        for (int c = 0; c < (format == ChromaFormat::k420 ? 3 : 1); c++)
-            out.gains.emplace_back(raw.profiles[c] ? raw.profiles[c] : raw.profiles[0], shaping, names[c]);
+    out.gains = shape_profiles(raw, format, shaping);
     return out;
+}
+
+std::vector<FrequencyGains> shape_profiles(const FrameWeights& raw, ChromaFormat format,
+                                           const WeightShaping& shaping) {
+    std::vector<FrequencyGains> gains;
+    if (!raw.profiles[0] || shaping.gamma == 0) return gains;
+    for (int c = 0; c < (format == ChromaFormat::k420 ? 3 : 1); c++)
+        gains.emplace_back(raw.profiles[c] ? raw.profiles[c] : raw.profiles[0], shaping, kPlaneNames[c]);
+    if (std::all_of(gains.begin(), gains.end(), [](const FrequencyGains& g) { return g.is_flat(); }))
+        gains.clear();
+    return gains;
 }
 
 int qp_offset_of_gain(double gain) {

@@ -32,6 +32,11 @@ void check_shaping(const WeightShaping& shaping);
 ShapedWeights shape_weights(const FrameWeights& raw, int width, int height, ChromaFormat format,
                             const WeightShaping& shaping);
 
+// The gains of all planes from the raw profiles: empty where all frequencies weigh the same. Throws
+// EncodeError.
+std::vector<FrequencyGains> shape_profiles(const FrameWeights& raw, ChromaFormat format,
+                                           const WeightShaping& shaping);
+
 // The chroma QP offset that realises a gain: -3 log2(gain), rounded, clipped to +-12.
 int qp_offset_of_gain(double gain);
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from idse.engines import EncodeSettings, NativeTools, WeightScope
-from idse.importance.weight_map import WeightMap
+from idse.engines import EncodeSettings, FrequencyScope, NativeTools, WeightScope
+from idse.importance.weight_map import TILE, WeightMap
 from idse.media.frame import ChromaFormat, Frame
 
 Generator = np.random.Generator
@@ -213,6 +213,33 @@ def _settings(rng: Generator) -> EncodeSettings:
     return settings.changed(**{tool.name: _one_of(apart, tool.metadata["choices"]) for tool in later})
 
 
+def _frequencies(
+    rng: Generator, settings: EncodeSettings, weights: WeightMap | None
+) -> tuple[EncodeSettings, WeightMap | None, str]:
+    """Add random frequency profiles to most maps, and draw the settings that belong to them."""
+    settings = settings.changed(
+        gamma=float(rng.choice([0.0, 0.5, 0.5, 1.0, 2.0])),
+        profile_floor=float(rng.choice([1 / 4096, 1 / 256, 0.1])),
+        frequency_scope=FrequencyScope(int(rng.choice([0, 1, 2, 3, 3, 3, 3]))),
+        scaling_lists=str(rng.choice(["auto", "on", "on", "off"])),
+    )
+    if weights is None or rng.random() < 0.25:
+        return settings, weights, ""
+    planes = 3 if weights.has_chroma or rng.random() < 0.5 else 1
+    steps = np.arange(TILE)[:, None] + np.arange(TILE)
+    tables = np.exp(
+        rng.normal(0, rng.choice([0, 0.3, 1, 3]), (weights.frames, planes, TILE, TILE))
+        - rng.choice([0, 0.1, 0.3, 0.6]) * steps
+    )
+    tables[rng.random(tables.shape) < rng.choice([0, 0, 0.2])] = 0
+    tables[:, :, 0, 0] = 1
+    for frame in range(1, weights.frames):
+        if rng.random() < 0.4:  # the scaling lists of the frame before serve again
+            tables[frame] = tables[frame - 1]
+    made = dataclasses.replace(weights, profiles=tables.astype(np.float32))
+    return settings, made, f" profile x{planes}"
+
+
 def _one_of(rng: Generator, choices: Sequence[int | bool]) -> int | bool:
     return choices[int(rng.integers(len(choices)))]
 
@@ -249,6 +276,9 @@ def make_case(
     count = int(rng.choice([1, 1, 1, 1, 2, 3])) if size is None else 1
     settings = _settings(rng)
     weight_words, weights = _weights(rng, width, height, count, chroma)
+    apart = np.random.default_rng([seed, index, 2])  # so that everything else in a case stays the same
+    settings, weights, profile_words = _frequencies(apart, settings, weights)
+    weight_words += profile_words
     made = [_frame(rng, width, height, depth, chroma, photographs or []) for _ in range(count)]
     changed = [
         f"{f.name}={getattr(settings, f.name)}"
