@@ -10,6 +10,7 @@
 #include "vvc/encoder.h"
 #include "vvc/transform/dct.h"
 #include "vvc/transform/frequency_table.h"
+#include "vvc/search/choose_scaling_lists.h"
 #include "vvc/transform/quant.h"
 #include "vvc/weights/frequency_gains.h"
 #include "vvc/weights/shaping.h"
@@ -110,6 +111,14 @@ bool same_factors(const ScalingLists& a, const ScalingLists& b, bool chroma) {
     return true;
 }
 
+Picture noise_picture(std::mt19937& rng) {
+    Picture picture(256, 192, ChromaFormat::k420);
+    for (Plane& plane : picture.planes)
+        for (int y = 0; y < plane.height(); y++)
+            for (int x = 0; x < plane.width(); x++) plane.at(x, y)[0] = Sample(400 + rng() % 200);
+    return picture;
+}
+
 std::vector<Level> chosen_levels(const std::vector<Coeff>& coeffs, const QuantParams& p, Lambda lambda,
                                  const ContextSet& contexts) {
     std::vector<Level> levels(coeffs.size());
@@ -180,7 +189,8 @@ TEST(scaling_lists_come_back_from_their_aps) {
                 for (auto& v : raw) v *= float(1 + rng() % 5);
                 gains.emplace_back(raw.data(), shaping, "a plane");
             }
-            lists = scaling_lists_of(gains.data(), chroma ? 3 : 1);
+            if (!chroma) gains.resize(1);
+            lists = ScalingListChooser().choose(noise_picture(rng), gains, {30, 30, 30}, ScalingListUse::kOn);
         } else {  // anything
             for (int id = 0; id < kScalingLists; id++) {
                 if (!chroma && id % 3 != 2 && id != 27) continue;
@@ -204,22 +214,49 @@ TEST(scaling_lists_come_back_from_their_aps) {
     }
 }
 
-TEST(scaling_lists_of_gains) {
-    WeightShaping shaping;
-    shaping.gamma = 1;
-    std::vector<float> raw(64, 1.0f);
-    raw[63] = 0;
-    const FrequencyGains gains(raw.data(), shaping, "luma");
-    const ScalingLists lists = scaling_lists_of(&gains, 1);
+TEST(blocks_look_their_factors_up_by_their_longer_side) {
+    ScalingLists lists;
+    for (int id = 8; id < kScalingLists; id++) lists.list[size_t(id)][63] = 200;
+    lists.list[14][7] = 99;
+    lists.dc[0] = 50;
     const auto eight = lists.factors(Component::kY, 3, 3);
     CHECK_EQ(int(eight[0]), 16);
-    CHECK_EQ(int(eight[63]), 255);  // 16 / (1 / 16), as near as a list can say it
-    // Larger blocks repeat the 8x8: each entry is 4x2 coefficients of a 32x16 block.
+    CHECK_EQ(int(eight[63]), 200);
+    // Larger blocks repeat the 8x8: each entry is 2x2 coefficients of a 16x16 block, 4x2 of 32x16 ...
+    const auto square = lists.factors(Component::kY, 4, 4);
+    CHECK_EQ(int(square[0]), 50);  // the DC entry of id 14
+    CHECK_EQ(int(square[1]), 16);
+    CHECK_EQ(int(square[14]), 99);
+    CHECK_EQ(int(square[15 * 16 + 15]), 200);
     const auto large = lists.factors(Component::kY, 5, 4);
-    CHECK_EQ(int(large[size_t(14 * 32 + 28)]), 255);
+    CHECK_EQ(int(large[size_t(14 * 32 + 28)]), 200);
     CHECK_EQ(int(large[size_t(13 * 32 + 28)]), 16);
     CHECK_EQ(int(large[size_t(14 * 32 + 27)]), 16);
-    CHECK(lists.factors(Component::kCb, 3, 3) == std::vector<std::uint8_t>(64, 16));
+    CHECK(lists.factors(Component::kCb, 2, 2) == std::vector<std::uint8_t>(16, 16));
+}
+
+TEST(lists_are_chosen_by_what_they_save) {
+    std::mt19937 rng(23);
+    WeightShaping shaping;
+    shaping.gamma = 1;
+    const auto raw = falling_profile(0.3);
+    const std::vector<FrequencyGains> gains(3, FrequencyGains(raw.data(), shaping, "a plane"));
+    const Picture noise = noise_picture(rng);
+    const Picture flat(noise.planes[0].width(), noise.planes[0].height(), ChromaFormat::k420);
+    // A picture without any detail gets none, unless it must; one with much gets them near 16 / gain.
+    CHECK(ScalingListChooser().choose(flat, gains, {42, 42, 42}, ScalingListUse::kAuto).is_flat());
+    CHECK(!ScalingListChooser().choose(flat, gains, {42, 42, 42}, ScalingListUse::kOn).is_flat());
+    CHECK(ScalingListChooser().choose(noise, gains, {20, 20, 20}, ScalingListUse::kOff).is_flat());
+    ScalingListChooser chooser;
+    const ScalingLists lists = chooser.choose(noise, gains, {20, 20, 20}, ScalingListUse::kAuto);
+    CHECK(!lists.is_flat());
+    const auto factors = lists.factors(Component::kY, 3, 3);
+    for (int v = 0; v < 8; v++)
+        for (int u = 0; u < 8; u++)
+            CHECK(near(std::log2(factors[size_t(8 * v + u)] * gains[0].entry(u, v) / 16), 0, 0.5));
+    // What has been sent costs nothing more.
+    const std::vector<FrequencyGains> nearly(3, FrequencyGains(falling_profile(0.301).data(), shaping, "a plane"));
+    CHECK(chooser.choose(noise, nearly, {20, 20, 20}, ScalingListUse::kAuto) == lists);
 }
 
 TEST(dequantisation_with_factors_is_that_of_clause_8_7_3) {

@@ -6,8 +6,11 @@
 #include <mutex>
 
 #include "bitstream/bit_writer.h"
+#include "bitstream/chroma_qp_table.h"
 #include "frame_encoder.h"
+#include "search/choose_scaling_lists.h"
 #include "search/rate_control.h"
+#include "search/set_weights.h"
 #include "threads.h"
 #include "weights/weighted_sse.h"
 
@@ -104,6 +107,34 @@ EncodedFrame export_frame(const CodedFrame& coded, const SourceFrame& source, co
     return out;
 }
 
+// The scaling lists of all frames; empty where none could have any. They are chosen at the start's QP where a
+// target size decides the QPs.
+std::vector<ScalingLists> choose_lists(const std::vector<SourceFrame>& frames,
+                                       const std::vector<FrameWeights>& weights, const Settings& settings) {
+    std::vector<ScalingLists> lists;
+    if (settings.scaling_lists == ScalingListUse::kOff || !(settings.frequency_scope & kFrequencyQuant) ||
+        !(settings.weight_scope & kWeightQuant))
+        return lists;
+    const ChromaFormat format = frames.front().chroma_format;
+    if (std::all_of(weights.begin(), weights.end(), [&](const FrameWeights& w) {
+            return shape_profiles(w, format, settings.shaping).empty();
+        }))
+        return lists;
+    const ChromaQpTable table;
+    ScalingListChooser chooser;
+    for (size_t i = 0; i < frames.size(); i++) {
+        const ShapedWeights shaped =
+            shape_weights(weights[i], frames[i].width, frames[i].height, format, settings.shaping);
+        int offset[2];
+        chroma_qp_offsets(&shaped, settings, offset[0], offset[1]);
+        int qp[3] = {settings.qp + kQpBdOffset, 0, 0};
+        for (int c = 0; c < 2; c++)
+            qp[c + 1] = std::clamp(table[settings.qp] + offset[c], -kQpBdOffset, 63) + kQpBdOffset;
+        lists.push_back(chooser.choose(import_frame(frames[i]), shaped.gains, qp, settings.scaling_lists));
+    }
+    return lists;
+}
+
 // Adds up the frames' progress and turns the callback's "stop" into Interrupted in every thread.
 class Progress {
   public:
@@ -167,12 +198,9 @@ EncodedStream encode(const std::vector<SourceFrame>& frames, const std::vector<F
     EncodedStream stream;
     stream.frames.resize(frames.size());
     Progress progress(callback, frames.size());
-    const bool scaling_lists =
-        settings.scaling_lists != ScalingListUse::kOff && (settings.frequency_scope & kFrequencyQuant) &&
-        (settings.weight_scope & kWeightQuant) &&
-        std::any_of(weights.begin(), weights.end(), [&](const FrameWeights& w) {
-            return !shape_profiles(w, first.chroma_format, settings.shaping).empty();
-        });
+    const std::vector<ScalingLists> lists = choose_lists(frames, weights, settings);
+    const bool any_lists = std::any_of(lists.begin(), lists.end(),
+                                       [](const ScalingLists& l) { return !l.is_flat(); });
 
     auto code_one = [&](size_t i, int threads) {
         FrameInput input;
@@ -180,7 +208,8 @@ EncodedStream encode(const std::vector<SourceFrame>& frames, const std::vector<F
         input.height = first.height;
         input.frames = int(frames.size());
         input.is_first = i == 0;
-        input.scaling_lists = scaling_lists;
+        input.may_have_lists = any_lists;
+        if (any_lists) input.scaling_lists = lists[i];
         input.source = import_frame(frames[i]);
         if (!weights.empty()) {
             input.raw_weights = &weights[i];

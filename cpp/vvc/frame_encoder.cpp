@@ -166,6 +166,7 @@ CodedFrame code_frame(const FrameInput& input, const Settings& settings, FineQp 
     context.limits.max_mtt_depth_luma = mtt ? context.effort.mtt_depth_luma : 0;
     context.limits.max_mtt_depth_chroma = mtt ? context.effort.mtt_depth_chroma : 0;
     set_weights(context, weights, input.raw_weights, input.width, input.height);
+    if (weights) set_frequencies(context, weights->gains, input.scaling_lists);
 
     FrameState state;
     state.recon = Picture(width, height, input.source.chroma_format);
@@ -189,9 +190,9 @@ CodedFrame code_frame(const FrameInput& input, const Settings& settings, FineQp 
     out.parameters.cr_qp_offset = cr_qp_offset;
     out.parameters.luma_tree.max_mtt_depth = context.limits.max_mtt_depth_luma;
     out.parameters.chroma_tree.max_mtt_depth = context.limits.max_mtt_depth_chroma;
-    out.parameters.scaling_lists = input.scaling_lists;
-    if (!context.scaling_lists.is_flat())
-        out.scaling_aps = scaling_aps_rbsp(context.scaling_lists, colour, kScalingApsId);
+    out.parameters.scaling_lists = input.may_have_lists;
+    if (!input.scaling_lists.is_flat())
+        out.scaling_aps = scaling_aps_rbsp(input.scaling_lists, input.scaling_lists.has_chroma(), kScalingApsId);
     append_picture(out.nal_units, out.parameters, qp.qp(), out.scaling_aps.empty() ? -1 : kScalingApsId,
                    substreams, !input.is_first);
     if (settings.md5_sei) append_picture_hash(out.nal_units, state.recon);

@@ -23,7 +23,8 @@ struct FrameInput {
     int height = 0;
     int frames = 1;        // of the whole stream
     bool is_first = true;  // parameter sets come right before it
-    bool scaling_lists = false;  // may a frame of the stream have scaling lists?
+    bool may_have_lists = false;  // may a frame of the stream have scaling lists?
+    ScalingLists scaling_lists;   // this frame's; flat: none
 };
 
 struct CodedFrame {

@@ -43,7 +43,6 @@ struct FrameContext {
     FrequencyTables frequency;      // empty where all frequencies weigh the same
     bool frequency_in_decisions = false;
     bool frequency_in_levels = false;
-    ScalingLists scaling_lists;
     int chroma_qp_offset[3] = {0, 0, 0};
     const std::int8_t* chroma_qp_table = nullptr;  // index QpY + kQpBdOffset
 

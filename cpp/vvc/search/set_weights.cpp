@@ -28,21 +28,6 @@ void set_group_qps(FrameContext& context, const ShapedWeights& shaped) {
     }
 }
 
-// Weights over frequency, and the scaling lists that go with them.
-void set_frequencies(FrameContext& context, const ShapedWeights& shaped) {
-    const Settings& settings = *context.settings;
-    const unsigned scope = settings.frequency_scope;
-    context.frequency_in_decisions = (scope & kFrequencyRdo) && (settings.weight_scope & kWeightRdo);
-    context.frequency_in_levels = (scope & kFrequencyQuant) && (settings.weight_scope & kWeightQuant);
-    if (!context.frequency_in_decisions && !context.frequency_in_levels) return;
-    const int planes = int(shaped.gains.size());
-    if (context.frequency_in_levels && settings.scaling_lists != ScalingListUse::kOff)
-        context.scaling_lists = scaling_lists_of(shaped.gains.data(), planes);
-    const bool lists = !context.scaling_lists.is_flat();
-    context.frequency =
-        FrequencyTables(shaped.gains.data(), planes, lists ? &context.scaling_lists : nullptr);
-}
-
 }  // namespace
 
 void chroma_qp_offsets(const ShapedWeights* weights, const Settings& settings, int& cb, int& cr) {
@@ -83,9 +68,21 @@ void set_weights(FrameContext& context, const ShapedWeights* weights, const Fram
         context.distortion_weights[c] = scope & kWeightRdo ? fine : coarse;
         context.quant_weights[c] = scope & kWeightQuant ? fine : coarse;
     }
-    if (weights && !weights->gains.empty()) set_frequencies(context, *weights);
     if ((scope & kWeightRdo) && raw->tile_rank > 0)
         context.tiles = TileWeights(*raw, *weights, context.settings->shaping, width, height);
+}
+
+void set_frequencies(FrameContext& context, const std::vector<FrequencyGains>& gains,
+                     const ScalingLists& lists) {
+    const Settings& settings = *context.settings;
+    if (gains.empty()) return;
+    context.frequency_in_decisions =
+        (settings.frequency_scope & kFrequencyRdo) && (settings.weight_scope & kWeightRdo);
+    context.frequency_in_levels =
+        (settings.frequency_scope & kFrequencyQuant) && (settings.weight_scope & kWeightQuant);
+    if (!context.frequency_in_decisions && !context.frequency_in_levels) return;
+    context.frequency =
+        FrequencyTables(gains.data(), int(gains.size()), lists.is_flat() ? nullptr : &lists);
 }
 
 }  // namespace idse::vvc

@@ -11,9 +11,13 @@ namespace idse::vvc {
 // null without a map.
 void chroma_qp_offsets(const ShapedWeights* weights, const Settings& settings, int& cb, int& cr);
 
-// Sets distortion_weights, quant_weights, tiles, frequency, scaling_lists, group_qp and qp_delta_enabled of a context that is otherwise
+// Sets distortion_weights, quant_weights, tiles, group_qp and qp_delta_enabled of a context that is otherwise
 // complete. width, height: of the source, before padding.
 void set_weights(FrameContext& context, const ShapedWeights* weights, const FrameWeights* raw, int width,
                  int height);
+
+// Sets what weights over frequency act through; gains: of each plane, empty without. lists: of the picture.
+void set_frequencies(FrameContext& context, const std::vector<FrequencyGains>& gains,
+                     const ScalingLists& lists);
 
 }  // namespace idse::vvc

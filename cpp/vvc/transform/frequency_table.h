@@ -7,6 +7,7 @@
 
 #include "../rd_types.h"
 #include "../types.h"
+#include "../weights/frequency_gains.h"
 #include "scaling_list.h"
 
 namespace idse::vvc {

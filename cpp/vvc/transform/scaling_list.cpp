@@ -1,23 +1,22 @@
 #include "scaling_list.h"
 
 #include <algorithm>
-#include <cmath>
-
-#include "../weights/frequency_gains.h"
 
 namespace idse::vvc {
-
-namespace {
-
-std::uint8_t factor_of(double gain) {
-    return std::uint8_t(std::clamp(int(std::lround(kFlatScalingFactor / gain)), 1, 255));
-}
-
-}  // namespace
 
 ScalingLists::ScalingLists() {
     for (auto& entries : list) entries.fill(kFlatScalingFactor);
     dc.fill(kFlatScalingFactor);
+}
+
+bool ScalingLists::has_chroma() const {
+    const ScalingLists flat;
+    for (int id = 0; id < kScalingLists; id++) {
+        if (id % 3 == 2 || id == 27) continue;
+        if (list[size_t(id)] != flat.list[size_t(id)]) return true;
+        if (id >= kFirstScalingListDc && dc[size_t(id - kFirstScalingListDc)] != kFlatScalingFactor) return true;
+    }
+    return false;
 }
 
 int ScalingLists::id_of(Component component, int log2_side) {
@@ -38,22 +37,6 @@ std::vector<std::uint8_t> ScalingLists::factors(Component component, int log2_w,
         }
     if (id >= kFirstScalingListDc) m[0] = dc[size_t(id - kFirstScalingListDc)];
     return m;
-}
-
-ScalingLists scaling_lists_of(const FrequencyGains* gains, int planes) {
-    ScalingLists out;
-    for (int c = 0; c < planes; c++) {
-        for (int log2_side = 2; log2_side <= (c ? 5 : 6); log2_side++) {
-            const int id = ScalingLists::id_of(Component(c), log2_side);
-            const int size = ScalingLists::size(id);
-            auto& entries = out.list[size_t(id)];
-            for (int y = 0; y < size; y++)
-                for (int x = 0; x < size; x++)
-                    entries[size_t(y * size + x)] = factor_of(gains[c].at(x, y, size, size));
-            if (id >= kFirstScalingListDc) out.dc[size_t(id - kFirstScalingListDc)] = entries[0];
-        }
-    }
-    return out;
 }
 
 }  // namespace idse::vvc

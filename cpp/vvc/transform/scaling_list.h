@@ -9,8 +9,6 @@
 
 namespace idse::vvc {
 
-class FrequencyGains;
-
 inline constexpr int kFlatScalingFactor = 16;
 inline constexpr int kScalingLists = 28;      // ids 0, 1: 2x2; 2..7: 4x4; others 8x8
 inline constexpr int kFirstScalingListDc = 14;  // from here on a list has a DC entry of its own
@@ -29,14 +27,12 @@ struct ScalingLists {
     // m of every coefficient of an intra block, row-major.
     std::vector<std::uint8_t> factors(Component component, int log2_w, int log2_h) const;
 
+    // Is a list of a chroma plane not flat?
+    bool has_chroma() const;
     bool is_flat() const { return *this == ScalingLists(); }
     friend bool operator==(const ScalingLists& a, const ScalingLists& b) {
         return a.list == b.list && a.dc == b.dc;
     }
 };
-
-// Lists whose factors are 16 / gain as nearly as the syntax can say it: one table of 8x8 and one of 4x4 for
-// each of the `planes` (1 or 3) planes; larger blocks repeat the 8x8.
-ScalingLists scaling_lists_of(const FrequencyGains* gains, int planes);
 
 }  // namespace idse::vvc
