@@ -108,6 +108,37 @@ class MeanProfile:
         return cls(tables, pictures, detector, target, settings, hashlib.sha256(data).hexdigest())
 
 
+class ProfileSum:
+    """Sums the profiles of pictures, each divided by its mean first, so that every picture counts alike.
+
+    Attributes:
+        pictures: Number of pictures so far.
+    """
+
+    def __init__(self) -> None:
+        self.pictures = 0
+        self._sum: NDArray[np.float64] | None = None
+
+    def add(self, profiles: NDArray[np.floating[Any]]) -> None:
+        """Add the profiles `[frames, 1 or 3, 8, 8]` of some pictures.
+
+        Raises:
+            IdseError: Some pictures have chroma planes, others have none.
+        """
+        tables = with_mean_one(profiles).astype(np.float64)
+        if self._sum is None:
+            self._sum = np.zeros(tables.shape[1:])
+        if self._sum.shape != tables.shape[1:]:
+            raise IdseError("pictures with and without chroma have no common profile; choose --luma-only")
+        self._sum += tables.sum(0)
+        self.pictures += len(tables)
+
+    def mean(self) -> NDArray[np.float32]:
+        """The mean `[1 or 3, 8, 8]` of one or more pictures."""
+        assert self._sum is not None, "no pictures"
+        return with_mean_one(self._sum)
+
+
 def _tables(value: Any) -> NDArray[np.float32]:
     tables = np.array(value, dtype=np.float64)
     if tables.ndim != 3 or len(tables) not in (1, 3) or tables.shape[1:] != (TILE, TILE):
