@@ -48,6 +48,9 @@ def write_profile(
         raise IdseError("--profile averages what detectors' gradients show: choose jacobian and --use-profile own")
     check_writable(file)
     paths = [p for given in inputs for p in (list_pictures(given) if given.is_dir() else [given])]
+    for path in paths:
+        if not path.exists():  # before the others are computed
+            raise IdseError(f"{path}: no such file")
     if file.resolve() in {p.resolve() for p in paths}:
         raise IdseError(f"{file}: would overwrite the input; choose another name")
     total, left_out, seconds = ProfileSum(), 0, 0.0

@@ -101,6 +101,8 @@ class MeanProfile:
             detector, target = value["detector"], value["target"]
             if not isinstance(detector, str) or not isinstance(target, str):
                 raise ValueError("wrong types")
+        except IdseError:
+            raise
         except (ValueError, KeyError, TypeError, OverflowError):
             raise IdseError(
                 f"{path}: no frequency profile, or damaged; idse map --profile writes such files"
