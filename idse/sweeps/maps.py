@@ -109,9 +109,11 @@ class Maps:
                 self._extractor(name, weights, device, importance.nodes).description
                 for name in importance.detectors
             ]
-        profile, of_profile = given_profile(importance)
-        if profile is not None:
-            about["given_profile"] = of_profile
+        _, of_profile = given_profile(importance)
+        if importance.replaces_profile:
+            about["profile"] = of_profile  # of a file, its content decides and not its path
+        elif of_profile:
+            about["prior"] = of_profile
         if importance.takes_decoded:
             about["first_pass"] = engine_class("native").from_options({}).identity
         if importance.method == "roi":
