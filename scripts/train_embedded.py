@@ -11,6 +11,9 @@ a codec that distributes a fixed rate by the predicted map, in the high-rate mod
 1/weight): log mean(teacher / student) + mean log(student). The moving average of the weights is the result. (3) On
 held-out pictures the agreement of the map is measured, together with that of the control without a network. A
 checkpoint is written after every epoch; `--resume` continues from it and gives the same weights.
+
+The file also holds the teachers' mean frequency profiles over the training pictures. `--profiles-only` computes these
+alone, for the weights that OUTPUT has.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from idse.devtools.agreement import figures
+from idse.devtools.teacher_profiles import teacher_profiles
 from idse.devtools.teachers import (
     TARGETS,
     TeacherCache,
@@ -40,7 +45,7 @@ from idse.devtools.teachers import (
     file_hash,
 )
 from idse.errors import IdseError
-from idse.features import embedded
+from idse.features import embedded, embedded_file
 from idse.importance.estimate import activity_map
 from idse.media.frame import Frame
 from idse.progress import Progress
@@ -231,39 +236,6 @@ class Trainer:
 # --- figures ---
 
 
-def ranks_agree(a: np.ndarray, b: np.ndarray) -> float:
-    """Return Spearman's rank correlation."""
-    ra, rb = (np.argsort(np.argsort(v.ravel(), kind="stable")).astype(np.float64) for v in (a, b))
-    if ra.std() == 0 or rb.std() == 0 or np.ptp(a) == 0 or np.ptp(b) == 0:
-        return 0.0
-    return float(np.corrcoef(ra, rb)[0, 1])
-
-
-def expected_error(teacher: np.ndarray, student: np.ndarray, exponent: float, tau: float = 0.2) -> float:
-    """Return the feature error at equal rate relative to no weights, in the high-rate model; smaller is better."""
-    w = ((student / student.mean() + tau) / (1 + tau)) ** exponent
-    w = w / np.exp(np.log(w).mean())
-    return float((teacher / np.clip(w, 0.25, 4.0)).mean() / teacher.mean())
-
-
-def figures(maps: Sequence[np.ndarray], teachers: Sequence[np.ndarray]) -> dict[str, float]:
-    """Return the mean agreement of luma maps with the detectors' clean Jacobian maps (their average, and each).
-
-    Args:
-        maps: `[rows, cols]` for each picture.
-        teachers: `[detectors, rows, cols]` for each picture.
-    """
-    rows = []
-    for own, each in zip(maps, teachers, strict=True):
-        mean = each.mean(0)
-        log = np.log(np.maximum(own, 1e-12)) - np.log(np.maximum(mean, 1e-12))
-        row = {"rank": ranks_agree(own, mean), "log_mse": float(log.var())}
-        row |= {f"error_{e}": expected_error(mean, own, e) for e in (0.5, 0.75, 1.0)}
-        row |= {f"error_detector{k}": expected_error(t, own, 0.5) for k, t in enumerate(each)}
-        rows.append(row)
-    return {name: round(float(np.mean([r[name] for r in rows])), 4) for name in rows[0]}
-
-
 def clean_maps(parts: dict[str, torch.Tensor], target: str) -> np.ndarray:
     """Return the detectors' luma maps of a target at the uncompressed picture, `[detectors, rows, cols]`."""
     if target == "both":
@@ -357,6 +329,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--resume", action="store_true", help="go on from OUTPUT.checkpoint")
+    p.add_argument("--profiles-only", action="store_true", help="keep the weights of OUTPUT, renew its profiles")
     p.add_argument("--stop-after", type=int, help="stop after this epoch (resume later)")
     return p
 
@@ -384,6 +357,33 @@ def check(args: argparse.Namespace) -> None:
         raise IdseError("--parts: must be 0 or more, and not all 0")
     if not args.output.parent.is_dir():
         raise IdseError(f"--output {args.output}: no such folder")
+
+
+def renew_profiles(args: argparse.Namespace) -> dict[str, Any]:
+    """Replace the profiles of an existing weights file; the network's weights stay as they are, bit for bit.
+
+    Returns:
+        The metadata of the weights file.
+
+    Raises:
+        IdseError: An argument is wrong, or a file cannot be read.
+    """
+    check(args)
+    torch.set_num_threads(args.threads)
+    read = embedded_file.read_weights(args.output)
+    if read.targets != embedded.TARGETS:
+        raise IdseError(f"{args.output}: weights of {', '.join(read.targets)} only; train them again")
+    learn, _ = split(list_pictures(args.data)[: args.limit], args.hold_out)
+    profiles, how = teacher_profiles(learn, args.detectors, args.rows, args.seed)
+    meta = dict(read.header.get("training", {})) | {"profiles": how}
+    changed = {
+        "format": embedded_file.FORMAT,
+        "profiles": embedded_file.profiles_for_header(profiles),
+        "training": meta,
+    }
+    embedded_file.write_weights(args.output, read.header | changed, read.arrays)
+    print(f"wrote {args.output} ({args.output.stat().st_size} bytes), its network as before")
+    return meta
 
 
 def train(args: argparse.Namespace) -> dict[str, Any]:
@@ -438,6 +438,7 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
         say(trainer.epoch, f", loss {excess:.4f}, log error {squared:.4f}")
 
     net = trainer.averaged()
+    profiles, how = teacher_profiles(learn, args.detectors, args.rows, args.seed)
     measured = evaluate(net, held, args.contrast, args.masking) if held else {}
     meta = {
         "pictures": len(paths),
@@ -458,8 +459,9 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
             "python": platform.python_version(),
         },
         "held_out_figures": measured,
+        "profiles": how,
     }
-    embedded.save_weights(args.output, net, meta, args.contrast, args.masking)
+    embedded.save_weights(args.output, net, meta, args.contrast, args.masking, profiles)
     for target, rows in measured.items():
         for name, values in rows.items():
             print(f"{target:10} {name:10}", "  ".join(f"{k} {v:.3f}" for k, v in values.items()))
@@ -470,7 +472,8 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; a user's error gives a one-line message and exit status 2."""
     try:
-        train(parser().parse_args(argv))
+        args = parser().parse_args(argv)
+        renew_profiles(args) if args.profiles_only else train(args)
     except IdseError as error:
         print(f"train_embedded: {error}", file=sys.stderr)
         return 2

@@ -8,19 +8,26 @@ from typing import Annotated
 import typer
 
 from idse.cli import options as o
+from idse.cli.mean_profile import write_profile
 from idse.cli.output import Bar, print_json
 from idse.engines import EncodeSettings, Shaping, Target
 from idse.engines.first_pass import decoded_frames
 from idse.errors import IdseError
 from idse.importance.caption import caption
 from idse.importance.maker import ImportanceSettings
+from idse.importance.settings import PROFILES
 from idse.media.files import check_writable, replacing
 from idse.media.io import read_frames
 
 
 def map_(
     context: typer.Context,
-    input_: Annotated[Path, typer.Argument(metavar="INPUT", help="Raw .yuv, .y4m, PNG, JPEG or video.")],
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="INPUT...", help="Raw .yuv, .y4m, PNG, JPEG or video; with --profile also several, and folders."
+        ),
+    ],
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="Weight map (default: the input's name with .idsew)."),
@@ -32,6 +39,31 @@ def map_(
         Path | None,
         typer.Option("--roi", help="Write delta QPs for kvazaar and uvg266 (binary if the name ends in .bin)."),
     ] = None,
+    profile: Annotated[
+        Path | None,
+        typer.Option(
+            "--profile",
+            metavar="FILE",
+            help="Write no map but the mean frequency profile of all pictures (JSON), for the option --profile of "
+            "idse encode.",
+        ),
+    ] = None,
+    use_profile: Annotated[
+        str,
+        typer.Option(
+            "--use-profile",
+            help=f"The map's own frequency profile: {', '.join(PROFILES)}, or a FILE that --profile wrote.",
+            rich_help_panel="Importance",
+        ),
+    ] = ImportanceSettings.profile,
+    profile_prior: Annotated[
+        float,
+        typer.Option(
+            "--profile-prior",
+            help="Share of the built-in mean profile that is mixed into the method's own, 0..1.",
+            rich_help_panel="Importance",
+        ),
+    ] = ImportanceSettings.profile_prior,
     qp: Annotated[int, typer.Option("--qp", help="With --passes 2: QP of the first encode, 0..63.")] = Target.qp,
     importance: o.Importance = ImportanceSettings.method,
     detector: o.Detectors = None,
@@ -66,21 +98,31 @@ def map_(
     json: o.Json = False,
 ) -> None:
     """Write the weight map of a picture; --tau, --exponent and --clip-qp affect only the ROI file."""
-    if importance == "none":
-        raise IdseError("--importance none makes no map: choose jacobian, activity or roi")
     maker = o.make_maker(
         method=importance, detectors=detector, weights=weights, nodes=nodes, target=target, metric=metric,
         passes=passes, at=at, proj_dim=proj_dim, sketch=sketch, seed=seed, rounds=rounds, noise_sigma=noise,
         level_norm=level_norm, blend_activity=blend_activity,
         chroma_planes=chroma_planes, roi_qp=roi_qp, roi_score=roi_score, unit=unit, tiles=tiles, device=device,
+        profile=use_profile, profile_prior=profile_prior,
     )  # fmt: skip
+    reading = o.input_options(size, bit_depth, chroma, frames, matrix, range_)
+    if profile is not None:
+        if output is not None or heatmap is not None or roi is not None:
+            raise IdseError("--profile writes no map: leave out --output, --heatmap and --roi")
+        write_profile(maker, inputs, profile, reading, EncodeSettings(qp=qp), as_json=json)
+        return
+    if not maker.settings.makes_map:
+        raise IdseError("--importance none makes no map: choose jacobian, activity or roi")
+    if len(inputs) > 1:
+        raise IdseError("several inputs: a map is of one file; --profile FILE writes the mean profile of many")
+    input_ = inputs[0]
     file = output or input_.with_suffix(".idsew")
     for path in (file, heatmap, roi):
         if path is not None:
             check_writable(path)
             if path.resolve() == input_.resolve():
                 raise IdseError(f"{path}: would overwrite the input; choose another name")
-    pictures = read_frames(input_, o.input_options(size, bit_depth, chroma, frames, matrix, range_))
+    pictures = read_frames(input_, reading)
     decoded = decoded_frames(pictures, EncodeSettings(qp=qp)) if maker.settings.takes_decoded else None
     with Bar(f"map of {input_.name}") as bar:
         made = maker(pictures, bar, decoded=decoded)

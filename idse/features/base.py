@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
 
 @runtime_checkable
@@ -45,6 +47,9 @@ class TargetPredictor(FeatureExtractor, Protocol):
 
     targets: tuple[str, ...]
     """Targets that it knows, such as "features", "detections" and "both"."""
+
+    profiles: dict[str, NDArray[np.float32]]
+    """By target, the mean frequency profile `[3, 8, 8]` of the detectors that it stands in for; may lack targets."""
 
     def weighted(
         self, rgb: torch.Tensor, target: str, reference: torch.Tensor | None = None

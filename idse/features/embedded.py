@@ -11,28 +11,26 @@ importance maps made with two detectors; `scripts/train_embedded.py` trains it, 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import nn
 
-from idse.errors import IdseError
-from idse.json_text import parse_json
-
-FORMAT = 2
-"""Version of the weights file. Files of version 1, which know the target "features" only, are read too."""
-
-TARGETS = ("features", "detections", "both")
-"""What the sensitivities that a network predicts may be of."""
-
-WEIGHTS = Path(__file__).with_name("embedded_weights.npz")
-"""The weights in the package."""
+from idse.features.embedded_file import (
+    FORMAT,
+    TARGETS,
+    WEIGHTS,
+    not_weights,
+    profiles_for_header,
+    read_weights,
+    write_weights,
+)
 
 BLOCK = 8
 """Side, in luma samples, of the cells of the predicted map."""
@@ -44,8 +42,6 @@ STRIDE = 4
 """Of the network's output in the working picture."""
 
 _MOST_CHANNELS = 1024
-_MOST_BYTES = 1 << 26
-"""Of all arrays of a weights file."""
 _PAD_TO = 32
 _LOG_LIMIT = 8.0
 _MASKING_FLOOR = 4 / 255
@@ -171,6 +167,7 @@ class EmbeddedExtractor:
             restores some of the variance, so that the encoder's exponent has the same effect as on a detector's map.
         masking: Exponent of the factor `4 / (gradient + 4)` of the gains of all planes. The Jacobian holds for small
             errors; coding errors in texture are large and matter less than it predicts.
+        profiles: The teachers' mean frequency profiles `[3, 8, 8]` by target; none in files of formats 1 and 2.
     """
 
     def __init__(
@@ -180,6 +177,7 @@ class EmbeddedExtractor:
         description: dict[str, Any],
         contrast: float = 1.0,
         masking: float = 0.0,
+        profiles: Mapping[str, NDArray[np.float32]] | None = None,
     ) -> None:
         """Wrap a trained network (`load_embedded` reads one).
 
@@ -189,6 +187,7 @@ class EmbeddedExtractor:
             description: Provenance.
             contrast: Exponent of the predicted gains.
             masking: Exponent of the masking.
+            profiles: The teachers' mean frequency profiles by target.
         """
         self.name = "embedded"
         self.device = device
@@ -196,6 +195,7 @@ class EmbeddedExtractor:
         self.net = net.to(device).eval().requires_grad_(False)
         self.targets = net.targets
         self.contrast, self.masking = contrast, masking
+        self.profiles = dict(profiles or {})
         self._matrix = torch.tensor(_FROM_RGB, device=device)
 
     @torch.no_grad()
@@ -253,9 +253,23 @@ def _enlarge(grid: torch.Tensor, factor: int, height: int, width: int) -> torch.
 
 
 def save_weights(
-    path: Path, net: SensitivityNet, meta: dict[str, Any], contrast: float = 1.0, masking: float = 0.0
+    path: Path,
+    net: SensitivityNet,
+    meta: dict[str, Any],
+    contrast: float = 1.0,
+    masking: float = 0.0,
+    profiles: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> None:
-    """Write a weights file: the network's tensors in float16 and, as JSON, its shape and provenance."""
+    """Write a weights file: the network's tensors in float16 and, as JSON, its shape, profiles and provenance.
+
+    Args:
+        path: The file.
+        net: The network.
+        meta: Provenance, JSON-serialisable.
+        contrast: See `EmbeddedExtractor`.
+        masking: See `EmbeddedExtractor`.
+        profiles: The teachers' mean profiles `[3, 8, 8]` by target.
+    """
     header = {
         "format": FORMAT,
         "targets": list(net.targets),
@@ -263,13 +277,11 @@ def save_weights(
         "width": net.width,
         "contrast": contrast,
         "masking": masking,
+        "profiles": profiles_for_header(dict(profiles or {})),
         "training": meta,
     }
     arrays = {k: v.detach().cpu().numpy().astype(np.float16) for k, v in net.state_dict().items()}
-    partial = path.with_name(path.name + ".part")
-    with partial.open("wb") as file:
-        np.savez_compressed(file, __meta__=np.array(json.dumps(header, sort_keys=True)), **arrays)
-    partial.replace(path)
+    write_weights(path, header, arrays)
 
 
 def load_embedded(device: torch.device | str = "cpu", weights: Path | str | None = None) -> EmbeddedExtractor:
@@ -283,46 +295,29 @@ def load_embedded(device: torch.device | str = "cpu", weights: Path | str | None
         IdseError: The file does not exist, or is not such a file.
     """
     path = Path(weights) if weights is not None else WEIGHTS
+    read = read_weights(path)
+    header = read.header
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise IdseError(f"{path}: cannot read the embedded extractor's weights ({reason})") from None
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if sum(entry.file_size for entry in archive.zip.infolist()) > _MOST_BYTES:
-                raise ValueError("a few bytes that become many")
-            header = parse_json(str(archive["__meta__"]))
-            arrays = {name: archive[name] for name in archive.files if name != "__meta__"}
-        if header["format"] not in (1, FORMAT):
-            raise IdseError(f"{path}: weights of format {header['format']}; this version reads {FORMAT}")
         if not all(
             type(n) is int and 0 < n <= _MOST_CHANNELS for n in (*header["channels"], header["width"])
         ):
             raise ValueError("channels out of range")
-        targets = tuple(header.get("targets", ("features",)))
-        if "features" not in targets or not set(targets) <= set(TARGETS):
-            raise ValueError("unknown targets")
-        net = SensitivityNet(tuple(header["channels"]), header["width"], targets)
-        state = {name: torch.from_numpy(value.astype(np.float32)) for name, value in arrays.items()}
+        net = SensitivityNet(tuple(header["channels"]), header["width"], read.targets)
+        state = {name: torch.from_numpy(value.astype(np.float32)) for name, value in read.arrays.items()}
         contrast, masking = float(header["contrast"]), float(header["masking"])
         usable = 0 < contrast < 10 and 0 <= masking < 10
         if not usable or not all(bool(torch.isfinite(value).all()) for value in state.values()):
             raise ValueError("values out of range")
         net.load_state_dict(state)
-    except IdseError:
-        raise
-    except Exception:  # archives, arrays and states fail in many ways
-        raise IdseError(
-            f"{path}: not a weights file of the embedded extractor; scripts/train_embedded.py writes them"
-        ) from None
+    except Exception:  # headers and states fail in many ways
+        raise not_weights(path) from None
     description = {
         "kind": "embedded",
-        "weights_sha256": hashlib.sha256(data).hexdigest(),
+        "weights_sha256": read.sha256,
         "nodes": ["luma", "chroma"],
         "contrast": contrast,
         "masking": masking,
-        "parameters": sum(math.prod(value.shape) for value in arrays.values()),
+        "parameters": sum(math.prod(value.shape) for value in read.arrays.values()),
         "training": header.get("training", {}),
     }
-    return EmbeddedExtractor(net, torch.device(device), description, contrast, masking)
+    return EmbeddedExtractor(net, torch.device(device), description, contrast, masking, read.profiles)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from idse.errors import IdseError
+from idse.importance.profile import with_mean_one
 from idse.importance.weight_map import TILE, WeightMap
 
 
@@ -23,6 +25,10 @@ def combine(
 
     Tiles are kept if all maps have them: the rows of their factors are stacked, each divided by the square root of
     its map's mean, and scaled with the blend. A blend with cells other than 8x8 drops the tiles.
+
+    The frequency profile of the sum is the mean of the maps' profiles, in each plane weighted with the map's share of
+    the plane's mean weight. Maps without a profile say nothing about frequency and do not count; META says how many
+    did (`profile.maps`). The activity leaves the profile as it is.
 
     Args:
         maps: One or more maps of the same pictures, grid and planes.
@@ -65,7 +71,33 @@ def combine(
         if keep_tiles:
             factors = [f * np.sqrt(gain[:, 0])[..., None, None] for f in factors]
     tiles = np.concatenate(factors, axis=3).astype(np.float32) if keep_tiles else None
-    return WeightMap(first.width, first.height, first.log2_unit, total.astype(np.float32), tiles, meta)
+    profiles = _mean_profiles(maps)
+    if profiles is not None:
+        meta["profile"] = _profile_meta(maps)
+    return WeightMap(first.width, first.height, first.log2_unit, total.astype(np.float32), tiles, meta, profiles)
+
+
+def _mean_profiles(maps: Sequence[WeightMap]) -> NDArray[np.float32] | None:
+    """`[frames, 1 or 3, 8, 8]`; None if no map has a profile."""
+    having = [(m, m.profiles) for m in maps if m.profiles is not None]
+    if not having:
+        return None
+    count = max(profiles.shape[1] for _, profiles in having)
+    total = np.zeros((maps[0].frames, count, TILE, TILE))
+    for item, profiles in having:
+        means = item.planes.mean((2, 3), dtype=np.float64)
+        share = np.ones((item.frames, count))  # of a map without chroma planes, chroma counts like luma
+        planes = min(count, means.shape[1])
+        share[:, :planes] = np.maximum(means[:, :planes] / means[:, :1], 1e-12)
+        total += share[..., None, None] * with_mean_one(profiles)  # a single table serves all planes
+    return with_mean_one(total)
+
+
+def _profile_meta(maps: Sequence[WeightMap]) -> dict[str, Any]:
+    """What the maps' METAs agree on, else "own"; also the number of maps with a profile, if not all have one."""
+    found = [m.meta.get("profile", {"kind": "own"}) for m in maps if m.profiles is not None]
+    meta = dict(found[0]) if all(f == found[0] for f in found) else {"kind": "own"}
+    return meta if len(found) == len(maps) else meta | {"maps": len(found)}
 
 
 def _check_alike(a: WeightMap, b: WeightMap) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import torch
 
     from idse.features.base import FeatureExtractor
+    from idse.importance.frequency import TileSpectra
 
 Progress = Callable[[float], None]
 ACTIVITY_FLOOR = 4.0
@@ -48,6 +49,7 @@ def estimate_map(
     target: str = "features",
     metric: str = "default",
     at: Sequence[Frame] | None = None,
+    profile: bool = True,
     progress: Progress | None = None,
 ) -> WeightMap:
     """Estimate how much errors in the coded samples change a detector's features or detections.
@@ -75,6 +77,8 @@ def estimate_map(
         metric: Name of the metric of detections; see `detection_metric.METRICS`.
         at: Where the derivatives are taken: the decoded pictures of a first encode; by default `frames`. META names
             their QPs if they are `DecodedFrames`.
+        profile: Also estimate, from the same rows, how the importance depends on frequency (`WeightMap.profiles`). A
+            network that stands in for detectors has their mean profile instead, if its weights have one.
         progress: Called with the share done, 0..1.
 
     Returns:
@@ -94,9 +98,13 @@ def estimate_map(
     _need(sketch in SKETCHES, f"sketch '{sketch}': must be one of {', '.join(SKETCHES)}")
     _need(level_norm in LEVEL_NORMS, f"level norm '{level_norm}': must be one of {', '.join(LEVEL_NORMS)}")
 
+    from idse.features.base import TargetPredictor
+    from idse.importance.frequency import TileSpectra
     from idse.importance.sketch import one_thread
 
     total, planes, factors = len(frames) * rounds * proj_dim, [], []
+    measured = profile and not isinstance(extractor, TargetPredictor)
+    tables: list[NDArray[np.float32]] = []
     with one_thread():
         for index, (frame, place) in enumerate(zip(frames, frames if at is None else at, strict=True)):
             done = index * rounds * proj_dim
@@ -106,9 +114,11 @@ def estimate_map(
                     progress((done + rows) / total)
 
             function = _plane_function(frame, extractor, target, metric)
+            spectra = TileSpectra([p.shape for p in place.planes], extractor.device) if measured else None
             diagonal, rows = _sketch_frame(
-                place, function, extractor, proj_dim, sketch, seed, rounds, noise_sigma, level_norm, tiles, tick
-            )
+                place, function, extractor, proj_dim, sketch, seed, rounds, noise_sigma, level_norm, tiles,
+                spectra, tick,
+            )  # fmt: skip
             if target == "detections" and not diagonal[0].any():
                 raise NothingToPreserve(
                     f"no change of the picture moves a box or score of {extractor.name}; "
@@ -122,6 +132,8 @@ def estimate_map(
             planes.append(_clip(_to_grid(diagonal, frame, log2_unit), clip_percentile))
             if tiles:
                 factors.append(_clip_tiles(rows, diagonal[0], clip_percentile))
+            if spectra is not None:
+                tables.append(spectra.profiles())
     meta: dict[str, Any] = {
         "estimator": "jacobian",
         "extractor": extractor.description,
@@ -141,9 +153,16 @@ def estimate_map(
         meta["metric"] = metric
     if isinstance(at, DecodedFrames):
         meta["at_qps"] = sorted(set(at.qps))
+    profiles = np.stack(tables) if tables else None
+    if profile and isinstance(extractor, TargetPredictor) and target in extractor.profiles:
+        profiles = np.repeat(extractor.profiles[target][None, : planes[0].shape[0]], len(frames), 0)
+        sha256 = extractor.description.get("weights_sha256")
+        meta["profile"] = {"kind": "embedded", "target": target, "sha256": sha256}
+    elif profiles is not None:
+        meta["profile"] = {"kind": "own"}
     first = frames[0]
     return WeightMap(
-        first.width, first.height, log2_unit, np.stack(planes), np.stack(factors) if tiles else None, meta
+        first.width, first.height, log2_unit, np.stack(planes), np.stack(factors) if tiles else None, meta, profiles
     )
 
 
@@ -190,9 +209,13 @@ def _sketch_frame(
     noise_sigma: float,
     level_norm: str,
     tiles: bool,
+    spectra: TileSpectra | None,
     tick: Callable[[int], None],
 ) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
-    """The importance of every sample of each plane and, with `tiles`, the luma rows of the sketch cut into tiles."""
+    """The importance of every sample of each plane and, with `tiles`, the luma rows of the sketch cut into tiles.
+
+    Every row is added to `spectra`.
+    """
     import torch
 
     from idse.importance.planes import planes_to_tensors
@@ -215,6 +238,8 @@ def _sketch_frame(
                 total.addcmul_(gradient, gradient)
             if tiles:
                 rows.append(split_tiles(gradients[0][0, 0].cpu().numpy()) / np.float32(rounds) ** 0.5)
+            if spectra is not None:
+                spectra.add(gradients)
             tick(step * proj_dim + k + 1)
     diagonal = [(total / rounds)[0, 0].cpu().numpy() for total in sums]
     _need(

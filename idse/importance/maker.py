@@ -18,6 +18,7 @@ from idse.errors import IdseError
 from idse.importance.boxes import box_map
 from idse.importance.combine import combine
 from idse.importance.estimate import NothingToPreserve, Progress, activity_map, estimate_map
+from idse.importance.profile import MeanProfile, lowpass, mixed
 from idse.importance.settings import ImportanceSettings
 from idse.importance.targets import target_parts
 from idse.importance.weight_map import WeightMap
@@ -93,7 +94,7 @@ class MapMaker:
         seconds: Wall time of the last map.
 
     Raises:
-        IdseError: The file of weights does not exist.
+        IdseError: The file of weights does not exist, or that of the profile is none.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class MapMaker:
         self._load_detector = load_detector
         self._extractors: list[FeatureExtractor] = []
         self._detector: BoxDetector | None = None
+        self._profile, self._profile_meta = given_profile(settings)
 
     def load(self) -> None:
         """Load the networks that are not loaded yet.
@@ -142,7 +144,7 @@ class MapMaker:
         *,
         decoded: Sequence[Frame] | None = None,
     ) -> WeightMap | None:
-        """Make the map of frames of one size; None for the method "none".
+        """Make the map of frames of one size; None for the method "none", unless the settings ask for a profile.
 
         Args:
             frames: Pictures of one size and chroma format.
@@ -154,13 +156,15 @@ class MapMaker:
             IdseError: No such detector, device or weights, or the detector cannot make a map of these pictures.
         """
         self.seconds = 0.0
-        if self.settings.method == "none":
+        if not self.settings.makes_map:
             return None
         self.load()
         began = time.perf_counter()
         weights = self._make(frames, progress, decoded if self.settings.takes_decoded else None)
+        weights = self._with_profile(weights, 1 if frames[0].chroma_format == "400" else 3)
         if not self.settings.chroma_planes:
-            weights = dataclasses.replace(weights, planes=weights.planes[:, :1])
+            profiles = None if weights.profiles is None else weights.profiles[:, :1]
+            weights = dataclasses.replace(weights, planes=weights.planes[:, :1], profiles=profiles)
         self.seconds = time.perf_counter() - began
         return weights
 
@@ -168,6 +172,8 @@ class MapMaker:
         self, frames: Sequence[Frame], progress: Progress | None, decoded: Sequence[Frame] | None
     ) -> WeightMap:
         s = self.settings
+        if s.method == "none":
+            return uniform_map(frames, s.log2_unit)
         if s.method == "activity":
             return activity_map(frames, log2_unit=s.log2_unit)
         if self._detector is not None:
@@ -201,6 +207,7 @@ class MapMaker:
                     target=target,
                     metric=s.metric,
                     at=place,
+                    profile=s.profile == "own",
                     progress=_part(progress, number, len(wanted)),
                 )
             except NothingToPreserve:
@@ -212,6 +219,52 @@ class MapMaker:
             return maps[0]
         activity = activity_map(frames, log2_unit=s.log2_unit) if s.blend_activity > 0 else None
         return combine(maps, activity=activity, blend_activity=s.blend_activity)
+
+
+    def _with_profile(self, weights: WeightMap, planes: int) -> WeightMap:
+        """The map with the profile that the settings ask for; META says which, if there is one."""
+        if self._profile is None:
+            return weights
+        meta = dict(weights.meta)
+        if self.settings.replaces_profile:
+            profiles = np.repeat(self._profile[None, :planes], weights.frames, 0)
+            meta["profile"] = self._profile_meta
+        elif weights.profiles is not None:
+            share = self.settings.profile_prior
+            profiles = mixed(weights.profiles, self._profile, share)
+            meta["profile"] = meta.get("profile", {}) | {"prior": share, "prior_from": self._profile_meta}
+        else:
+            return weights
+        return dataclasses.replace(weights, profiles=profiles, meta=meta)
+
+
+def given_profile(settings: ImportanceSettings) -> tuple[NDArray[np.float32] | None, dict[str, Any]]:
+    """The profile `[1 or 3, 8, 8]` that replaces the method's own or is mixed into it, and what META says of it.
+
+    Raises:
+        IdseError: The settings name a file that is no profile.
+    """
+    kind = settings.profile
+    if kind == "lowpass":
+        return lowpass(), {"kind": kind}
+    if kind == "embedded" or (kind == "own" and settings.profile_prior > 0):
+        from idse.features.embedded_file import package_weights
+
+        read = package_weights()
+        meta = {"kind": "embedded", "target": settings.target, "sha256": read.sha256}
+        return read.profiles[settings.target], meta
+    if not settings.replaces_profile:
+        return None, {}
+    found = MeanProfile.load(kind)
+    of = {"detector": found.detector, "target": found.target, "pictures": found.pictures}
+    return found.tables, {"kind": "file", "sha256": found.sha256} | of
+
+
+def uniform_map(frames: Sequence[Frame], log2_unit: int) -> WeightMap:
+    """A map of ones, luma only: to carry a profile."""
+    width, height, unit = frames[0].width, frames[0].height, 1 << log2_unit
+    planes = np.ones((len(frames), 1, -(-height // unit), -(-width // unit)), np.float32)
+    return WeightMap(width, height, log2_unit, planes, meta={"estimator": "uniform"})
 
 
 def _part(progress: Progress | None, number: int, count: int) -> Progress | None:

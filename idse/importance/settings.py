@@ -22,6 +22,8 @@ SKETCHES = ("rademacher", "achlioptas", "gaussian")
 LEVEL_NORMS = ("none", "mean", "energy")
 TARGETS = ("features", "detections", "both")
 PLACES = ("decoded", "both")
+PROFILES = ("own", "none", "embedded", "lowpass")
+"""Values of `profile` that name no file."""
 
 SHAPING: Mapping[str, Mapping[str, float]] = {"roi": {"tau": 0.0, "exponent": 1.0, "clip_qp": 12.0}}
 """By method, other defaults for shaping: with these, boxes get exactly the QP difference that was asked for."""
@@ -146,6 +148,9 @@ class ImportanceSettings:
             if not isinstance(self.weights, (str, Path)):
                 raise IdseError(f"weights {self.weights!r}: must be the name of a file")
             object.__setattr__(self, "weights", Path(self.weights))
+        if not isinstance(self.profile, (str, Path)) or not str(self.profile):
+            raise IdseError(f"profile {self.profile!r}: must be {', '.join(PROFILES)} or the name of a file")
+        object.__setattr__(self, "profile", str(self.profile))
         self._check_detectors()
 
     def _check_detectors(self) -> None:
@@ -170,6 +175,16 @@ class ImportanceSettings:
         return self.detectors_named() if self.method in ("jacobian", "roi") else []
 
     @property
+    def replaces_profile(self) -> bool:
+        """Whether the map gets a profile that is not its method's own: also the methods without rows have one then."""
+        return self.profile not in ("own", "none")
+
+    @property
+    def makes_map(self) -> bool:
+        """Whether there is a map: with the method "none", only if a profile is asked for."""
+        return self.method != "none" or self.replaces_profile
+
+    @property
     def takes_decoded(self) -> bool:
         """Whether the map is made from the frames of a first encode too."""
         return self.method == "jacobian" and self.passes == 2
@@ -181,7 +196,7 @@ class ImportanceSettings:
         where they are not at their default: the hashes of older results stay valid.
         """
         names: tuple[str, ...] = {
-            "none": (),
+            "none": ("log2_unit",) if self.replaces_profile else (),
             "activity": ("log2_unit",),
             "roi": ("detector", "weights", "log2_unit", "roi_qp", "roi_score"),
             "jacobian": tuple(
@@ -189,9 +204,12 @@ class ImportanceSettings:
                 for f in dataclasses.fields(self)
                 if not f.name.startswith("roi_")
                 and f.name != "method"
+                and (f.name != "profile_prior" or self.profile == "own")
                 and getattr(self, f.name) != FIRST_VALUES.get(f.name, _NO_VALUE)
             ),
         }[self.method]
+        if self.method != "jacobian" and self.replaces_profile:
+            names += ("profile", "chroma_planes", *(("target",) if self.profile == "embedded" else ()))
         values = {"method": self.method} | {name: getattr(self, name) for name in names}
         if values.get("weights") is not None:
             values["weights"] = str(values["weights"])

@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 from idse.engines import EncodeSettings, Engine, WeightScope, engine_class, engine_names
 from idse.engines.settings import PRESETS, NativeTools, Shaping
 from idse.errors import IdseError
-from idse.importance.settings import SHAPING, ImportanceSettings
+from idse.importance.settings import PROFILES, SHAPING, ImportanceSettings
 from idse.schema import check_table
 from idse.sweeps.codec import PlanCodec
 from idse.sweeps.task_models import read_task_models
@@ -74,7 +74,8 @@ def _importance_table(importance: Any, engine: type[Engine]) -> Mapping[str, Any
         importance = {"method": importance}
     if not isinstance(importance, dict):
         raise IdseError("importance must be the name of a method or a table")
-    wanted = importance and importance.get("method", "jacobian") != "none"
+    profile = importance.get("profile", "none") not in ("own", "none")
+    wanted = importance and (importance.get("method", "jacobian") != "none" or profile)
     if wanted and not engine.takes_weights:
         raise IdseError(f"{engine.name} takes no weight map: leave out importance")
     return importance
@@ -111,6 +112,9 @@ def _codec(
     asked: dict[str, Any] = ({"method": "jacobian", "seed": seed} | table) if table else {"method": "none"}
     if isinstance(asked.get("weights"), str):
         asked["weights"] = str(folder / asked["weights"])
+    profile = asked.get("profile", "own")
+    if isinstance(profile, str) and profile and profile not in PROFILES:
+        asked["profile"] = str(folder / profile)
     importance = check_table(asked, ImportanceSettings, "importance")
     settings = {**SHAPING.get(importance.method, {}), **settings}
     codec = PlanCodec(name, engine, options, settings, importance, qps, scales, task_models)

@@ -172,7 +172,7 @@ def _code(
         "frames": len(frames),
         "encode_cpu": encode_cpu,
         "decode_cpu": decode_cpu,
-        "map_cpu": map_cpu if codec.importance.method != "none" else 0.0,
+        "map_cpu": map_cpu if codec.importance.makes_map else 0.0,
         "verified": not refused,
         "chroma_qp": _mean_offsets(stream),
         "weighted_share": stream.provenance.get("weighted_share"),

@@ -16,7 +16,7 @@ import numpy as np
 from idse.engines import EncodeSettings, engine_class
 from idse.engines.first_pass import band_qp, decoded_frames
 from idse.hashing import settings_hash
-from idse.importance.maker import ImportanceSettings, LoadExtractor, MapMaker
+from idse.importance.maker import ImportanceSettings, LoadExtractor, MapMaker, given_profile
 from idse.media.frame import Frame, probe_frame
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Maps:
     def make(
         self, place: str, frames: Sequence[Frame], importance: ImportanceSettings, settings: EncodeSettings
     ) -> WeightMap | None:
-        """The weight map of frames; None for the method "none".
+        """The weight map of frames; None for the method "none" without a profile.
 
         Args:
             place: As `place` gives it.
@@ -95,12 +95,12 @@ class Maps:
         return MapMaker(importance, load_extractor=self._extractor, load_detector=self._detector)
 
     def _identity(self, importance: ImportanceSettings) -> str:
-        """A hash of everything that decides maps: settings, networks, and the map (with chroma) of a probe frame.
+        """A hash of everything that decides maps: settings, profile, networks, and the map (with chroma) of a probe.
 
         The map changes with the estimator's arithmetic, but not with its comments. It is rounded, so that differences
         in the last bits between processors do not count.
         """
-        if importance.method == "none":
+        if not importance.makes_map:
             return ""
         about: dict[str, Any] = importance.deciding()
         name, weights, device = importance.detector, importance.weights, importance.device
@@ -109,6 +109,11 @@ class Maps:
                 self._extractor(name, weights, device, importance.nodes).description
                 for name in importance.detectors
             ]
+        _, of_profile = given_profile(importance)
+        if importance.replaces_profile:
+            about["profile"] = of_profile  # of a file, its content decides and not its path
+        elif of_profile:
+            about["prior"] = of_profile
         if importance.takes_decoded:
             about["first_pass"] = engine_class("native").from_options({}).identity
         if importance.method == "roi":
@@ -118,6 +123,8 @@ class Maps:
             probe = whole([probe_frame(64, 48)])
             assert probe is not None
             rounded = [np.round(np.log2(probe.planes.astype(np.float64) + 1e-30), 2)]
+            if probe.profiles is not None:
+                rounded.append(np.round(np.log2(probe.profiles.astype(np.float64) + 1e-3), 2))
             if probe.tiles is not None:
                 rounded.append(np.round(probe.tiles.astype(np.float64) / np.abs(probe.tiles).max(), 2))
             about["probe"] = hashlib.sha256(b"".join((r + 0.0).tobytes() for r in rounded)).hexdigest()

@@ -132,6 +132,16 @@ CASES = [
     ("one map for a folder", "encode pictures --map-out x.idsew", "--map-out names one file, pictures is a folder…"),
     ("a file as output folder", "encode pictures -o notes.txt", "notes.txt: is a file; for a folder of pictures -o must…"),
     ("no map to write", "map good.png --importance none", "--importance none makes no map: choose jacobian, activity or roi"),
+    ("several inputs for one map", "map good.png good.png", "several inputs: a map is of one file; --profile FILE writes the mean profile of many"),
+    ("a mean profile and a map", "map good.png --profile x.json -o x.idsew", "--profile writes no map: leave out --output, --heatmap and --roi"),
+    ("a mean profile without a detector", "map good.png --profile x.json --importance activity", "--profile averages what detectors' gradients show: choose jacobian…"),
+    ("a mean profile of a missing picture", "map good.png absent.png --profile x.json", "absent.png: no such file"),
+    ("a mean profile over a picture", "map good.png --profile good.png", "good.png: would overwrite the input; choose another name"),
+    ("a kind of profile as a file", "map good.png --profile lowpass", "--profile lowpass: names a file to write; --use-profile lowpass chooses…"),
+    ("a profile of no kind", "map good.png --use-profile ''", "profile '': must be own, none, embedded, lowpass or the name of a file"),
+    ("a profile that is missing", "map good.png --use-profile absent.json", "profile 'absent.json': no such file; choose own, none, embedded, lowpass or…"),
+    ("a text called profile", "map good.png --use-profile notes.txt", "notes.txt: no frequency profile, or damaged; idse map --profile writes such files"),
+    ("a profile of a later version", "map good.png --use-profile later.json", "later.json: a profile of version 9; this version reads 1"),
     ("no stream", "decode absent.266 -o x.png", "absent.266: no such file"),
     ("a text called stream", "decode text.266 -o x.png", "text.266: not a VVC stream, or damaged…"),
     ("a stream cut short", "decode short.266 -o x.png", "short.266: not a VVC stream, or damaged…"),
@@ -311,6 +321,7 @@ def folder(tmp_path_factory, small_frame, request):
     (f / "truncated.jpg").write_bytes((f / "truncated.jpg").read_bytes()[:1500])
     for name in ("text.jpg", "notes.txt", "text.266", "text.y4m", "corrupt.onnx"):
         (f / name).write_text("All work and no play makes Jack a dull boy.\n" * 40)
+    (f / "later.json").write_text('{"kind": "idse-profile", "version": 9}')
     for name in ("empty.png", "empty_64x64_8bit_420.yuv"):
         (f / name).touch()
     frame = 64 * 64 * 3 // 2

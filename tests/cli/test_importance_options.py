@@ -15,6 +15,7 @@ from idse.cli.main import main
 from idse.importance.combine import combine
 from idse.importance.estimate import activity_map
 from idse.importance.maker import ImportanceSettings, MapMaker
+from idse.importance.profile import MeanProfile, lowpass
 from idse.importance.weight_map import WeightMap
 from idse.media.io import read_frames
 
@@ -78,6 +79,39 @@ def test_level_norm(toy: str) -> None:
     made = [drawn(*options, norm) for norm in ("none", "mean", "energy")]
     assert [m.meta["level_norm"] for m in made] == ["none", "mean", "energy"]
     assert not np.array_equal(made[0].planes, made[1].planes)
+
+
+def test_the_mean_profile_of_pictures(toy: str, photograph: np.ndarray, capfd: Any) -> None:
+    """Of a file and a folder; each picture's tables count alike."""
+    Path("more").mkdir()
+    for k in range(2):
+        part = photograph[40 + 30 * k : 104 + 30 * k, 100 : 180 + 16 * k]
+        Image.fromarray(np.ascontiguousarray(part)).save(f"more/{k}.png")
+    capfd.readouterr()
+    options = ["--detector", toy, "--target", "features"]
+    assert main(["map", "a.png", "more", "--profile", "p.json", "--json", *options]) == 0
+    figures = json.loads(capfd.readouterr().out)
+    assert (figures["pictures"], figures["planes"], figures["left_out"]) == (3, 3, 0)
+    assert not Path("a.idsew").exists()
+    maker = MapMaker(ImportanceSettings(detector=toy, target="features"))
+    made = [maker(read_frames(Path(name))) for name in ("a.png", "more/0.png", "more/1.png")]
+    tables = [m.profiles[0] / m.profiles[0].mean((1, 2), keepdims=True) for m in made]  # type: ignore[union-attr]
+    read = MeanProfile.load("p.json")
+    np.testing.assert_allclose(read.tables, np.mean(tables, 0), rtol=1e-4, atol=1e-5)
+    assert (read.pictures, read.detector, read.target) == (3, "toy", "features")
+    used = drawn("--importance", "none", "--use-profile", "p.json")
+    assert used.profiles is not None and (used.planes == 1).all()
+    np.testing.assert_array_equal(used.profiles[0], read.tables)
+    assert used.meta["profile"]["sha256"] == read.sha256
+
+
+def test_the_profile_of_a_map(toy: str) -> None:
+    made = drawn("--detector", toy, "--use-profile", "lowpass")
+    np.testing.assert_array_equal(made.profiles, lowpass()[None])
+    assert drawn("--detector", toy, "--use-profile", "none").profiles is None
+    own, mixed = (drawn("--detector", toy, "--profile-prior", share) for share in ("0", "0.5"))
+    assert own.profiles is not None and mixed.profiles is not None
+    assert not np.allclose(own.profiles, mixed.profiles, rtol=0.01)
 
 
 def test_boxes(toy: str, capfd: Any) -> None:

@@ -16,9 +16,11 @@ from PIL import Image
 from idse.errors import IdseError
 from idse.features import embedded
 from idse.features.base import FeatureExtractor
+from idse.features.embedded_file import read_weights
 from idse.features.loading import load_extractor
 from idse.importance.estimate import activity_map, estimate_map
 from idse.importance.maker import ImportanceSettings, MapMaker
+from idse.importance.profile import ProfileSum
 from idse.importance.targets import target_function
 from idse.media.frame import Frame
 
@@ -143,6 +145,48 @@ def test_weights_of_the_first_format_know_features_only(tmp_path):
         target_function(old, "both", rgb)
 
 
+def test_weights_of_the_second_format_have_no_profiles(tmp_path):
+    """Their maps have none either: what the network's own rows would show is not what its teachers use."""
+    torch.manual_seed(0)
+    net = embedded.SensitivityNet((4, 6, 8, 8, 8), 4)
+    tables = {"both": np.ones((3, 8, 8), np.float32)}
+    embedded.save_weights(tmp_path / "w.npz", net, {}, profiles=tables)
+    with np.load(tmp_path / "w.npz") as archive:
+        arrays = {k: archive[k] for k in archive.files}
+    header = json.loads(str(arrays["__meta__"])) | {"format": 2}
+    del header["profiles"]
+    arrays["__meta__"] = np.array(json.dumps(header))
+    np.savez(tmp_path / "old.npz", **arrays)
+    frame = Frame.from_rgb(photo(56, 40))
+    new, old = (embedded.load_embedded("cpu", tmp_path / name) for name in ("w.npz", "old.npz"))
+    made = [estimate_map([frame], extractor=e, target="both") for e in (new, old)]
+    np.testing.assert_array_equal(made[0].planes, made[1].planes)
+    np.testing.assert_array_equal(made[0].profiles, np.ones((1, 3, 8, 8)))
+    assert made[0].meta["profile"]["target"] == "both"
+    assert old.profiles == {} and made[1].profiles is None and "profile" not in made[1].meta
+    assert estimate_map([frame], extractor=new, target="features").profiles is None
+
+
+def test_profiles_come_back(tmp_path):
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    tables = {t: rng.random((3, 8, 8)).astype(np.float32) * 4 for t in embedded.TARGETS}
+    embedded.save_weights(tmp_path / "w.npz", embedded.SensitivityNet((4, 6, 8, 8, 8), 4), {}, profiles=tables)
+    read = read_weights(tmp_path / "w.npz").profiles
+    for target, table in tables.items():
+        np.testing.assert_allclose(read[target], table / table.mean((1, 2), keepdims=True), rtol=1e-4, atol=1e-5)
+
+
+def test_the_package_has_profiles_of_its_teachers(extractor):
+    """Low-pass, chroma more than luma; features and detections differ."""
+    for target in embedded.TARGETS:
+        luma, *chroma = extractor.profiles[target]
+        assert luma[:3, :3].mean() > 4 * luma[5:, 5:].mean()
+        for table in chroma:
+            assert table[:3, :3].mean() > 20 * table[5:, 5:].mean()
+    assert not np.allclose(extractor.profiles["features"], extractor.profiles["detections"], rtol=0.05)
+
+
 def test_each_target_has_gains_of_its_own(tmp_path):
     torch.manual_seed(0)
     net = embedded.SensitivityNet((4, 6, 8, 8, 8), 4)
@@ -181,6 +225,11 @@ def _with_header(tmp_path, **changes):
         (lambda p: _with_header(p, channels=[1, 2]), "not a weights file"),
         (lambda p: _with_header(p, contrast=0), "not a weights file"),
         (lambda p: _with_header(p, masking=-1), "not a weights file"),
+        (lambda p: _with_header(p, profiles=[1]), "not a weights file"),
+        (lambda p: _with_header(p, profiles={"both": [[1.0] * 8] * 8}), "not a weights file"),
+        (lambda p: _with_header(p, profiles={"both": [[[-1.0] * 8] * 8] * 3}), "not a weights file"),
+        (lambda p: _with_header(p, profiles={"both": [[[0.0] * 8] * 8] * 3}), "not a weights file"),
+        (lambda p: _with_header(p, profiles={"some": [[[1.0] * 8] * 8] * 3}), "not a weights file"),
     ],
 )
 def test_bad_weights(tmp_path, content, words):
@@ -246,6 +295,40 @@ def test_training_runs_and_resumes_to_the_same_weights(tmp_path, script, argumen
     for rows in training["held_out_figures"].values():
         assert set(rows) == {"network", "embedded", "activity", "teachers"}
     assert len(a.features(torch.rand(1, 3, 40, 40))) == 2
+
+
+def test_profiles_alone_are_renewed(tmp_path, script, arguments):
+    """The network's arrays stay, bit for bit; the tables are those that maps of the training pictures have."""
+    out = tmp_path / "w.npz"
+    assert script.main([*arguments, "-o", str(out)]) == 0
+    before = read_weights(out)
+    assert set(before.profiles) == set(embedded.TARGETS)
+    assert before.header["training"]["profiles"]["pictures"]["both"] == 4
+    assert script.main([*arguments, "-o", str(out), "--profiles-only", "--seed", "5"]) == 0
+    after = read_weights(out)
+    assert before.arrays.keys() == after.arrays.keys()
+    for name, array in before.arrays.items():
+        assert array.tobytes() == after.arrays[name].tobytes()
+    assert after.header["training"]["profiles"]["seed"] == 5
+    kept = {k: v for k, v in before.header.items() if k not in ("profiles", "training")}
+    assert kept == {k: v for k, v in after.header.items() if k not in ("profiles", "training")}
+    assert not np.allclose(before.profiles["both"], after.profiles["both"], rtol=1e-3)
+    total = ProfileSum()
+    for path in sorted((tmp_path / "pictures").iterdir()):
+        if path.name != "2.png":  # held out
+            frame = Frame.from_rgb(np.asarray(Image.open(path)))
+            settings = ImportanceSettings(detector=str(tmp_path / "toy.onnx"), proj_dim=2, seed=5)
+            total.add(MapMaker(settings)([frame]).profiles)
+    np.testing.assert_allclose(after.profiles["both"], total.mean(), rtol=1e-3, atol=1e-5)
+
+
+def test_profiles_need_weights(tmp_path, script, arguments, capsys):
+    assert script.main([*arguments, "-o", str(tmp_path / "w.npz"), "--profiles-only"]) == 2
+    assert "w.npz: cannot read the embedded extractor's weights" in capsys.readouterr().err
+    net = embedded.SensitivityNet((4, 6, 8, 8, 8), 4, ("features",))
+    embedded.save_weights(tmp_path / "w.npz", net, {})
+    assert script.main([*arguments, "-o", str(tmp_path / "w.npz"), "--profiles-only"]) == 2
+    assert "weights of features only; train them again" in capsys.readouterr().err
 
 
 def test_training_learns(script):

@@ -87,13 +87,26 @@ def test_deciding():
         "rounds": 1, "noise_sigma": 0.0, "log2_unit": 3, "tiles": False, "device": "auto", "blend_activity": 0.0,
         "chroma_planes": True,
     }  # fmt: skip
-    assert ImportanceSettings(target="features").deciding() == jacobian
-    assert ImportanceSettings(weights=Path("w.npz"), target="features").deciding() == jacobian | {"weights": "w.npz"}
-    added = ImportanceSettings(level_norm="mean", nodes=["x"], target="features").deciding()
+
+    def deciding(**changes):
+        return ImportanceSettings(**{"profile": "none"} | changes).deciding()
+
+    assert deciding(target="features") == jacobian
+    assert deciding(target="features", profile_prior=0.5) == jacobian
+    assert deciding(weights=Path("w.npz"), target="features") == jacobian | {"weights": "w.npz"}
+    added = deciding(level_norm="mean", nodes=["x"], target="features")
     assert added == jacobian | {"level_norm": "mean", "nodes": ["x"]}
-    other = ImportanceSettings(target="both", metric="scores", passes=2, at="decoded").deciding()
+    own = ImportanceSettings(target="features", profile_prior=0.5).deciding()
+    assert own == jacobian | {"profile": "own", "profile_prior": 0.5}
+    other = deciding(target="both", metric="scores", passes=2, at="decoded")
     assert other == jacobian | {"target": "both", "metric": "scores", "passes": 2, "at": "decoded"}
     assert ImportanceSettings("none", "a").deciding() == {"method": "none"}
+    assert ImportanceSettings("none", profile="lowpass").deciding() == {
+        "method": "none", "log2_unit": 3, "profile": "lowpass", "chroma_planes": True,
+    }  # fmt: skip
+    assert ImportanceSettings("activity", profile="embedded", target="features").deciding() == {
+        "method": "activity", "log2_unit": 3, "profile": "embedded", "chroma_planes": True, "target": "features",
+    }  # fmt: skip
     assert ImportanceSettings("activity", seed=3).deciding() == {"method": "activity", "log2_unit": 3}
     assert ImportanceSettings("roi", "a", proj_dim=8).deciding() == {
         "method": "roi", "detector": "a", "weights": None, "log2_unit": 3, "roi_qp": 6.0, "roi_score": 0.3,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from idse.errors import IdseError
+from idse.importance.profile import MeanProfile, lowpass
 from idse.sweeps.identity import engine_identity, result_key
 from idse.sweeps.plan import parse_plan
 from idse.sweeps.preparation import prepare
@@ -55,9 +56,41 @@ def test_of_the_native_engine(folder: Path) -> None:
         key(folder, importance='method = "none"'),
         key(folder, importance='target = "features", passes = 2'),
         key(folder, importance='target = "features", passes = 2, at = "decoded"'),
+        key(folder, importance='profile = "none"'),
+        key(folder, importance='profile = "lowpass"'),
+        key(folder, importance='method = "activity", profile = "lowpass"'),
+        key(folder, importance='method = "activity", profile = "embedded"'),
+        key(folder, importance='method = "none", profile = "lowpass"'),
         key(folder, seed=1),
     ]
     assert len({first, *others}) == 1 + len(others)
+
+
+def test_of_a_profile_in_a_file(folder: Path) -> None:
+    """Its content decides, and not where it lies; a plan names it from the plan's folder."""
+
+    def of(name: str, method: str = "none") -> str:
+        return key(folder, importance=f'method = "{method}", profile = "{name}"')
+
+    MeanProfile(lowpass(), 3, "a", "features", {}).save(folder / "p.json")
+    first, activity = of("p.json"), of("p.json", "activity")
+    (folder / "p.json").rename(folder / "q.json")
+    assert of("q.json") == first
+    MeanProfile(lowpass()[:, ::-1], 3, "a", "features", {}).save(folder / "p.json")
+    assert len({of("p.json"), of("p.json", "activity"), first, activity}) == 4
+    with pytest.raises(IdseError, match=r"profile '.*absent\.json': no such file"):
+        of("absent.json")
+
+
+def test_of_a_prior(folder: Path) -> None:
+    """It decides where the map has a profile of its own."""
+
+    def of(more: str) -> str:
+        return key(folder, importance=f'detector = "embedded", {more}')
+
+    assert of("profile_prior = 0.0") == key(folder)
+    assert of("profile_prior = 0.5") != key(folder)
+    assert of('profile = "none", profile_prior = 0.5') == of('profile = "none"')
 
 
 @pytest.fixture
