@@ -22,6 +22,8 @@ SKETCHES = ("rademacher", "achlioptas", "gaussian")
 LEVEL_NORMS = ("none", "mean", "energy")
 TARGETS = ("features", "detections", "both")
 PLACES = ("decoded", "both")
+PROFILES = ("own", "none", "embedded", "lowpass")
+"""Values of `ImportanceSettings.profile` that are not names of files."""
 
 SHAPING: Mapping[str, Mapping[str, float]] = {"roi": {"tau": 0.0, "exponent": 1.0, "clip_qp": 12.0}}
 """By method, other defaults for shaping: with these, boxes get exactly the QP difference that was asked for."""
@@ -168,6 +170,11 @@ class ImportanceSettings:
     def detectors(self) -> list[str]:
         """The detectors that the method uses."""
         return self.detectors_named() if self.method in ("jacobian", "roi") else []
+
+    @property
+    def makes_map(self) -> bool:
+        """Whether there is a map at all: with the method "none" only one of a profile, uniform over the picture."""
+        return self.method != "none" or self.profile not in ("own", "none")
 
     @property
     def takes_decoded(self) -> bool:
