@@ -23,7 +23,7 @@ LEVEL_NORMS = ("none", "mean", "energy")
 TARGETS = ("features", "detections", "both")
 PLACES = ("decoded", "both")
 PROFILES = ("own", "none", "embedded", "lowpass")
-"""Values of `ImportanceSettings.profile` that are not names of files."""
+"""Values of `profile` that name no file."""
 
 SHAPING: Mapping[str, Mapping[str, float]] = {"roi": {"tau": 0.0, "exponent": 1.0, "clip_qp": 12.0}}
 """By method, other defaults for shaping: with these, boxes get exactly the QP difference that was asked for."""
@@ -172,9 +172,14 @@ class ImportanceSettings:
         return self.detectors_named() if self.method in ("jacobian", "roi") else []
 
     @property
+    def replaces_profile(self) -> bool:
+        """Whether the map gets a profile that is not its method's own: also the methods without rows have one then."""
+        return self.profile not in ("own", "none")
+
+    @property
     def makes_map(self) -> bool:
-        """Whether there is a map at all: with the method "none" only one of a profile, uniform over the picture."""
-        return self.method != "none" or self.profile not in ("own", "none")
+        """Whether there is a map: with the method "none", only if a profile is asked for."""
+        return self.method != "none" or self.replaces_profile
 
     @property
     def takes_decoded(self) -> bool:

@@ -78,8 +78,9 @@ def _importance_table(importance: Any, engine: type[Engine]) -> Mapping[str, Any
         importance = {"method": importance}
     if not isinstance(importance, dict):
         raise IdseError("importance must be the name of a method or a table")
-    without = importance.get("method", "jacobian") == "none" and importance.get("profile", "none") in ("own", "none")
-    if importance and not without and not engine.takes_weights:
+    profile = importance.get("profile", "none") not in ("own", "none")
+    wanted = importance and (importance.get("method", "jacobian") != "none" or profile)
+    if wanted and not engine.takes_weights:
         raise IdseError(f"{engine.name} takes no weight map: leave out importance")
     return importance
 
@@ -122,8 +123,9 @@ def _codec(
     asked: dict[str, Any] = ({"method": "jacobian", "seed": seed} | table) if table else {"method": "none"}
     if isinstance(asked.get("weights"), str):
         asked["weights"] = str(folder / asked["weights"])
-    if isinstance(profile := asked.get("profile"), str) and profile not in PROFILES:
-        asked["profile"] = str(folder / Path(profile).expanduser())
+    profile = asked.get("profile", "own")
+    if isinstance(profile, str) and profile and profile not in PROFILES:
+        asked["profile"] = str(folder / profile)
     importance = check_table(asked, ImportanceSettings, "importance")
     settings = {**SHAPING.get(importance.method, {}), **settings}
     codec = PlanCodec(name, engine, options, settings, importance, qps, scales, task_models)

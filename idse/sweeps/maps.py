@@ -100,7 +100,7 @@ class Maps:
         The map changes with the estimator's arithmetic, but not with its comments. It is rounded, so that differences
         in the last bits between processors do not count.
         """
-        if not importance.makes_map:
+        if importance.method == "none":
             return ""
         about: dict[str, Any] = importance.deciding()
         name, weights, device = importance.detector, importance.weights, importance.device
@@ -118,8 +118,6 @@ class Maps:
             probe = whole([probe_frame(64, 48)])
             assert probe is not None
             rounded = [np.round(np.log2(probe.planes.astype(np.float64) + 1e-30), 2)]
-            if probe.profiles is not None:
-                rounded.append(np.round(np.log2(probe.profiles.astype(np.float64) + 1e-30), 2))
             if probe.tiles is not None:
                 rounded.append(np.round(probe.tiles.astype(np.float64) / np.abs(probe.tiles).max(), 2))
             about["probe"] = hashlib.sha256(b"".join((r + 0.0).tobytes() for r in rounded)).hexdigest()

@@ -110,7 +110,7 @@ def prepare(plan: Plan, store: Store) -> Prepared:
 
 def _check(codec: PlanCodec, engine: Engine) -> None:
     """Raise an `IdseError` for what the engine cannot code, before other codecs are run for hours."""
-    weighted = codec.importance.makes_map
+    weighted = codec.importance.method != "none"
     tiles = weighted and codec.importance.tiles
     try:
         for qp in {min(codec.qps), max(codec.qps)}:
