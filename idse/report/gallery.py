@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from idse.importance.heatmap import colours
+from idse.importance.colours import colours
 from idse.report import text
 
 if TYPE_CHECKING:
