@@ -80,7 +80,7 @@ function startGallery() {
         make("figcaption", {}, plane), make("span", { class: "vertical" }, "vertical"),
         make("img", { src: image, width: 8, height: 8, alt: `weight by frequency in ${plane} of the map of ${label(side)}` }),
         make("span", { class: "horizontal" }, "horizontal")));
-      return make("section", { "aria-label": `weight by frequency, ${label(side)}` }, make("p", {}, label(side)), make("div", {}, ...tables));
+      return make("div", { role: "group", "aria-label": `weight by frequency, ${label(side)}` }, make("p", {}, label(side)), make("div", { class: "planes" }, ...tables));
     }));
   }
 
