@@ -240,13 +240,16 @@ def _importance(codec: Synthetic) -> dict[str, Any]:
 
 
 def _map(picture: np.ndarray, meta: dict[str, Any]) -> bytes:
-    """Return weights that follow the picture's edges."""
+    """Return weights that follow the picture's edges, and a profile if META has one."""
     grey = picture.astype(np.float64).mean(2)
     rows, cols = -(-grey.shape[0] // 8), -(-grey.shape[1] // 8)
     grey = np.pad(grey, ((0, rows * 8 - grey.shape[0]), (0, cols * 8 - grey.shape[1])), mode="edge")
     weights = grey.reshape(rows, 8, cols, 8).std(axis=(1, 3)) + 1
     height, width = picture.shape[:2]
-    weight_map = WeightMap(width, height, 3, weights[None, None].astype(np.float32), None, meta)
+    steps = np.add.outer(np.arange(8), np.arange(8))
+    tables = np.stack([np.exp(-decay * steps) for decay in (0.28, 0.56, 0.5)])[None].astype(np.float32)
+    profiles = tables if "profile" in meta else None
+    weight_map = WeightMap(width, height, 3, weights[None, None].astype(np.float32), None, meta, profiles)
     return map_file(weight_map)
 
 

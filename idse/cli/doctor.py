@@ -105,7 +105,10 @@ def _devices() -> str:
 def _embedded() -> str:
     from idse.features.loading import load_extractor
 
-    return str(load_extractor("embedded", device="cpu").description.get("weights_sha256", ""))[:12]
+    extractor = load_extractor("embedded", device="cpu")
+    targets = ", ".join(sorted(getattr(extractor, "profiles", {})))
+    profiles = f"mean profiles of {targets}" if targets else "no profile over frequency"
+    return f"{str(extractor.description.get('weights_sha256', ''))[:12]}, {profiles}"
 
 
 def _round_trip() -> str:

@@ -19,6 +19,7 @@ from idse.cli.vtm import VTM
 from idse.engines import (
     EncodeSettings,
     Engine,
+    FrequencyScope,
     NativeTools,
     Shaping,
     Target,
@@ -147,6 +148,12 @@ def encode(
     tau: o.Tau = Shaping.tau,
     exponent: o.Exponent = Shaping.exponent,
     clip_qp: o.ClipQp = Shaping.clip_qp,
+    tuning: o.Tuning = None,
+    gamma: o.Gamma = None,
+    profile: o.Profile = ImportanceSettings.profile,
+    profile_prior: o.ProfilePrior = ImportanceSettings.profile_prior,
+    frequency_scope: o.FrequencyScopeText = "all",
+    scaling_lists: o.ScalingLists = Shaping.scaling_lists,
     weight_scope: Annotated[
         str,
         typer.Option(
@@ -192,19 +199,23 @@ def encode(
     coding = engine_class(engine)
     method = importance or (ImportanceSettings.method if coding.takes_weights else "none")
     tau, exponent, clip_qp = o.shaping(context, method, tau, exponent, clip_qp)
+    e.check_frequency_options(context, coding)
     settings = EncodeSettings(
         qp=qp, target_bytes=target_bytes, target_bpp=target_bpp, preset=e.settings_preset(coding, preset),
         threads=threads, tools=tools, md5_sei=md5, cb_qp_offset=cb_qp_offset, cr_qp_offset=cr_qp_offset,
         weight_scope=WeightScope.parse(weight_scope), tau=tau, exponent=exponent, clip_qp=clip_qp,
+        frequency_scope=FrequencyScope.parse(frequency_scope), scaling_lists=scaling_lists,
+        **o.tuning_fields(tuning, gamma),
     )  # fmt: skip
     maker = o.make_maker(
         method=method, detectors=detector, weights=weights, nodes=nodes, target=target, metric=metric,
         passes=passes, at=at, proj_dim=proj_dim, sketch=sketch, seed=seed, rounds=rounds, noise_sigma=noise,
         level_norm=level_norm, blend_activity=blend_activity,
         chroma_planes=chroma_planes, roi_qp=roi_qp, roi_score=roi_score, unit=unit, tiles=tiles, device=device,
+        profile=profile, profile_prior=profile_prior,
     )  # fmt: skip
     coder = e.make_engine(
-        engine, settings, weighted=map_in is not None or method != "none", tiles=tiles and map_in is None,
+        engine, settings, weighted=map_in is not None or maker.settings.makes_map, tiles=tiles and map_in is None,
         preset=preset, codec_depth=codec_depth, codec_params=codec_param, codec=codec, vtm=vtm, more=engine_option,
     )  # fmt: skip
     sizer = Scale.parse(scale, coding, maker.settings, o.load_extractor)

@@ -47,6 +47,9 @@ Codec = Annotated[
     ),
 ]
 
+FREQUENCY_OPTIONS = ("tuning", "gamma", "profile", "profile_prior", "frequency_scope", "scaling_lists")
+"""Parameters of `idse encode` that need an engine with weights."""
+
 _TYPES = typing.get_type_hints(NativeTools)
 TOOLS = Group(
     [
@@ -114,6 +117,25 @@ def make_engine(
     engine = engine_class(name).from_options(options | engine_options(name, more))
     engine.check(settings, weighted=weighted, tiles=tiles)
     return engine
+
+
+def check_frequency_options(context: typer.Context, engine: type[Engine]) -> None:
+    """Refuse options of the weights over frequency with an engine that takes no weights.
+
+    Args:
+        context: Tells which options the user gave.
+        engine: Class of the engine.
+
+    Raises:
+        IdseError: One of them was given.
+    """
+    if engine.takes_weights:
+        return
+    for name in FREQUENCY_OPTIONS:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = "--" + name.replace("_", "-")
+            raise IdseError(f"{option}: the {engine.name} engine takes no weights; leave it out")
 
 
 def settings_preset(engine: type[Engine], text: str | None) -> int:

@@ -12,8 +12,9 @@ import typer
 from idse.cli import options as o
 from idse.cli.output import print_json
 from idse.errors import IdseError
-from idse.importance.caption import caption, printable, single_maps
-from idse.importance.weight_map import MAGIC, WeightMap
+from idse.importance.caption import caption, printable, profile_words, single_maps
+from idse.importance.profile_picture import plane_names, relative
+from idse.importance.weight_map import LOWEST, MAGIC, WeightMap
 from idse.learned.coding.stream import is_learned, unpack
 from idse.media.vvc_stream import parse_stream
 
@@ -85,7 +86,9 @@ def _weight_map(found: WeightMap, size: int, path: Path, json: bool) -> None:
         print_json({
             "map": str(path), "bytes": size, "width": found.width, "height": found.height, "frames": found.frames,
             "rows": found.rows, "columns": found.cols, "unit": 1 << found.log2_unit, "chroma": found.has_chroma,
-            "tiles": None if found.tiles is None else found.tiles.shape[3], "caption": of, "provenance": found.meta,
+            "tiles": None if found.tiles is None else found.tiles.shape[3], "caption": of,
+            "profile": found.meta.get("profile") if found.profiles is not None else None,
+            "profile_planes": 0 if found.profiles is None else found.profiles.shape[1], "provenance": found.meta,
         })  # fmt: skip
         return
     print(f"map of    {of or 'unknown origin: its META does not say what it is of'}")
@@ -95,9 +98,22 @@ def _weight_map(found: WeightMap, size: int, path: Path, json: bool) -> None:
     print(f"weights   {found.frames} x {found.cols}x{found.rows} of {cells}x{cells} samples, {planes}")
     if found.tiles is not None:
         print(f"tiles     factors of {found.tiles.shape[3]} rows")
+    if found.profiles is not None:
+        print(f"profile   {profile_words(found.meta) or 'of unknown origin'}; {_fall(found)}")
     for network in _networks(found.meta):
         print(f"network   {network}")
     print(f"{size} bytes")
+
+
+def _fall(found: WeightMap) -> str:
+    """How far a map's profiles fall from the lowest to the highest 3x3 frequencies, averaged over the frames."""
+    assert found.profiles is not None
+    falls = [
+        sum(float(relative(frame[plane])[-LOWEST:, -LOWEST:].mean()) for frame in found.profiles) / found.frames
+        for plane in range(found.profiles.shape[1])
+    ]
+    each = zip(plane_names(found), falls, strict=True)
+    return "the highest 3x3 frequencies weigh " + ", ".join(f"{fall:.3g} ({name})" for name, fall in each)
 
 
 def _networks(meta: Mapping[str, Any]) -> list[str]:

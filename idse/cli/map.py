@@ -145,7 +145,7 @@ def map_(
         print_json({
             "output": str(file), "bytes": size_of, "frames": made.frames, "rows": made.rows, "columns": made.cols,
             "unit": 1 << made.log2_unit, "load_seconds": maker.load_seconds, "map_seconds": maker.seconds,
-            "caption": caption(made.meta), "provenance": made.meta,
+            "caption": caption(made.meta), "profile": made.meta.get("profile"), "provenance": made.meta,
         })  # fmt: skip
     else:
         print(

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from idse.engines.settings import PRESETS
+from idse.engines.settings import PRESETS, SCALING_LISTS, TUNINGS, Shaping, tuning_name
 from idse.errors import IdseError
 from idse.importance.detection_metric import METRICS
 from idse.importance.maker import ImportanceSettings, MapMaker, load_features
-from idse.importance.settings import LEVEL_NORMS, METHODS, SHAPING, SKETCHES, TARGETS
+from idse.importance.settings import LEVEL_NORMS, METHODS, PROFILES, SHAPING, SKETCHES, TARGETS
 from idse.media.io import InputOptions, parse_frames
 from idse.media.raw import parse_size
 
 if TYPE_CHECKING:
     from idse.detectors import Detector
 
-_IN, _MAP = "Input", "Importance"
+_IN, _MAP, _FREQUENCY = "Input", "Importance", "Importance over frequency"
 
 Size = Annotated[str | None, typer.Option("--size", help="WIDTHxHEIGHT of a raw file.", rich_help_panel=_IN)]
 BitDepth = Annotated[
@@ -158,6 +158,59 @@ ClipQp = Annotated[
         "--clip-qp", help="Limit of the weights in QP steps, 0..12 (roi: 12).", rich_help_panel=_MAP
     ),
 ]
+Tuning = Annotated[
+    str | None,
+    typer.Option(
+        "--tuning",
+        help="What the picture is for, where the map has a profile. machine: fewest bits for a detector, least PSNR; "
+        "balanced: most of that gain for a third of the loss of PSNR; fidelity: weights over place alone, most PSNR "
+        f"(default: {tuning_name(Shaping.gamma)}).",
+        rich_help_panel=_FREQUENCY,
+    ),
+]
+Gamma = Annotated[
+    float | None,
+    typer.Option(
+        "--gamma",
+        help="Power of the map's profile, 0..2, instead of --tuning: "
+        f"{', '.join(f'{name} is {value:g}' for name, value in TUNINGS.items())}.",
+        rich_help_panel=_FREQUENCY,
+    ),
+]
+Profile = Annotated[
+    str,
+    typer.Option(
+        "--profile",
+        help=f"The map's profile over frequency: {', '.join(PROFILES)}, or FILE. own: the method's (activity, roi, "
+        "none: they have none); embedded: the built-in mean of several detectors; lowpass: made up, no network.",
+        rich_help_panel=_FREQUENCY,
+    ),
+]
+ProfilePrior = Annotated[
+    float,
+    typer.Option(
+        "--profile-prior",
+        help="Share of the built-in mean profile that is mixed into the method's own, 0..1.",
+        rich_help_panel=_FREQUENCY,
+    ),
+]
+FrequencyScopeText = Annotated[
+    str,
+    typer.Option(
+        "--frequency-scope",
+        help="Where the profile acts: all, none, rdo (decisions) or quant (levels and scaling lists).",
+        rich_help_panel=_FREQUENCY,
+    ),
+]
+ScalingLists = Annotated[
+    str,
+    typer.Option(
+        "--scaling-lists",
+        help=f"Write the profile into the stream as scaling lists: {', '.join(SCALING_LISTS)}. "
+        "auto: where they save more than they cost.",
+        rich_help_panel=_FREQUENCY,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
 
@@ -235,6 +288,11 @@ def shaping(
         if source is None or source.name != "COMMANDLINE":
             values[name] = value
     return values["tau"], values["exponent"], values["clip_qp"]
+
+
+def tuning_fields(tuning: str | None, gamma: float | None) -> dict[str, Any]:
+    """Return `tuning` and `gamma` as fields of `EncodeSettings`, without those that the user did not give."""
+    return {k: v for k, v in (("tuning", tuning), ("gamma", gamma)) if v is not None}
 
 
 def parse_preset(text: str) -> int:

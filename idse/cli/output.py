@@ -19,6 +19,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from idse.engines.settings import tuning_name
+
 if TYPE_CHECKING:
     from idse.engines import EncodedStream
     from idse.importance.weight_map import WeightMap
@@ -89,6 +91,8 @@ def summary(
         load_seconds: Wall time of loading the detector.
         map_seconds: Wall time of making the map.
     """
+    profile = weights.meta.get("profile") if weights is not None and weights.profiles is not None else None
+    gamma = stream.provenance.get("settings", {}).get("gamma") if profile is not None else None
     return {
         "bytes": len(stream.data),
         "bpp": stream.bpp,
@@ -106,6 +110,9 @@ def summary(
         "load_seconds": load_seconds,
         "map_seconds": map_seconds,
         "encode_seconds": stream.seconds,
+        "profile": profile,
+        "gamma": gamma,
+        "tuning": None if gamma is None else tuning_name(gamma),
         "provenance": stream.provenance | {"map": weights.meta if weights else None},
     }
 

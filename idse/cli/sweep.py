@@ -9,6 +9,7 @@ import typer
 
 from idse.cli.options import numbers
 from idse.cli.sweeping import run_plan
+from idse.engines.settings import TUNINGS
 from idse.errors import IdseError
 from idse.importance.settings import TARGETS
 
@@ -92,6 +93,14 @@ def sweep(
     tau: Annotated[
         str | None, typer.Option("--tau", help="Values of tau, separated by commas.", rich_help_panel=_WHAT)
     ] = None,
+    tuning: Annotated[
+        str | None,
+        typer.Option(
+            "--tuning",
+            help=f"Weights over frequency of the rows with maps, separated by commas: {', '.join(TUNINGS)}.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the maps.", rich_help_panel=_WHAT)] = 0,
     name: Annotated[
         str, typer.Option("--name", help="Name of the sweep in the store.", rich_help_panel=_WHAT)
@@ -119,6 +128,7 @@ def sweep(
             targets=() if target is None else [word.strip() for word in target.split(",")],
             proj_dims=() if proj_dim is None else numbers("--proj-dim", proj_dim, int),
             taus=() if tau is None else numbers("--tau", tau, float),
+            tunings=() if tuning is None else [word.strip() for word in tuning.split(",")],
             limit=limit,
             seed=seed,
             name=name,

@@ -80,6 +80,22 @@ TUNINGS: Mapping[str, float] = {"machine": 1.0, "balanced": 0.5, "fidelity": 0.0
 SCALING_LISTS = ("auto", "on", "off")
 
 
+def tuning_gamma(tuning: str) -> float:
+    """The `Shaping.gamma` of a tuning.
+
+    Raises:
+        IdseError: There is no such tuning.
+    """
+    if not isinstance(tuning, str) or tuning not in TUNINGS:
+        raise IdseError(f"tuning {tuning!r}: must be one of {', '.join(TUNINGS)}")
+    return TUNINGS[tuning]
+
+
+def tuning_name(gamma: float) -> str | None:
+    """The tuning that has this `Shaping.gamma`; None if no tuning has it."""
+    return next((name for name, value in TUNINGS.items() if value == gamma), None)
+
+
 @dataclass(frozen=True)
 class Target:
     """What an encode aims at: a QP, or a size.
@@ -168,7 +184,8 @@ class EncodeSettings:
     """All settings that decide a stream's bytes besides the picture and its weights, and `threads`, which does not.
 
     `EncodeSettings(qp=37, tau=0.1, wpp=True)` takes the fields of all parts by their own names. A part may also be
-    given as a whole; fields given by name then replace its values.
+    given as a whole; fields given by name then replace its values. `tuning="machine"`, one of `TUNINGS`, stands for
+    its `gamma`.
 
     Attributes:
         target: The QP or size to aim at.
@@ -181,7 +198,7 @@ class EncodeSettings:
         cr_qp_offset: QP offset of Cr, in the same way.
 
     Raises:
-        IdseError: A value is out of its range.
+        IdseError: A value is out of its range, or both `tuning` and `gamma` are given.
         TypeError: No part has a field of that name.
     """
 
@@ -205,8 +222,12 @@ class EncodeSettings:
         md5_sei: bool = False,
         cb_qp_offset: int = 0,
         cr_qp_offset: int = 0,
+        tuning: str | None = None,
         **fields: Any,
     ) -> None:
+        if tuning is not None:
+            _need("gamma" not in fields, "tuning and gamma: give one of them")
+            fields["gamma"] = tuning_gamma(tuning)
         values: dict[str, Any] = {}
         parts: dict[str, Any] = {
             "target": target or Target(),
@@ -230,10 +251,10 @@ class EncodeSettings:
             object.__setattr__(self, name, value)
 
     def changed(self, **fields: Any) -> EncodeSettings:
-        """Return a copy with other values of some fields, which may belong to any part.
+        """Return a copy with other values of some fields, which may belong to any part, or with another `tuning`.
 
         Raises:
-            IdseError: A value is out of its range.
+            IdseError: A value is out of its range, or both `tuning` and `gamma` are given.
         """
         own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return EncodeSettings(**own | fields)

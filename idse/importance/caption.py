@@ -13,6 +13,8 @@ _TARGETS = ("features", "detections")
 _MOST_MAPS = 64
 _MOST_DEPTH = 8
 _MOST_NAME = 40
+_NO_DETECTOR = {"activity": "activity, no detector", "uniform": "uniform over the picture, no detector"}
+_PROFILES = {"own": "own profile", "embedded": "embedded's mean profile", "lowpass": "made-up low-pass profile"}
 _PLACES = {"source": "source", "decoded": "decoded picture"}
 
 
@@ -27,10 +29,13 @@ def caption(meta: Mapping[str, Any]) -> str:
 def caption_parts(meta: Mapping[str, Any]) -> list[str]:
     """The parts of the caption, the most important one first: where there is little room, the last ones are dropped.
 
-    The first part names the detectors with their targets; it is "activity, no detector" for maps without one.
+    The first part names the detectors with their targets; it is "activity, no detector" for maps without one. The last
+    one names the profile over frequency, if there is one.
     """
-    if meta.get("estimator") == "activity":
-        return ["activity, no detector"]
+    profile = [words] if (words := profile_words(meta)) else []
+    estimator = meta.get("estimator")
+    if isinstance(estimator, str) and estimator in _NO_DETECTOR:
+        return [_NO_DETECTOR[estimator], *profile]
     maps = list(single_maps(meta))
     said: dict[str, list[Mapping[str, Any]]] = {}
     for single in maps:
@@ -52,7 +57,26 @@ def caption_parts(meta: Mapping[str, Any]) -> list[str]:
     power = meta.get("blend_activity")
     if isinstance(power, (int, float)) and not isinstance(power, bool) and power > 0:
         parts.append("times activity" + ("" if power == 1 else f"^{power:g}"))
-    return parts
+    return parts + profile
+
+
+def profile_words(meta: Mapping[str, Any]) -> str:
+    """Where a map's frequency profile is from, such as "own profile with 25 % of embedded's"; empty if it has none."""
+    about = meta.get("profile")
+    if not isinstance(about, Mapping):
+        return ""
+    kind = about.get("kind")
+    if kind == "file":
+        of, pictures = about.get("detector"), about.get("pictures")
+        words = f"mean profile of {printable(of)}" if isinstance(of, str) and of else "profile of a file"
+        if _whole(pictures):
+            words += f" over {pictures} picture" + ("s" if pictures != 1 else "")
+    else:
+        words = _PROFILES.get(kind, "") if isinstance(kind, str) else ""
+    share = about.get("prior")
+    if words and isinstance(share, (int, float)) and not isinstance(share, bool) and 0 < share <= 1:
+        words += f" with {100 * share:g} % of embedded's"
+    return words
 
 
 def single_maps(meta: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -78,6 +102,10 @@ def meta_of_settings(importance: Mapping[str, Any], at_qp: int | None = None) ->
         importance: `ImportanceSettings.deciding()`.
         at_qp: The QP of a first encode.
     """
+    profile = _profile_of_settings(importance)
+    if profile:
+        plain = {k: v for k, v in importance.items() if k not in ("profile", "profile_prior")}
+        return (meta_of_settings(plain, at_qp) or {"estimator": "uniform"}) | {"profile": profile}
     method = importance.get("method")
     names = detector_names(importance.get("detector", ""))
     if method == "roi":
@@ -98,6 +126,18 @@ def meta_of_settings(importance: Mapping[str, Any], at_qp: int | None = None) ->
         for at in places
     ]  # fmt: skip
     return {"estimator": "combined", "maps": maps, "blend_activity": importance.get("blend_activity", 0)}
+
+
+def _profile_of_settings(importance: Mapping[str, Any]) -> dict[str, Any]:
+    """`profile` of META, as far as settings decide it."""
+    kind = importance.get("profile", "none")
+    if kind == "none" or (kind == "own" and importance.get("method") != "jacobian"):
+        return {}
+    if kind == "own" and importance.get("detector") == "embedded":  # its own profile is the mean of its teachers
+        kind = "embedded"
+    about = {"kind": kind} if kind in _PROFILES else {"kind": "file"}
+    share = importance.get("profile_prior", 0)
+    return about | ({"prior": share} if share else {})
 
 
 def detector_names(detector: str) -> list[str]:

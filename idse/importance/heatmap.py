@@ -1,16 +1,25 @@
-"""A picture of the weight map: colours over the grey picture, as PNG."""
+"""A picture of the weight map: colours over the grey picture, and the profiles over frequency below it, as PNG."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from idse.errors import IdseError
 from idse.importance.caption import caption_parts
+from idse.importance.colours import colours
+from idse.importance.profile_picture import (
+    LINE,
+    RAMP,
+    draw_ticks,
+    least_width,
+    load_font,
+    plane_names,
+    profile_panel,
+)
 from idse.importance.shaping import shape_plane
 from idse.importance.weight_map import WeightMap
 from idse.media.frame import Frame, decoded_rgb
@@ -18,32 +27,13 @@ from idse.media.frame import Frame, decoded_rgb
 _RANGE = 3.0
 """The colours cover weights from 2^-3 to 2^3."""
 
-# From dark blue (low weight) to pale yellow (high weight), with steadily rising lightness.
-_COLOURS = np.array(
-    [
-        (4, 6, 45),
-        (44, 17, 110),
-        (98, 25, 128),
-        (150, 42, 122),
-        (202, 64, 98),
-        (237, 105, 64),
-        (250, 165, 40),
-        (249, 222, 98),
-        (252, 253, 200),
-    ],
-    np.float64,
-)
-_BAR = 22  # height of the scale under the picture
-_LINE = 14  # height of a line of the caption under the scale
-_MOST_LINES = 3
+_MOST_LINES = 3  # of the caption
 _MARGIN = 2
-
-
-def colours(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Colours `[..., 3]` in 0..255 for values in 0..1 (clipped)."""
-    at = np.clip(values, 0, 1) * (len(_COLOURS) - 1)
-    stops = np.arange(len(_COLOURS))
-    return np.stack([np.interp(at, stops, _COLOURS[:, c]) for c in range(3)], axis=-1)
+_TALLEST = 2
+"""A picture is enlarged to at most so many times the width of the tables."""
+_PER_SCALE = 960
+"""Letters and scales grow by one step with every so many samples of width, to stay readable in large pictures."""
+_TICKS = [("8 x mean", 1.0), ("1/8", 0.0), ("1/2", 1 / 3), ("2", 2 / 3)]
 
 
 def heatmap(
@@ -70,7 +60,10 @@ def heatmap(
 
 
 def save_heatmap(weight_map: WeightMap, frame: Frame, path: Path | str, frame_index: int = 0) -> None:
-    """Write `heatmap` with a scale and the map's caption below it, as PNG or in another format by `path`'s suffix.
+    """Write `heatmap` as PNG or in another format by `path`'s suffix.
+
+    Below it are its scale, the frequency profiles of the frame if the map has any, and the map's caption. With
+    profiles, a picture that is narrower than their tables is enlarged by a whole factor, or centred if it is tall.
 
     Args:
         weight_map: The map.
@@ -84,24 +77,36 @@ def save_heatmap(weight_map: WeightMap, frame: Frame, path: Path | str, frame_in
     from PIL import Image, ImageDraw
 
     picture = heatmap(weight_map, frame, frame_index)
+    names = plane_names(weight_map)
+    least = least_width(len(names)) if names else 1
+    factor = -(-least // picture.shape[1])
+    if factor * picture.shape[0] <= _TALLEST * least:
+        picture = picture.repeat(factor, 0).repeat(factor, 1)
     height, width = picture.shape[:2]
+    canvas_width = max(width, least)
+    scale = max(round(canvas_width / _PER_SCALE), 1)
+    font = load_font(scale)
+    ruler = ImageDraw.Draw(Image.new("RGB", (1, 1)))
     lines = caption_lines(
-        caption_parts(weight_map.meta), width - 2 * _MARGIN, ImageDraw.Draw(Image.new("RGB", (1, 1))).textlength
+        caption_parts(weight_map.meta),
+        canvas_width - 2 * _MARGIN,
+        lambda words: ruler.textlength(words, font=font),
     )
-    canvas = Image.new("RGB", (width, height + _BAR + _LINE * len(lines)))
-    canvas.paste(Image.fromarray(picture), (0, 0))
-    ramp = colours(np.linspace(0, 1, width))[None].repeat(8, 0)
+    tables = None
+    if weight_map.profiles is not None:
+        tables = profile_panel(weight_map.profiles[frame_index], names, canvas_width, scale)
+    panel_top = height + (RAMP + LINE) * scale
+    caption_top = panel_top + (0 if tables is None else tables.height)
+    canvas = Image.new("RGB", (canvas_width, caption_top + LINE * scale * len(lines)))
+    canvas.paste(Image.fromarray(picture), ((canvas_width - width) // 2, 0))
+    ramp = colours(np.linspace(0, 1, canvas_width))[None].repeat(RAMP * scale, 0)
     canvas.paste(Image.fromarray(ramp.astype(np.uint8)), (0, height))
     draw = ImageDraw.Draw(canvas)
-    taken: list[tuple[float, float]] = []
-    for text, share in (("8 x mean", 1.0), ("1/8", 0.0), ("1/2", 1 / 3), ("2", 2 / 3)):
-        length = draw.textlength(text)
-        left = min(max(share * width - length / 2, 1), max(width - length - 1, 1))
-        if all(left + length + 2 < start or end + 2 < left for start, end in taken):  # room on a narrow picture
-            draw.text((left, height + 9), text, fill=(255, 255, 255))
-            taken.append((left, left + length))
+    draw_ticks(draw, _TICKS, (0, height + RAMP * scale), canvas_width, font)
+    if tables is not None:
+        canvas.paste(tables, (0, panel_top))
     for number, line in enumerate(lines):
-        draw.text((_MARGIN, height + _BAR + _LINE * number), line, fill=(255, 255, 255))
+        draw.text((_MARGIN, caption_top + LINE * scale * number), line, (255, 255, 255), font)
     try:
         canvas.save(path)
     except (OSError, ValueError) as error:

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from idse.importance.heatmap import colours
+from idse.importance.colours import colours
+from idse.importance.profile_picture import cells, plane_names
 from idse.report import text
 
 if TYPE_CHECKING:
+    from idse.importance.weight_map import WeightMap
     from idse.metrics.detection import Detections
     from idse.study import Cell, Study
 
@@ -35,7 +37,7 @@ class _Side:
 
     rgb: Rgb
     about: dict[str, Any]
-    importance: npt.NDArray[np.float32] | None = None
+    importance: WeightMap | None = None
 
 
 @dataclass
@@ -112,7 +114,8 @@ def gallery(
                     "thumbnail": _webp(_shrunk(p.source.rgb, _THUMBNAIL), 70),
                     "truth": p.truth,
                     "sides": [
-                        s.about | {"image": next(supply), "map": _map_uri(s)} for s in (p.source, *p.sides)
+                        s.about | {"image": next(supply), "map": _map_uri(s), "profiles": _profile_uris(s)}
+                        for s in (p.source, *p.sides)
                     ],
                 }
                 for p in pictures
@@ -147,7 +150,7 @@ def _picture(study: Study, item: str, anchor: str, shown: Sequence[str]) -> _Pic
             weights = study.gallery.importance(cell)
             if weights is not None:
                 about["map_of"] = study.gallery.map_caption(cell, weights)
-            picture.sides.append(_Side(decoded, about, None if weights is None else weights.planes[0, 0]))
+            picture.sides.append(_Side(decoded, about, weights))
     return picture if picture.sides else None
 
 
@@ -204,22 +207,28 @@ def _shrunk(rgb: Rgb, side: int) -> Rgb:
     return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS))
 
 
-def _webp(rgb: Rgb, quality: int) -> str:
+def _webp(rgb: Rgb, quality: int | None) -> str:
+    """The data URI of a picture as WebP of this quality; without loss if it is None."""
     from PIL import Image
 
     file = io.BytesIO()
-    Image.fromarray(rgb).save(file, "WEBP", quality=quality, method=2)
+    how: dict[str, Any] = {"lossless": True} if quality is None else {"quality": quality}
+    Image.fromarray(rgb).save(file, "WEBP", method=2, **how)
     return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def _map_uri(side: _Side) -> str | None:
     """The map as a small image, one pixel for each cell: weights relative to their geometric mean, from 1/8 to 8."""
-    from PIL import Image
-
     if side.importance is None:
         return None
-    logarithm = np.log2(np.maximum(side.importance.astype(np.float64), 1e-12))
+    logarithm = np.log2(np.maximum(side.importance.planes[0, 0].astype(np.float64), 1e-12))
     heat = colours((logarithm - logarithm.mean() + _OCTAVES) / (2 * _OCTAVES))
-    file = io.BytesIO()
-    Image.fromarray(heat.round().astype(np.uint8)).save(file, "WEBP", quality=90, method=2)
-    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
+    return _webp(heat.round().astype(np.uint8), 90)
+
+
+def _profile_uris(side: _Side) -> list[list[str]]:
+    """Name and image of the frequency profile of each plane, one pixel for each frequency."""
+    if side.importance is None or side.importance.profiles is None:
+        return []
+    tables = side.importance.profiles[0]
+    return [[n, _webp(cells(t), None)] for n, t in zip(plane_names(side.importance), tables, strict=True)]

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from idse.importance.caption import detector_names
+from idse.engines.settings import Shaping, tuning_name
+from idse.importance.caption import detector_names, meta_of_settings, profile_words
 from idse.importance.settings import FIRST_VALUES, ImportanceSettings
 from idse.report import text
 
 if TYPE_CHECKING:
-    from idse.study import Study
+    from idse.study import Codec, Study
 
 
 _NOTHING = "–"
@@ -29,7 +30,8 @@ class CodecEntry:
     """Engine, version and settings of a codec; `settings` is indented JSON.
 
     `maps_of` names the detectors or the method of its maps, `target`, `metric` and `passes` say what the maps preserve,
-    how changes of detections are weighted, and where the Jacobian is taken. What does not apply is "–".
+    how changes of detections are weighted, and where the Jacobian is taken; `frequency` names the maps' profile and the
+    power it is raised to. What does not apply is "–".
     """
 
     name: str
@@ -39,6 +41,7 @@ class CodecEntry:
     target: str
     metric: str
     passes: str
+    frequency: str
     settings_hash: str
     verified: str
     settings: str
@@ -89,6 +92,7 @@ def provenance(study: Study, anchor: str, method: str, draws: int) -> Provenance
                 c.engine,
                 c.version,
                 *_maps(c.importance),
+                _frequency(c),
                 str(c.provenance.get("settings_hash", "")),
                 _VERIFIED[study.verified(c.name)],
                 json.dumps(c.provenance, indent=2, default=str),
@@ -104,8 +108,9 @@ def _maps(importance: Mapping[str, Any] | None) -> tuple[str, str, str, str]:
     """Detectors, target, metric and passes of a codec's maps, for `CodecEntry`."""
     if importance is None:
         return "no map", _NOTHING, _NOTHING, _NOTHING
-    if importance["method"] == "activity":
-        return "activity", _NOTHING, _NOTHING, _NOTHING
+    if importance["method"] in ("activity", "none"):  # "none": the same weight everywhere, with a profile
+        words = "activity" if importance["method"] == "activity" else "uniform"
+        return words, _NOTHING, _NOTHING, _NOTHING
     # Fields that the first stores did not have are absent where they are at their default.
     has: dict[str, Any] = dataclasses.asdict(ImportanceSettings()) | dict(FIRST_VALUES) | dict(importance)
     detectors = " + ".join(detector_names(has["detector"]))
@@ -121,6 +126,16 @@ def _maps(importance: Mapping[str, Any] | None) -> tuple[str, str, str, str]:
         _NOTHING if has["target"] == "features" else has["metric"],
         passes,
     )
+
+
+def _frequency(codec: Codec) -> str:
+    """The profile of a codec's maps, and gamma with the tuning that has it."""
+    profile = profile_words(meta_of_settings(codec.importance or {}))
+    if not profile:
+        return _NOTHING
+    gamma = codec.settings.get("gamma", Shaping.gamma)
+    tuning = tuning_name(gamma)
+    return f"{profile}, gamma {gamma:g}" + (f" ({tuning})" if tuning else "")
 
 
 def _left_out(study: Study) -> str:

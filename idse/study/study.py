@@ -393,6 +393,6 @@ def _codec(name: str, description: dict[str, Any]) -> Codec:
         description["engine"],
         str(identity.get("version", "")),
         {**description["options"], **description["settings"]},
-        None if importance["method"] == "none" else importance,
+        None if importance["method"] == "none" and "profile" not in importance else importance,
         description | {"settings_hash": settings_hash(description)},
     )

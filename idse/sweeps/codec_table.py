@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from idse.engines import EncodeSettings, Engine, WeightScope, engine_class, engine_names
-from idse.engines.settings import PRESETS, NativeTools, Shaping
+from idse.engines import EncodeSettings, Engine, FrequencyScope, WeightScope, engine_class, engine_names
+from idse.engines.settings import PRESETS, NativeTools, Shaping, tuning_gamma
 from idse.errors import IdseError
 from idse.importance.settings import PROFILES, SHAPING, ImportanceSettings
 from idse.schema import check_table
@@ -28,6 +28,10 @@ _SettingsTable = dataclasses.make_dataclass(
     "_SettingsTable", [(name, hint, dataclasses.field(default=None)) for name, hint in sorted(_HINTS.items())]
 )
 """The keys of `EncodeSettings` in a codec's table, for `check_table`."""
+_TUNING = "tuning"
+"""A key that stands for a value of `gamma`; it is not kept, so that both ways of writing give the same results."""
+_FREQUENCY = (_TUNING, "gamma", "profile_floor", "frequency_scope", "scaling_lists")
+"""Keys of the weights over frequency, which mean nothing to an engine without weights."""
 _SHORT = {"proj_dim": "l", "exponent": "e", "weight_scope": "scope"}
 
 
@@ -86,9 +90,12 @@ def _split(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The options of the engine's class, and the fields of `EncodeSettings`."""
     accepted = engine.option_names()
+    settings = _SETTINGS | {_TUNING} if engine.takes_weights else _SETTINGS - {*_FREQUENCY}
     for key in given:
-        if key not in accepted | _SETTINGS:
-            known = ", ".join(sorted(accepted | _SETTINGS | set(_OWN)))
+        if key in _FREQUENCY and key not in accepted | settings:
+            raise IdseError(f"{engine.name} takes no weight map: leave out {key}")
+        if key not in accepted | settings:
+            known = ", ".join(sorted(accepted | settings | set(_OWN)))
             raise IdseError(f"unknown key '{key}': {engine.name} takes {known}")
     options = {k: v for k, v in given.items() if k in accepted}
     for key in engine.path_options & options.keys():
@@ -108,6 +115,10 @@ def _codec(
 ) -> PlanCodec:
     options, given, table = chosen
     settings = {k: _setting(k, v) for k, v in given.items()}
+    if _TUNING in settings:
+        if "gamma" in settings:
+            raise IdseError("tuning and gamma: give one of them")
+        settings["gamma"] = tuning_gamma(settings.pop(_TUNING))
     check_table(settings, _SettingsTable, "")
     asked: dict[str, Any] = ({"method": "jacobian", "seed": seed} | table) if table else {"method": "none"}
     if isinstance(asked.get("weights"), str):
@@ -168,6 +179,10 @@ def _whole_numbers(key: str, value: Any, low: int, high: int) -> tuple[int, ...]
 def _setting(key: str, value: Any) -> Any:
     if key == "weight_scope":
         return WeightScope.parse(str(value))
+    if key == "frequency_scope":
+        return FrequencyScope.parse(str(value))
+    if key == "gamma" and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)  # as a tuning gives it
     if key == "preset" and isinstance(value, str):
         if value not in PRESETS:
             raise IdseError(f"preset '{value}': must be one of {', '.join(PRESETS)}")

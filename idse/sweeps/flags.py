@@ -31,6 +31,7 @@ class Flags:
         targets: What detectors' maps preserve.
         proj_dims: Rows of the sketch.
         taus: Shares of plain squared error for every codec that names none.
+        tunings: Weights over frequency by purpose, for every codec that names neither a tuning nor gamma.
         task_models: Files (FILE-{qp}.onnx) of models that replace a detector for every codec, by the detector's name.
         limit: The greatest number of pictures.
         seed: The seed of weight maps.
@@ -49,6 +50,7 @@ class Flags:
     targets: Sequence[str] = ()
     proj_dims: Sequence[int] = ()
     taus: Sequence[float] = ()
+    tunings: Sequence[str] = ()
     task_models: Mapping[str, str] = field(default_factory=dict)
     limit: int | None = None
     seed: int = 0
@@ -92,10 +94,12 @@ def _codecs(flags: Flags) -> list[dict[str, Any]]:
             continue
         # A name that the user chose stays; an engine's name is needed only where several codecs take maps.
         before = "" if codecs_with_maps == 1 and row["name"] == row["engine"] else f"{row['name']}, "
-        tau = {"tau": _one_or_list(flags.taus)} if flags.taus and "tau" not in row else {}
+        shaping = {"tau": _one_or_list(flags.taus)} if flags.taus and "tau" not in row else {}
+        if flags.tunings and not {"tuning", "gamma"} & row.keys():
+            shaping["tuning"] = _one_or_list(flags.tunings)
         for source in flags.importance:
             name = before + _map_name(source)
-            rows.append({**row, "name": name, **tau, "importance": _importance(source, flags)})
+            rows.append({**row, "name": name, **shaping, "importance": _importance(source, flags)})
     return rows
 
 

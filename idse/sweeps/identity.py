@@ -53,6 +53,7 @@ def result_key(
         task_models: `task_digests`. They decide the observations, which belong to the result.
     """
     described = codec.described()
+    settings = codec.encode_settings(qp)
     # A file's path does not decide the bytes. Its content does, and is part of the engine's identity.
     options = {
         k: v
@@ -64,8 +65,8 @@ def result_key(
             "item": digest,
             "engine": engine,
             "options": options,
-            "settings": described["settings"],
-            "defaults": _deciding(codec.encode_settings(qp)),
+            "settings": {k: v for k, v in described["settings"].items() if k not in _unused_shaping(settings)},
+            "defaults": _deciding(settings),
             "map": map_identity,
             "scale": [scale, RESAMPLING if scale != 100 else ""],
             "qp": qp,
@@ -86,8 +87,13 @@ def _deciding(settings: EncodeSettings) -> dict[str, Any]:
         for tool in dataclasses.fields(NativeTools)
         if tool.name not in _FIRST_TOOLS and getattr(settings.tools, tool.name) == tool.default
     }
-    unused |= {name for name in _LATER_SHAPING if getattr(settings.shaping, name) == getattr(Shaping(), name)}
-    return {k: v for k, v in settings.flat().items() if k not in unused | {"threads"}}
+    unused |= _unused_shaping(settings) | {"threads"}
+    return {k: v for k, v in settings.flat().items() if k not in unused}
+
+
+def _unused_shaping(settings: EncodeSettings) -> set[str]:
+    """The fields of `_LATER_SHAPING` that are at their default, whether a plan names them or not."""
+    return {name for name in _LATER_SHAPING if getattr(settings.shaping, name) == getattr(Shaping(), name)}
 
 
 def item_digests(store: Store, items: list[Item], reading: dict[str, Any]) -> list[str]:

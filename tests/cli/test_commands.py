@@ -179,7 +179,10 @@ def test_version_doctor_and_info(folder, capfd):
     assert main(["--version"]) == 0
     assert capfd.readouterr().out == f"idse {__version__}\n"
     assert main(["doctor"]) == 0
-    assert "everything needed to code pictures works" in capfd.readouterr().out
+    out = capfd.readouterr().out
+    assert "everything needed to code pictures works" in out
+    (embedded,) = (line for line in out.splitlines() if "detector embedded" in line)
+    assert re.search(r": [0-9a-f]{12}, (mean profiles of .*features|no profile over frequency)$", embedded)
     main(["encode", "cat.png", "--importance", "none", "--preset", "0"])
     capfd.readouterr()
     assert main(["info", "cat.266"]) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from idse.cli.main import main
+from idse.importance.caption import profile_words
 from idse.importance.combine import combine
 from idse.importance.estimate import activity_map
 from idse.importance.maker import ImportanceSettings, MapMaker
@@ -159,6 +161,8 @@ def test_info_says_what_a_map_is_of(toy: str, capfd: Any) -> None:
         for at, qps in (("source", None), ("decoded", [37]))
     ]
     said = "toy: features and detections, l = 2, at the source and the decoded picture (QP 37)"
+    profile = profile_words(made.meta)
+    said += f", {profile}" if profile else ""
     capfd.readouterr()
     assert main(["info", "a.idsew"]) == 0
     lines = capfd.readouterr().out.splitlines()
@@ -168,7 +172,8 @@ def test_info_says_what_a_map_is_of(toy: str, capfd: Any) -> None:
         "weights   1 x 12x8 of 8x8 samples, luma, Cb and Cr",
     ]
     assert lines[3] == "tiles     factors of 8 rows"
-    assert [line.split()[:2] for line in lines[4:-1]] == [["network", "toy"]]  # once, though it is in four maps
+    more = [line.split()[:2] for line in lines[4:-1]]
+    assert more[made.profiles is not None :] == [["network", "toy"]]  # once, though it is in four maps
     assert lines[-1] == f"{Path('a.idsew').stat().st_size} bytes"
     assert main(["info", "a.idsew", "--json"]) == 0
     told = json.loads(capfd.readouterr().out)
@@ -177,8 +182,46 @@ def test_info_says_what_a_map_is_of(toy: str, capfd: Any) -> None:
     assert main(["map", "a.png", *options, "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["caption"] == said
     with Image.open("a-heat.png") as picture:
-        assert picture.width == 96
+        assert picture.width == (96 if made.profiles is None else 384)
         assert picture.height > 64 + 22
+
+
+def with_profile(weights: WeightMap, meta: dict[str, Any]) -> WeightMap:
+    """The map with profiles whose highest 3x3 frequencies weigh 1/4, 1/16 and 0 of the lowest in Y, Cb and Cr."""
+    profiles = np.ones((1, 3, 8, 8), np.float32)
+    for plane, weight in enumerate((1 / 4, 1 / 16, 0)):
+        profiles[0, plane, 5:, 5:] = weight
+    return dataclasses.replace(weights, profiles=profiles, meta=meta)
+
+
+def test_the_profile_that_was_used(folder: Path, capfd: Any) -> None:
+    about = {"kind": "own", "prior": 0.25}
+    with_profile(two_blocks(96, 64), {"estimator": "activity", "profile": about}).save("p.idsew")
+    two_blocks(96, 64).save("b.idsew")
+    assert main(["info", "p.idsew"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0] == "map of    activity, no detector, own profile with 25 % of embedded's"
+    assert lines[3] == (
+        "profile   own profile with 25 % of embedded's; "
+        "the highest 3x3 frequencies weigh 0.25 (Y), 0.0625 (Cb), 0 (Cr)"
+    )
+    assert main(["info", "p.idsew", "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert (told["profile"], told["profile_planes"]) == (about, 3)
+    assert main(["info", "b.idsew", "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert (told["profile"], told["profile_planes"]) == (None, 0)
+    for options, gamma, tuning in (
+        ((), 0.5, "balanced"),
+        (("--tuning", "machine"), 1, "machine"),
+        (("--gamma", "0.7"), 0.7, None),
+    ):
+        told = encoded(capfd, "--map-in", "p.idsew", *options)
+        assert (told["profile"], told["gamma"], told["tuning"]) == (about, gamma, tuning)
+        assert told["provenance"]["settings"]["gamma"] == gamma
+    for options in (("--map-in", "b.idsew"), ("--importance", "none")):
+        told = encoded(capfd, *options, "--tuning", "machine")
+        assert (told["profile"], told["gamma"], told["tuning"]) == (None, None, None)
 
 
 def test_info_of_a_map_of_unknown_origin(folder: Path, capfd: Any) -> None:

@@ -10,12 +10,14 @@ from idse.engines import (
     EncodedStream,
     EncodeSettings,
     FrameStats,
+    FrequencyScope,
     NativeTools,
     Shaping,
     Target,
     WeightScope,
     get_engine,
 )
+from idse.engines.settings import tuning_name
 from idse.errors import IdseError
 from idse.media.frame import Frame
 
@@ -26,6 +28,28 @@ def test_scopes():
     assert WeightScope.parse("none") is WeightScope.NONE
     with pytest.raises(IdseError, match="weight scope 'rdo,sao'"):
         WeightScope.parse("rdo,sao")
+
+
+def test_frequency_scopes():
+    assert FrequencyScope.parse("all") is FrequencyScope.ALL
+    assert FrequencyScope.parse("quant, rdo") is FrequencyScope.ALL
+    assert FrequencyScope.parse("none") is FrequencyScope.NONE
+    with pytest.raises(IdseError, match="frequency scope 'qp': must be all, none, rdo or quant"):
+        FrequencyScope.parse("qp")
+
+
+def test_tunings():
+    assert [EncodeSettings(tuning=name).shaping.gamma for name in ("machine", "balanced", "fidelity")] == [1, 0.5, 0]
+    assert EncodeSettings() == EncodeSettings(tuning="balanced")
+    assert EncodeSettings(tuning="machine") == EncodeSettings(gamma=1)
+    assert EncodeSettings(tuning="machine", shaping=Shaping(gamma=0.3, tau=1)).shaping == Shaping(gamma=1, tau=1)
+    assert EncodeSettings(gamma=0.3).changed(tuning="fidelity", qp=1) == EncodeSettings(gamma=0, qp=1)
+    assert [tuning_name(gamma) for gamma in (1, 0.5, 0, 0.3)] == ["machine", "balanced", "fidelity", None]
+    for tuning in ("human", 1):
+        with pytest.raises(IdseError, match=f"tuning {tuning!r}: must be one of machine, balanced, fidelity"):
+            EncodeSettings(tuning=tuning)
+    with pytest.raises(IdseError, match="tuning and gamma: give one of them"):
+        EncodeSettings(tuning="machine", gamma=1)
 
 
 def test_targets():
@@ -39,7 +63,9 @@ def test_targets():
     ("field", "value"),
     [("qp", -1), ("preset", 5), ("threads", 0), ("ctu_size", 32), ("tau", -0.1), ("exponent", float("inf")),
      ("exponent", 10.1), ("exponent", float("nan")), ("tau", float("nan")), ("clip_qp", float("nan")),
-     ("clip_qp", 12.1), ("cb_qp_offset", 13), ("cr_qp_offset", -13), ("target_bytes", 0)],
+     ("clip_qp", 12.1), ("gamma", -0.1), ("gamma", 2.1), ("gamma", float("nan")), ("profile_floor", 0),
+     ("profile_floor", 1.1), ("scaling_lists", "maybe"), ("cb_qp_offset", 13), ("cr_qp_offset", -13),
+     ("target_bytes", 0)],
 )  # fmt: skip
 def test_ranges(field, value):
     with pytest.raises(IdseError, match=field.replace("_", " ")):
@@ -59,7 +85,7 @@ def test_parts_and_flat_names():
     assert (settings.tools, settings.preset) == (NativeTools(wpp=True), 4)
     assert tuple(n for n in settings.flat() if n in FLAT) == FLAT  # as in old stores
     assert EncodeSettings(**settings.flat()) == settings
-    assert settings.record() == settings.flat() | {"weight_scope": 4}
+    assert settings.record() == settings.flat() | {"weight_scope": 4, "frequency_scope": 3}
     assert json.loads(json.dumps(settings.record())) == settings.record()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 from toy import ToyDetector, ToyExtractor, random_frame
 
-from idse.importance.caption import caption, caption_parts, meta_of_settings
+from idse.importance.caption import caption, caption_parts, meta_of_settings, profile_words
 from idse.importance.combine import combine
 from idse.importance.decoded import DecodedFrames
 from idse.importance.estimate import activity_map, estimate_map
@@ -64,6 +65,22 @@ PLACED = {"at": "decoded", "at_qps": [37]}
         ({"estimator": "jacobian", "extractor_name": "old", "proj_dim": 4}, "old: features, l = 4"),
         ({"estimator": "activity", "floor": 4.0}, "activity, no detector"),
         ({"estimator": "roi", "detector_name": "yolox_nano", "roi_qp": 6.0}, "yolox_nano: boxes 6 QP finer"),
+        (single(profile={"kind": "own"}), "yolox_nano: features, l = 8, own profile"),
+        (
+            combined(single(), single("b", **PLACED)) | {"profile": {"kind": "own", "prior": 0.25}},
+            "yolox_nano + b: features, l = 8, at the source and the decoded picture (QP 37), "
+            "own profile with 25 % of embedded's",
+        ),
+        ({"estimator": "activity", "profile": {"kind": "lowpass"}}, "activity, no detector, made-up low-pass profile"),
+        (
+            {"estimator": "uniform", "profile": {"kind": "embedded"}},
+            "uniform over the picture, no detector, embedded's mean profile",
+        ),
+        (
+            single(profile={"kind": "file", "detector": "yolox_nano+b", "pictures": 24, "sha256": "0"}),
+            "yolox_nano: features, l = 8, mean profile of yolox_nano+b over 24 pictures",
+        ),
+        (single(profile={"kind": "file"}), "yolox_nano: features, l = 8, profile of a file"),
         ({}, ""),
     ],
 )  # fmt: skip
@@ -105,7 +122,7 @@ def test_settings_say_what_their_maps_will_say():
     decoded = DecodedFrames(DECODED, [37, 37])
     settings = [
         ImportanceSettings(
-            detector=detector, target=target, proj_dim=2, passes=passes, at=at, blend_activity=blend
+            detector=detector, target=target, proj_dim=2, passes=passes, at=at, blend_activity=blend, profile="none"
         )
         for detector, target, (passes, at), blend in itertools.product(
             ("a", "folder/a.onnx+b"),
@@ -125,8 +142,46 @@ def test_settings_say_what_their_maps_will_say():
     assert meta_of_settings(ImportanceSettings("none").deciding()) == {}
     roi = ImportanceSettings("roi", "folder/a.onnx", roi_qp=4)
     assert caption(meta_of_settings(roi.deciding())) == "a: boxes 4 QP finer"
-    both = ImportanceSettings(detector="a", target="both", metric="scores")
+    both = ImportanceSettings(detector="a", target="both", metric="scores", profile="none")
     assert caption(meta_of_settings(both.deciding())) == "a: features and detections (metric scores), l = 4"
+
+
+@pytest.mark.parametrize(
+    ("importance", "said"),
+    [
+        ({"method": "jacobian", "detector": "a"}, ""),  # of the first stores
+        ({"method": "jacobian", "detector": "a", "profile": "own"}, "own profile"),
+        ({"method": "jacobian", "detector": "embedded", "profile": "own"}, "embedded's mean profile"),
+        (
+            {"method": "jacobian", "detector": "a", "profile": "own", "profile_prior": 0.5},
+            "own profile with 50 % of embedded's",
+        ),
+        ({"method": "activity", "profile": "own"}, ""),
+        ({"method": "activity", "profile": "lowpass"}, "made-up low-pass profile"),
+        ({"method": "none", "profile": "mean.json"}, "profile of a file"),
+    ],
+)
+def test_settings_say_what_their_profiles_will_be(importance, said):
+    meta = meta_of_settings(importance)
+    assert profile_words(meta) == said
+    assert caption(meta).endswith(said)
+
+
+@pytest.mark.parametrize(
+    "about",
+    [None, "own", [], {}, {"kind": 3}, {"kind": "x"}, {"kind": ["own"]}, {"kind": {}, "prior": 1}, {"prior": 0.5}],
+)
+def test_strange_profiles_in_meta(about):
+    assert profile_words({"profile": about}) == ""
+
+
+def test_strange_figures_of_profiles_in_meta():
+    assert profile_words({"profile": {"kind": "own", "prior": "0.5"}}) == "own profile"
+    assert profile_words({"profile": {"kind": "own", "prior": float("nan")}}) == "own profile"
+    strange = {"kind": "file", "detector": "a\n" * 99, "pictures": -1.5}
+    words = profile_words({"profile": strange})
+    assert words.isprintable()
+    assert len(words) < 60
 
 
 def test_where_the_jacobian_was_taken():
@@ -165,6 +220,7 @@ def test_captions_in_lines():
 def test_the_heat_map_has_its_caption(tmp_path, width, lines):
     frame = random_frame(width, 24)
     item = estimate_map([frame], extractor=ToyExtractor(), at=DecodedFrames([frame], [37]))
+    item = dataclasses.replace(item, profiles=None)
     plain = WeightMap(item.width, item.height, item.log2_unit, item.planes)
     save_heatmap(item, frame, tmp_path / "named.png")
     save_heatmap(plain, frame, tmp_path / "plain.png")

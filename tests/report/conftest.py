@@ -42,7 +42,7 @@ def pictures(photograph: np.ndarray) -> list[np.ndarray]:
 @pytest.fixture(scope="session")
 def store(maker: ModuleType, pictures: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An anchor, a family along tau, one with several sizes, and one that lies where no other does."""
-    decoded = {"target": "both", "metric": "scores", "passes": 2, "at": "decoded"}
+    decoded = {"target": "both", "metric": "scores", "passes": 2, "at": "decoded", "profile": "own"}
     codecs = [
         maker.Synthetic("plain"),
         maker.Synthetic("weighted tau=0.05", rate=1.06, machine=5.0, tau=0.05, importance=decoded),

@@ -199,7 +199,7 @@ def test_pictures_boxes_and_maps(visit: Visit, study: Study) -> None:
 
     heads = page.locator("#gallery-head th").all_inner_texts()
     assert heads[-4:] == ["found", "lost", "new", "importance map of"]
-    said = "eye: features and detections (metric scores), l = 4, at the decoded picture (QP 32)"
+    said = "eye: features and detections (metric scores), l = 4, at the decoded picture (QP 32), own profile"
     captions = [row.split("\t")[-1] for row in rows.all_inner_texts()]
     assert captions[:3] == ["–", "–", said]
     assert page.locator(".layer.right .more").all_inner_texts() == [tag_words(study, "weighted tau=0.05")]
@@ -207,8 +207,16 @@ def test_pictures_boxes_and_maps(visit: Visit, study: Study) -> None:
     assert page.locator(".layer.right .map-of").inner_text() == f"map of {said}"
     assert said in (page.locator(".layer.right img.map").get_attribute("alt") or "")
     assert page.locator(".layer.left .map-of").count() == 0
+    tables = page.locator("#profiles .profile")
+    assert page.locator("#profiles p").all_inner_texts() == ["weighted tau=0.05"]  # the other has no map
+    assert tables.locator("figcaption").all_inner_texts() == ["Y", "Cb", "Cr"]
+    for image in tables.locator("img").all():
+        assert image.evaluate("i => i.complete && i.naturalWidth == 8 && i.naturalHeight == 8 && i.width > 80")
+    assert page.locator("#profile-scale").is_visible()
     assert boxes(page, "right") == compared(study, "weighted tau=0.05", 0.3)  # also over the map
     page.uncheck("#show-map")
+    assert not page.locator("#profiles").is_visible()
+    assert not page.locator("#profile-scale").is_visible()
     page.check("#show-truth")
     truth = study.gallery.truth(study.items[0])
     assert truth is not None

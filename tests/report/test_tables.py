@@ -102,6 +102,9 @@ def test_intervals_along_pareto_fronts_are_those_of_each_draw(study: Study) -> N
     assert study.figure("plain", "sizes", "psnr_y").half == pytest.approx(half_interval(found), rel=1e-6)
 
 
+BALANCED = "gamma 0.5 (balanced)"
+
+
 def test_families_differ_in_tau_alone(study: Study) -> None:
     assert [(f.name, f.taus) for f in find_families(study.codecs)] == [("weighted", (0.05, 0.5))]
     found = matched_families(study, "plain")
@@ -120,18 +123,24 @@ def test_families_differ_in_tau_alone(study: Study) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (None, ("eye", "features and detections", "scores", "2, at the decoded picture")),
-        (ImportanceSettings("none"), ("no map", "–", "–", "–")),
-        (ImportanceSettings("activity"), ("activity", "–", "–", "–")),
-        (ImportanceSettings("roi", "folder/a.onnx"), ("a", "boxes", "–", "–")),
         (
-            ImportanceSettings(detector="a.onnx+b", target="features"),
-            ("a + b", "features", "–", "1, at the source"),
+            None,
+            ("eye", "features and detections", "scores", "2, at the decoded picture", f"own profile, {BALANCED}"),
         ),
-        (ImportanceSettings(target="detections"), ("embedded", "detections", "default", "1, at the source")),
+        (ImportanceSettings("none"), ("no map", "–", "–", "–", "–")),
+        (ImportanceSettings("activity"), ("activity", "–", "–", "–", "–")),
+        (ImportanceSettings("roi", "folder/a.onnx"), ("a", "boxes", "–", "–", "–")),
         (
-            ImportanceSettings(target="both", passes=2),
-            ("embedded", "features and detections", "default", "2, at the source and the decoded picture"),
+            ImportanceSettings(detector="a.onnx+b", target="features", profile_prior=0.5),
+            ("a + b", "features", "–", "1, at the source", f"own profile with 50 % of embedded's, {BALANCED}"),
+        ),
+        (
+            ImportanceSettings(target="detections"),
+            ("embedded", "detections", "default", "1, at the source", f"embedded's mean profile, {BALANCED}"),
+        ),
+        (
+            ImportanceSettings(target="both", passes=2, profile="none"),
+            ("embedded", "features and detections", "default", "2, at the source and the decoded picture", "–"),
         ),
     ],
 )
@@ -144,7 +153,21 @@ def test_provenance_says_what_maps_are_of(
         codec = dataclasses.replace(codec, importance=used)
     monkeypatch.setattr(study, "codecs", [codec])
     (found,) = provenance(study, "plain", "pchip", 40).codecs
-    assert (found.maps_of, found.target, found.metric, found.passes) == said
+    assert (found.maps_of, found.target, found.metric, found.passes, found.frequency) == said
+
+
+def test_provenance_says_how_frequencies_are_weighted(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    codec = study.codec("weighted tau=0.05")
+    uniform = {"method": "none", "profile": "lowpass"}
+    for importance, settings, said in (
+        (uniform, {"gamma": 1.0}, ("uniform", "made-up low-pass profile, gamma 1 (machine)")),
+        (uniform | {"method": "activity"}, {"gamma": 0.7}, ("activity", "made-up low-pass profile, gamma 0.7")),
+        ({"method": "jacobian", "detector": "eye"}, {}, ("eye", "–")),  # of a store from before profiles
+    ):
+        changed = dataclasses.replace(codec, importance=importance, settings=settings)
+        monkeypatch.setattr(study, "codecs", [changed])
+        (found,) = provenance(study, "plain", "pchip", 40).codecs
+        assert (found.maps_of, found.frequency) == said
 
 
 def test_provenance_names_the_decoder_that_verified(study: Study) -> None:

@@ -166,6 +166,27 @@ def test_results_of_before_learned_codecs_are_found() -> None:
     assert keys == ["27eb7ad931bd171b27a36519", "9c6f49267cb54cd1cbd3769e", "15f7102f0f46f01c620b2849"]
 
 
+def test_weights_over_frequency_stay_out_of_keys_at_their_default() -> None:
+    def of(more: str) -> str:
+        text = f'qp = [32]\n[dataset]\nkind = "folder"\nimages = "p"\n[[codecs]]\nname = "native"\n{more}\n'
+        (codec,) = parse_plan(text, Path("/plans")).codecs
+        return result_key("digest", codec, {"engine": "native"}, "none", 100, 32)
+
+    first = of("")
+    assert first == "e484c7724531af4de7a3284b"  # as the version before weights over frequency made it
+    for words in ('tuning = "balanced"', "gamma = 0.5", 'frequency_scope = "all"', 'scaling_lists = "auto"'):
+        assert of(words) == first
+    assert of('tuning = "machine"') == of("gamma = 1.0") == of("gamma = 1")
+    others = [
+        of(words)
+        for words in (
+            'tuning = "machine"', 'tuning = "fidelity"', "gamma = 0.7", "profile_floor = 0.1",
+            'frequency_scope = "rdo"', 'frequency_scope = "quant"', 'scaling_lists = "off"',
+        )
+    ]  # fmt: skip
+    assert len({first, *others}) == 1 + len(others)
+
+
 def test_of_task_models() -> None:
     """What they are decides, not where they lie."""
     (codec, *_) = parse_plan(OLD, Path("/plans")).codecs

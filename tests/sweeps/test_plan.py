@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from idse.engines import FrequencyScope
 from idse.errors import IdseError
 from idse.sweeps.flags import Flags, plan_text
 from idse.sweeps.plan import parse_plan, read_plan
@@ -70,6 +71,14 @@ def test_baselines_are_ordinary_settings() -> None:
         (HEAD + CODEC + "taw = 1\n", "unknown key 'taw'"),
         (HEAD + CODEC + "tau = -1\n", "tau -1: must be 0 or more"),
         (HEAD + CODEC + 'tau = "much"\n', "codec 'native'"),
+        (HEAD + CODEC + 'tuning = "human"\n', "tuning 'human': must be one of machine, balanced, fidelity"),
+        (HEAD + CODEC + "tuning = 1\n", "tuning 1: must be one of machine, balanced, fidelity"),
+        (HEAD + CODEC + 'tuning = "machine"\ngamma = 1\n', "tuning and gamma: give one of them"),
+        (HEAD + CODEC + "gamma = 3\n", r"gamma 3.0: must be 0\.\.2"),
+        (HEAD + CODEC + 'frequency_scope = "qp"\n', "frequency scope 'qp': must be all, none, rdo or quant"),
+        (HEAD + CODEC + 'scaling_lists = "maybe"\n', "scaling lists 'maybe': must be auto, on, off"),
+        (HEAD + CODEC + "scaling_lists = true\n", "scaling_lists true: must be a text"),
+        (HEAD + CODEC + "importance = { profile_prior = 2 }\n", r"profile prior 2: must be 0\.\.1"),
         (HEAD + CODEC + 'importance = "taste"\n', "importance 'taste': must be one of"),
         (HEAD + CODEC + "importance = { rows = 3 }\n", "unknown key 'rows' in importance: it takes"),
         (HEAD + CODEC + "importance = { proj_dim = 65 }\n", "proj dim 65: must be 1..64"),
@@ -95,6 +104,54 @@ def test_refusals(text: str, words: str) -> None:
 def test_an_engine_without_maps_refuses_importance() -> None:
     with pytest.raises(IdseError, match="x265 takes no weight map"):
         parse_plan(HEAD + '[[codecs]]\nname = "x265"\nqp = [32]\nimportance = "activity"\n', Path())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        'tuning = "machine"',
+        "gamma = 0.5",
+        "profile_floor = 0.1",
+        'frequency_scope = "rdo"',
+        'scaling_lists = "off"',
+    ],
+)
+def test_an_engine_without_maps_refuses_weights_over_frequency(words: str) -> None:
+    with pytest.raises(IdseError, match=f"x265 takes no weight map: leave out {words.split()[0]}"):
+        parse_plan(HEAD + f'[[codecs]]\nname = "x265"\nqp = [32]\n{words}\n', Path())
+    with pytest.raises(IdseError, match="x265 takes no weight map: leave out importance"):
+        text = 'importance = { method = "none", profile = "lowpass" }\n'
+        parse_plan(HEAD + '[[codecs]]\nname = "x265"\nqp = [32]\n' + text, Path())
+
+
+def test_weights_over_frequency() -> None:
+    plan = parse_plan(
+        HEAD
+        + '[[codecs]]\nname = "idse"\nengine = "native"\nqp = [32]\ntuning = ["machine", "fidelity"]\n'
+        + 'scaling_lists = "off"\nfrequency_scope = "rdo"\n'
+        + 'importance = { profile = ["own", "lowpass"], profile_prior = 0.25 }\n'
+        + '[[codecs]]\nname = "power"\nengine = "native"\nqp = [32]\ngamma = [0.5, 0.7]\n'
+        + 'importance = { method = "none", profile = "mean.idsep" }\n'
+        + '[[codecs]]\nname = "plain"\nengine = "native"\nqp = [32]\n',
+        Path("/plans"),
+    )
+    assert [c.name for c in plan.codecs] == [
+        "idse tuning=machine profile=own",
+        "idse tuning=machine profile=lowpass",
+        "idse tuning=fidelity profile=own",
+        "idse tuning=fidelity profile=lowpass",
+        "power gamma=0.5",
+        "power gamma=0.7",
+        "plain",
+    ]
+    shapings = [c.encode_settings(32).shaping for c in plan.codecs]
+    assert [s.gamma for s in shapings] == [1, 1, 0, 0, 0.5, 0.7, 0.5]
+    assert {(s.scaling_lists, s.frequency_scope) for s in shapings[:4]} == {("off", FrequencyScope.RDO)}
+    assert [c.importance.profile for c in plan.codecs[:4]] == ["own", "lowpass", "own", "lowpass"]
+    assert plan.codecs[0].importance.profile_prior == 0.25
+    assert plan.codecs[4].importance.profile == "/plans/mean.idsep"  # as all paths of a plan
+    assert [c.importance.makes_map for c in plan.codecs[3:]] == [True, True, True, False]
+    assert "tuning" not in plan.codecs[0].described()["settings"]
 
 
 def test_files(tmp_path: Path) -> None:
@@ -136,6 +193,22 @@ def test_flags_write_a_plan(tmp_path: Path) -> None:
     maps = parse_plan(plan_text(aimed), Path("/elsewhere")).codecs[1:]
     assert [c.name for c in maps] == ["IDSE (embedded map) target=features", "IDSE (embedded map) target=both"]
     assert [c.importance.target for c in maps] == ["features", "both"]
+    tuned = Flags(
+        images=tmp_path,
+        codecs=["native", "x265", "own=native:gamma=0.7"],
+        importance=["embedded"],
+        tunings=["machine", "fidelity"],
+    )
+    rows = parse_plan(plan_text(tuned), Path("/elsewhere")).codecs
+    assert [c.name for c in rows] == [
+        "native",
+        "native, IDSE (embedded map) tuning=machine",
+        "native, IDSE (embedded map) tuning=fidelity",
+        "x265",
+        "own",
+        "own, IDSE (embedded map)",
+    ]
+    assert [c.encode_settings(32).shaping.gamma for c in rows] == [0.5, 1, 0, 0.5, 0.7, 0.7]
     with pytest.raises(IdseError, match="must look like preset=slow"):
         plan_text(Flags(images=tmp_path, codecs=["native:fast"]))
 

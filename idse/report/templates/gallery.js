@@ -71,6 +71,19 @@ function startGallery() {
     return element;
   }
 
+  // The weights over frequency of the maps of both sides: a table of 8x8 for each plane, low frequencies at the upper left.
+  function profiles() {
+    const sides = [...new Set([byId("left").value, byId("right").value])].map((i) => picture.sides[i]).filter((side) => side.profiles.length);
+    byId("profiles").hidden = byId("profile-scale").hidden = !byId("show-map").checked || !sides.length;
+    byId("profiles").replaceChildren(...sides.map((side) => {
+      const tables = side.profiles.map(([plane, image]) => make("figure", { class: "profile" },
+        make("figcaption", {}, plane), make("span", { class: "vertical" }, "vertical"),
+        make("img", { src: image, width: 8, height: 8, alt: `weight by frequency in ${plane} of the map of ${label(side)}` }),
+        make("span", { class: "horizontal" }, "horizontal")));
+      return make("div", { role: "group", "aria-label": `weight by frequency, ${label(side)}` }, make("p", {}, label(side)), make("div", { class: "planes" }, ...tables));
+    }));
+  }
+
   function table() {
     const features = Object.keys(pictures.detectors);
     const heads = ["", "QP", "size", "bytes", "bpp", "PSNR Y", "MS-SSIM", ...features.map((d) => `features, ${d}`), ...(features.length ? kinds : []), "importance map of"];
@@ -97,6 +110,7 @@ function startGallery() {
     stage.replaceChildren(layer("left"), layer("right"));
     byId("map-scale").hidden = !byId("show-map").checked;
     byId("show-truth-label").hidden = pictures.classes.length === 0;
+    profiles();
     table();
   }
 
