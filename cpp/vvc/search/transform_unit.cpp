@@ -1,7 +1,6 @@
 #include "transform_unit.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "../bitstream/parameter_sets.h"
 #include "../block_math.h"
@@ -71,24 +70,6 @@ Distortion TransformUnitCoder::frequency_distortion(Component component, const B
     return sum >> 46 ? (sum >> kWeightShift) * mean : ((sum >> kHalf) * mean) >> kHalf;
 }
 
-Distortion TransformUnitCoder::tiled_distortion(Component component, const Block& block, const Sample* recon) {
-    const Plane& source = context_.source->plane(component);
-    const int tw = std::min(block.w, 8), th = std::min(block.h, 8);
-    const FrequencyTable& table = context_.frequency.of(component, log2_of(tw), log2_of(th));
-    alignas(64) Residual error[64];
-    alignas(64) Coeff coeffs[64];
-    Distortion total = 0;
-    for (int y = 0; y < block.h; y += th)
-        for (int x = 0; x < block.w; x += tw) {
-            for (int r = 0; r < th; r++)
-                for (int c = 0; c < tw; c++)
-                    error[r * tw + c] = Residual(int(source.at(block.x + x, block.y + y + r)[c]) - recon[(y + r) * block.w + x + c]);
-            forward_dct2(error, tw, log2_of(tw), log2_of(th), coeffs);
-            total += frequency_distortion(component, Block{block.x + x, block.y + y, tw, th}, table, coeffs, kZeros, 0);
-        }
-    return total;
-}
-
 void TransformUnitCoder::code(Component component, const Block& block, const Sample* prediction, int qp_y,
                               bool transform_skip, const ContextSet& contexts, TransformTrial& out) {
     const int w = block.w, h = block.h;
@@ -146,11 +127,6 @@ void TransformUnitCoder::code(Component component, const Block& block, const Sam
     }
     if (!counts_frequencies(component)) {
         out.distortion = distortion(component, block, out.recon);
-        return;
-    }
-    static const bool tiled = std::getenv("IDSE_TILED") != nullptr;
-    if (tiled) {
-        out.distortion = tiled_distortion(component, block, out.recon);
         return;
     }
     if (transform_skip) {

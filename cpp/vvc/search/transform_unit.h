@@ -34,7 +34,6 @@ class TransformUnitCoder {
     // the prediction, for blocks with frequencies that are not coded (clause 8.7.4.1).
     Distortion frequency_distortion(Component component, const Block& block, const FrequencyTable& table,
                                     const Coeff* coeffs, const Coeff* recon, std::int64_t sse) const;
-    Distortion tiled_distortion(Component component, const Block& block, const Sample* recon);
 
     const FrameContext& context_;
     const FrameState& state_;
