@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from idse.errors import IdseError
+from idse.importance.profile import MeanProfile, lowpass
 from idse.importance.weight_map import WeightMap
 from idse.learned.coding.stream import Header, pack, unpack
 from idse.media import raw
@@ -203,6 +204,15 @@ def _embedded_weights() -> list[bytes]:
     return [(scratch() / "seed.npz").read_bytes()]
 
 
+def _mean_profiles() -> list[bytes]:
+    """Of luma alone, and of all planes."""
+    found = []
+    for planes in (1, 3):
+        MeanProfile(lowpass()[:planes], 2, "a", "both", {"map": {}}).save(scratch() / "seed.json")
+        found.append((scratch() / "seed.json").read_bytes())
+    return found
+
+
 def _cached() -> list[bytes]:
     from idse.detectors import cache
     from idse.metrics.detection import Detections
@@ -337,6 +347,7 @@ TARGETS = {
         lambda: [form for packed in _detections() for form in (packed, _inflated(packed))], _unpack_detections
     ),
     "matches": Target(_matches, _unpack_matches),
+    "mean_profile": Target(_mean_profiles, lambda data: MeanProfile.load(_file(data, ".json"))),
     "embedded": Target(_embedded_weights, _embedded),
     "detection_cache": Target(_cached, _read_cached),
     "coco": Target(_coco_files, _coco),
