@@ -1,13 +1,14 @@
-"""Codecs that differ only in tau: the gain for detectors of each such family at equal cost in luma PSNR."""
+"""Codecs that differ only in tau or gamma: the gain for detectors of each such family at equal cost in luma PSNR."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from idse.engines.settings import Shaping
 from idse.report import text
 from idse.report.tables import Cell, Column, Table
 
@@ -15,16 +16,19 @@ if TYPE_CHECKING:
     from idse.study import Codec, Measure, Study
 
 COST = "psnr_y"
-_COSTS = (0.5, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0)
+_COSTS = (0.5, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0)
+_PARAMETERS: Mapping[str, tuple[float | None, str]] = {"tau": (None, r"tau"), "gamma": (Shaping.gamma, r"gamma|tuning")}
+"""What a family's codecs may differ in: the value of a codec that names none, and the words of codecs' names for it."""
 _READINGS = 3
 
 
 @dataclass(frozen=True)
 class Family:
-    """Codecs that differ only in tau, by rising tau."""
+    """Codecs that differ only in one parameter ("tau" or "gamma"), by its rising value."""
 
     name: str
-    taus: tuple[float, ...]
+    parameter: str
+    values: tuple[float, ...]
     codecs: tuple[str, ...]
 
 
@@ -34,7 +38,7 @@ class Families:
 
     Attributes:
         anchor: The anchor of the BD-rates.
-        families: Each has at least two values of tau.
+        families: Each has at least two values of its parameter.
         gains: The measures of detectors.
         percents: BD-rates by measure and codec; None where one cannot be computed.
         table: The gains at a few costs.
@@ -46,6 +50,11 @@ class Families:
     percents: dict[str, dict[str, float | None]]
     table: Table
 
+    @property
+    def along(self) -> str:
+        """The parameters that the families differ in: "tau", "gamma" or "tau or gamma"."""
+        return _along(self.families)
+
     def plot_data(self) -> dict[str, Any]:
         """The data of the page's plot."""
         return {
@@ -53,36 +62,44 @@ class Families:
             "cost": COST,
             "gains": [{"key": m.key, "title": m.title} for m in self.gains],
             "families": [
-                {"name": f.name, "taus": list(f.taus), "codecs": list(f.codecs)} for f in self.families
+                {
+                    "name": f.name,
+                    "parameter": f.parameter,
+                    "values": list(f.values),
+                    "codecs": list(f.codecs),
+                }
+                for f in self.families
             ],
             "percents": self.percents,
         }
 
 
 def find_families(codecs: Sequence[Codec]) -> list[Family]:
-    """Groups of codecs whose settings differ only in tau and that have at least two values of tau."""
-    groups: dict[str, list[tuple[float, str]]] = {}
-    for codec in codecs:
-        tau = codec.settings.get("tau")
-        if not isinstance(tau, (int, float)) or codec.importance is None:
-            continue
-        rest = {k: v for k, v in codec.settings.items() if k != "tau"}
-        same = json.dumps([codec.engine, codec.version, rest, codec.importance], sort_keys=True, default=str)
-        groups.setdefault(same, []).append((float(tau), codec.name))
+    """Groups of codecs whose settings differ only in one parameter and that have at least two values of it."""
     families = []
-    for members in groups.values():
-        members.sort()
-        if len({tau for tau, _ in members}) > 1:
-            name = re.sub(r"\s*\btau=\S+", "", members[0][1]).strip() or members[0][1]
-            families.append(Family(name, tuple(t for t, _ in members), tuple(n for _, n in members)))
+    for parameter, (default, words) in _PARAMETERS.items():
+        groups: dict[str, list[tuple[float, str]]] = {}
+        for codec in codecs:
+            value = codec.settings.get(parameter, default)
+            if not isinstance(value, (int, float)) or codec.importance is None:
+                continue
+            rest = {k: v for k, v in codec.settings.items() if k != parameter}
+            about = [codec.engine, codec.version, rest, codec.importance]
+            same = json.dumps(about, sort_keys=True, default=str)
+            groups.setdefault(same, []).append((float(value), codec.name))
+        for members in groups.values():
+            members.sort()
+            if len({value for value, _ in members}) > 1:
+                first = members[0][1]
+                name = re.sub(rf"\s*\b({words})=\S+", "", first).strip() or first
+                values, names = zip(*members, strict=True)
+                families.append(Family(name, parameter, values, names))
     return families
 
 
 def matched_families(study: Study, anchor: str) -> Families | None:
     """The families of a study with their gains; None without families or without measures of detectors."""
-    families = [
-        Family(f.name, f.taus, f.codecs) for f in find_families(study.codecs) if anchor not in f.codecs
-    ]
+    families = [f for f in find_families(study.codecs) if anchor not in f.codecs]
     gains = tuple(m for m in study.measures if m.group in ("features", "detections"))
     if not families or not gains or all(m.key != COST for m in study.measures):
         return None
@@ -117,12 +134,17 @@ def _table(
             rows.append((f"{family.name} at BD-Y {at:+g} %", tuple(cells)))
     return Table(
         "matched-cost",
-        f"BD-rate against {anchor} at a fixed BD-rate in luma PSNR (BD-Y), interpolated along tau, in per cent",
+        f"BD-rate against {anchor} at a fixed BD-rate in luma PSNR (BD-Y), interpolated along {_along(families)}, "
+        "in per cent",
         "codecs and cost",
         tuple(Column(text.heading(m.key, m.title), m.detector or "", "%") for m in gains),
         tuple(rows),
         codec_rows=False,
     )
+
+
+def _along(families: Sequence[Family]) -> str:
+    return " or ".join(dict.fromkeys(f.parameter for f in families))
 
 
 def _readings(costs: Sequence[Sequence[float]]) -> list[float]:

@@ -215,7 +215,9 @@ class Study:
         return (float(known.mean()) if len(known) else float("nan")), len(known)
 
     def matched_cost(self, anchor: str, tests: Sequence[str], gain: str, cost: str, at: float) -> MatchedCost:
-        """The BD-rate on measure `gain` that codecs along a path (of tau) have where that on `cost` is `at` per cent.
+        """The BD-rate on measure `gain` that codecs along a path have where that on `cost` is `at` per cent.
+
+        A path is, for instance, one codec with several values of tau or gamma.
 
         Raises:
             IdseError: A codec or measure that is not there.

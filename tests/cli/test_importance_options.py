@@ -224,6 +224,27 @@ def test_the_profile_that_was_used(folder: Path, capfd: Any) -> None:
         assert (told["profile"], told["gamma"], told["tuning"]) == (None, None, None)
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--tuning", "balanced"),
+        ("--gamma", "0.5"),
+        ("--profile", "none"),
+        ("--profile-prior", "0"),
+        ("--frequency-scope", "all"),
+        ("--scaling-lists", "auto"),
+    ],
+)
+def test_engines_without_weights_refuse_weights_over_frequency(
+    folder: Path, capfd: Any, option: tuple[str, str]
+) -> None:
+    """Also at their default: whoever names them expects an effect."""
+    assert main(["encode", "a.png", "--engine", "jpeg", "--qp", "50", *option]) == 2
+    line = f"idse: error: {option[0]}: the jpeg engine takes no weights; leave it out\n"
+    assert capfd.readouterr().err == line
+    assert sorted(p.name for p in folder.iterdir()) == ["a.png"]
+
+
 def test_info_of_a_map_of_unknown_origin(folder: Path, capfd: Any) -> None:
     two_blocks(96, 64).save("b.idsew")
     assert main(["info", "b.idsew"]) == 0

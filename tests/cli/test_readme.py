@@ -26,6 +26,6 @@ def test_commands(tmp_path, monkeypatch, photograph):
     commands = re.findall(
         r"^    idse (.*?)(?: +#.*)?$", README.read_text().split("## Compare")[0], re.MULTILINE
     )
-    assert len(commands) == 4
+    assert len(commands) == 5
     for command in commands:
         assert main(command.split()) == 0

@@ -196,8 +196,10 @@ def test_where_the_jacobian_was_taken():
 
 def test_captions_of_files(tmp_path):
     maps = [estimate_map(FRAMES, extractor=ToyExtractor()), estimate_map(FRAMES, extractor=ToyExtractor(1))]
-    combine(maps).save(tmp_path / "a.idsew")
-    assert caption(WeightMap.load(tmp_path / "a.idsew").meta) == "toy: features, l = 4"
+    combined = combine(maps)
+    combined.save(tmp_path / "a.idsew")
+    profile = ", own profile" if combined.profiles is not None else ""
+    assert caption(WeightMap.load(tmp_path / "a.idsew").meta) == f"toy: features, l = 4{profile}"
 
 
 def test_captions_in_lines():

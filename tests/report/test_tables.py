@@ -106,7 +106,9 @@ BALANCED = "gamma 0.5 (balanced)"
 
 
 def test_families_differ_in_tau_alone(study: Study) -> None:
-    assert [(f.name, f.taus) for f in find_families(study.codecs)] == [("weighted", (0.05, 0.5))]
+    assert [(f.name, f.parameter, f.values) for f in find_families(study.codecs)] == [
+        ("weighted", "tau", (0.05, 0.5))
+    ]
     found = matched_families(study, "plain")
     assert found is not None
     gains = {m.key: k for k, m in enumerate(found.gains)}
@@ -117,7 +119,34 @@ def test_families_differ_in_tau_alone(study: Study) -> None:
     )
     wanted = np.interp(cost, sorted(costs), [g for _, g in sorted(zip(costs, gain, strict=True))])
     assert cells[gains["map_box:eye"]].value == pytest.approx(wanted)
+    assert found.along == "tau"
     assert matched_families(study, "weighted tau=0.5") is None
+
+
+def test_families_differ_in_gamma_alone(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    codec = study.codec("weighted tau=0.5")
+    of = {
+        "idse tuning=machine": {"tau": 0.2, "gamma": 1.0},
+        "idse": {"tau": 0.2},  # gamma is at its default
+        "idse tuning=fidelity": {"tau": 0.2, "gamma": 0},
+        "idse tau=0.1": {"tau": 0.1},
+        "idse preset=1 gamma=0": {"tau": 0.2, "gamma": 0, "preset": 1},
+    }
+    codecs = [dataclasses.replace(codec, name=name, settings=settings) for name, settings in of.items()]
+    plain = dataclasses.replace(codec, name="plain gamma=1", settings={"gamma": 1}, importance=None)
+    assert [(f.name, f.parameter, f.values, f.codecs) for f in find_families([*codecs, plain])] == [
+        ("idse", "tau", (0.1, 0.2), ("idse tau=0.1", "idse")),
+        ("idse", "gamma", (0, 0.5, 1), ("idse tuning=fidelity", "idse", "idse tuning=machine")),
+    ]
+    gammas = {"weighted tau=0.05": {"gamma": 0.0}, "weighted tau=0.5": {"gamma": 1.0}}
+    changed = [dataclasses.replace(study.codec(name), settings=settings) for name, settings in gammas.items()]
+    monkeypatch.setattr(study, "codecs", changed)
+    found = matched_families(study, "plain")
+    assert found is not None
+    assert found.along == "gamma"
+    assert "interpolated along gamma" in found.table.caption
+    (family,) = found.plot_data()["families"]
+    assert (family["parameter"], family["values"]) == ("gamma", [0, 1])
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ function drawMatched() {
     return {
       type: "scatter", mode: "lines+markers+text", name: escaped(family.name), hoverinfo: "text", textposition: "top right",
       x: there.map((i) => percents[cost][family.codecs[i]]), y: there.map((i) => percents[gain][family.codecs[i]]),
-      text: there.map((i) => `τ ${family.taus[i]}`), textfont: { color: colourOf("--soft"), size: 12 },
+      text: there.map((i) => `${family.parameter === "tau" ? "τ" : "γ"} ${family.values[i]}`), textfont: { color: colourOf("--soft"), size: 12 },
       hovertext: there.map((i) => `<b>${escaped(family.codecs[i])}</b><br>luma PSNR ${signed(percents[cost][family.codecs[i]])} %<br>gain ${signed(percents[gain][family.codecs[i]])} %`),
       // A line joins several codecs, so it has the colour of none.
       line: { color: colourOf("--soft"), width: 1.6, dash: ["solid", "dash", "dot", "dashdot"][n % 4] }, marker: { size: 9, symbol: n, color: there.map((i) => codecOf(family.codecs[i]).colour) },
