@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "../block_math.h"
+
 namespace idse::vvc {
 
 SearchEffort effort_of_preset(int preset) {
@@ -11,6 +13,12 @@ SearchEffort effort_of_preset(int preset) {
         {{5, 5, 4, 3, 3}, 5, 32, true, 3, 3, 100.0},
     };
     return efforts[std::clamp(preset, 0, 4)];
+}
+
+Lambda FrameContext::rough_lambda(Component c, const Block& block) const {
+    const Lambda of_place = divide(lambda, distortion_weights[size_t(c)].mean(block));
+    if (!frequency_in_decisions) return of_place;
+    return divide(of_place, frequency.of(c, log2_of(block.w), log2_of(block.h)).mean);
 }
 
 int FrameContext::quant_qp(Component c, int qp_y) const {

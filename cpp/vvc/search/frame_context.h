@@ -55,6 +55,8 @@ struct FrameContext {
     Lambda block_lambda(Component c, const Block& block) const {
         return divide(lambda, quant_weights[size_t(c)].mean(block));
     }
+    // lambda for measures of a whole block that know no frequencies, such as SATD.
+    Lambda rough_lambda(Component c, const Block& block) const;
 };
 
 // What grows as the frame is coded; with WPP several rows write to it, each its own cells.

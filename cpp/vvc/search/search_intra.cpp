@@ -93,8 +93,7 @@ int IntraSearch::preselect_luma(const Block& block, const SearchState& before, c
                                 int modes[]) {
     const Plane& source = context_.source->plane(Component::kY);
     const Sample* org = source.at(block.x, block.y);
-    const std::int64_t sqrt_lambda_q8 =
-        sqrt_lambda(divide(context_.lambda, context_.distortion_weights[0].mean(block)));
+    const std::int64_t sqrt_lambda_q8 = sqrt_lambda(context_.rough_lambda(Component::kY, block));
     bool tested[67] = {};
     std::vector<RoughMode> best;
     best.reserve(8);
@@ -216,8 +215,7 @@ void IntraSearch::search_chroma(const TreeNode& node, const SearchState& before,
     order.reserve(8);
     const Component planes[2] = {Component::kCb, Component::kCr};
     for (int p = 0; p < 2; p++) predictor_[p].begin(prediction_context(node.tree), planes[p], block);
-    const std::int64_t sqrt_lambda_q8 =
-        sqrt_lambda(divide(context_.lambda, context_.distortion_weights[1].mean(block)));
+    const std::int64_t sqrt_lambda_q8 = sqrt_lambda(context_.rough_lambda(Component::kCb, block));
     for (int i = 0; i < count; i++) {
         std::int64_t cost = 0;
         for (int p = 0; p < 2; p++) {
