@@ -33,7 +33,7 @@ def map_(
         typer.Option("-o", "--output", help="Weight map (default: the input's name with .idsew)."),
     ] = None,
     heatmap: Annotated[
-        Path | None, typer.Option("--heatmap", help="Write a PNG of the map over the first frame.")
+        Path | None, typer.Option("--heatmap", help="Write a PNG of the map over the first frame, and its profile.")
     ] = None,
     roi: Annotated[
         Path | None,

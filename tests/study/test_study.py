@@ -335,9 +335,10 @@ def test_pictures(folder: Path, study: Study) -> None:
     assert gallery.importance(cells[0]) is None
     found = gallery.importance(cells[1])
     assert found.planes.shape == (1, 3, 12, 16)
-    assert gallery.map_caption(cells[1], found) == "toy: features, l = 2"
+    profile = ", own profile" if found.profiles is not None else ""
+    assert gallery.map_caption(cells[1], found) == f"toy: features, l = 2{profile}"
     older = dataclasses.replace(found, meta={"extractor_name": "else"})  # does not say where it was made
-    assert gallery.map_caption(cells[1], older) == "toy: features, l = 2"
+    assert gallery.map_caption(cells[1], older) == "toy: features, l = 2, own profile"  # as the settings say
     renamed = dataclasses.replace(found, meta={"extractor_name": "else", "at": "decoded", "at_qps": [32]})
     assert gallery.map_caption(cells[1], renamed) == "else: features, at the decoded picture (QP 32)"
     assert len(gallery.detections(name, None, "toy")) > 0
