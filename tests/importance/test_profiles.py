@@ -82,6 +82,19 @@ def test_large_planes_are_transformed_in_strips(monkeypatch):
     np.testing.assert_allclose(strips.profiles(), whole.profiles(), rtol=1e-5)
 
 
+def test_rows_take_turns_in_the_tiles_of_large_planes(monkeypatch):
+    """Each counts in every third row of tiles: three of the same give the sums over all tiles."""
+    (plane,) = gradients(0, (72, 40))
+    monkeypatch.setattr(frequency, "_MOST_TILES", 15)
+    spectra = TileSpectra([(72, 40)])
+    for rows in (range(0, 9, 3), range(9)):
+        taken = np.concatenate([plane[0, 0, 8 * r : 8 * r + 8].double().numpy() for r in rows])
+        for _ in range(len(rows) // 3 if len(rows) == 3 else 2):
+            spectra.add([plane])
+        want = plain_sums(taken)
+        np.testing.assert_allclose(spectra.profiles()[0], want / want.mean(), rtol=1e-4)
+
+
 def test_parseval():
     """The squares of a tile's coefficients sum up to the squares of its samples."""
     (tile,) = gradients(1, (8, 8))
