@@ -35,7 +35,7 @@ struct WeightShaping {
     double tau = 0.2;       // >= 0, in units of the map's mean; infinity = plain SSE
     double exponent = 0.5;  // 0..kMaxExponent; 0 = plain SSE
     double clip_qp = 6.0;   // 0..12: weights are clipped to 2^(+-clip_qp / 3)
-    double gamma = 0.5;     // 0..kMaxGamma: power of the profile over frequency; 0 = none
+    double gamma = 0.75;    // 0..kMaxGamma: power of the profile over frequency; 0 = none
     double profile_floor = 1.0 / 256;  // kMinProfileFloor..1: least weight of a frequency
 
     // Whether every weight becomes 1.

@@ -163,7 +163,7 @@ Tuning = Annotated[
     typer.Option(
         "--tuning",
         help="What the picture is for, where the map has a profile. machine: fewest bits for a detector, least PSNR; "
-        "balanced: most of that gain for a third of the loss of PSNR; fidelity: weights over place alone, most PSNR "
+        "balanced: most of that gain for half of the loss of PSNR; fidelity: weights over place alone, most PSNR "
         f"(default: {tuning_name(Shaping.gamma)}).",
         rich_help_panel=_FREQUENCY,
     ),

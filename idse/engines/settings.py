@@ -74,7 +74,7 @@ class FrequencyScope(enum.Flag):
         return scope
 
 
-TUNINGS: Mapping[str, float] = {"machine": 1.0, "balanced": 0.5, "fidelity": 0.0}
+TUNINGS: Mapping[str, float] = {"machine": 1.5, "balanced": 0.75, "fidelity": 0.0}
 """The exponent `gamma` of the frequency profile by purpose, from fewest bits for a detector to highest PSNR."""
 
 SCALING_LISTS = ("auto", "on", "off")

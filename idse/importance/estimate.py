@@ -12,6 +12,7 @@ from idse.errors import IdseError
 from idse.importance.blocks import block_mean, chroma_to_grid, split_tiles
 from idse.importance.decoded import DecodedFrames
 from idse.importance.detection_metric import METRICS
+from idse.importance.profile import at_size
 from idse.importance.settings import LEVEL_NORMS, SKETCHES
 from idse.importance.targets import target_function
 from idse.importance.weight_map import WeightMap
@@ -153,14 +154,15 @@ def estimate_map(
         meta["metric"] = metric
     if isinstance(at, DecodedFrames):
         meta["at_qps"] = sorted(set(at.qps))
+    first = frames[0]
     profiles = np.stack(tables) if tables else None
     if profile and isinstance(extractor, TargetPredictor) and target in extractor.profiles:
-        profiles = np.repeat(extractor.profiles[target][None, : planes[0].shape[0]], len(frames), 0)
+        mean = at_size(extractor.profiles[target], max(first.width, first.height))
+        profiles = np.repeat(mean[None, : planes[0].shape[0]], len(frames), 0)
         sha256 = extractor.description.get("weights_sha256")
         meta["profile"] = {"kind": "embedded", "target": target, "sha256": sha256}
     elif profiles is not None:
         meta["profile"] = {"kind": "own"}
-    first = frames[0]
     return WeightMap(
         first.width, first.height, log2_unit, np.stack(planes), np.stack(factors) if tiles else None, meta, profiles
     )

@@ -18,7 +18,7 @@ from idse.errors import IdseError
 from idse.importance.boxes import box_map
 from idse.importance.combine import combine
 from idse.importance.estimate import NothingToPreserve, Progress, activity_map, estimate_map
-from idse.importance.profile import MeanProfile, lowpass, mixed
+from idse.importance.profile import MeanProfile, at_size, lowpass, mixed
 from idse.importance.settings import ImportanceSettings
 from idse.importance.targets import target_parts
 from idse.importance.weight_map import WeightMap
@@ -225,13 +225,15 @@ class MapMaker:
         """The map with the profile that the settings ask for; META says which, if there is one."""
         if self._profile is None:
             return weights
-        meta = dict(weights.meta)
+        profile, meta = self._profile, dict(weights.meta)
+        if self._profile_meta["kind"] == "embedded":
+            profile = at_size(profile, max(weights.width, weights.height))
         if self.settings.replaces_profile:
-            profiles = np.repeat(self._profile[None, :planes], weights.frames, 0)
+            profiles = np.repeat(profile[None, :planes], weights.frames, 0)
             meta["profile"] = self._profile_meta
         elif weights.profiles is not None:
             share = self.settings.profile_prior
-            profiles = mixed(weights.profiles, self._profile, share)
+            profiles = mixed(weights.profiles, profile, share)
             meta["profile"] = meta.get("profile", {}) | {"prior": share, "prior_from": self._profile_meta}
         else:
             return weights

@@ -22,6 +22,8 @@ from idse.json_text import parse_json
 _KIND = "idse-profile"
 _VERSION = 1
 _MOST_BYTES = 1 << 20
+MEASURED_SIDE = 640
+"""Longer side, in luma samples, of the pictures that the embedded network's mean profile is of."""
 _LOWPASS = (0.28, 0.56, 0.56)
 """Decay by one step of frequency in luma, Cb and Cr."""
 
@@ -162,6 +164,30 @@ def lowpass() -> NDArray[np.float32]:
     """A made-up profile `[3, 8, 8]` without any network: it falls by the same factor with every step of frequency."""
     steps = np.add.outer(np.arange(TILE), np.arange(TILE))
     return with_mean_one(np.stack([np.exp(-decay * steps) for decay in _LOWPASS]))
+
+
+def at_size(tables: NDArray[np.floating[Any]], longer_side: int) -> NDArray[np.float32]:
+    """The embedded network's mean profile, for pictures of another size than those that it is of.
+
+    Detectors reduce every picture to a size of their own. Therefore what one of them sees of a frequency depends on the
+    longer side: in a picture twice as large, the same detail has half the frequency. Frequencies beyond those of
+    the table have its least weight.
+
+    Args:
+        tables: `[..., 8, 8]`, of pictures whose longer side has `MEASURED_SIDE` samples.
+        longer_side: Of the pictures to code, in luma samples.
+    """
+    if longer_side == MEASURED_SIDE:
+        return np.asarray(tables, dtype=np.float32)
+    at = np.arange(TILE) * (longer_side / MEASURED_SIDE)
+    below = np.minimum(at.astype(int), TILE - 2)
+    share = np.clip(at - below, 0, 1)
+    exact = tables.astype(np.float64)
+    rows = exact[..., below, :] * (1 - share)[:, None] + exact[..., below + 1, :] * share[:, None]
+    scaled = rows[..., below] * (1 - share) + rows[..., below + 1] * share
+    beyond = np.maximum.outer(at, at) > TILE - 1
+    least = exact.min((-2, -1), keepdims=True)
+    return with_mean_one(np.where(beyond, least, scaled))
 
 
 def mixed(

@@ -96,7 +96,7 @@ def shape_frame(
 
 
 def shape_profile(
-    profile: NDArray[np.floating[Any]], gamma: float = 0.5, floor: float = 1 / 256
+    profile: NDArray[np.floating[Any]], gamma: float = 0.75, floor: float = 1 / 256
 ) -> NDArray[np.float64]:
     """Shape the frequency profile of one plane of one frame.
 

@@ -212,8 +212,8 @@ def test_the_profile_that_was_used(folder: Path, capfd: Any) -> None:
     told = json.loads(capfd.readouterr().out)
     assert (told["profile"], told["profile_planes"]) == (None, 0)
     for options, gamma, tuning in (
-        ((), 0.5, "balanced"),
-        (("--tuning", "machine"), 1, "machine"),
+        ((), 0.75, "balanced"),
+        (("--tuning", "machine"), 1.5, "machine"),
         (("--gamma", "0.7"), 0.7, None),
     ):
         told = encoded(capfd, "--map-in", "p.idsew", *options)

@@ -39,12 +39,12 @@ def test_frequency_scopes():
 
 
 def test_tunings():
-    assert [EncodeSettings(tuning=name).shaping.gamma for name in ("machine", "balanced", "fidelity")] == [1, 0.5, 0]
+    assert [EncodeSettings(tuning=name).shaping.gamma for name in ("machine", "balanced", "fidelity")] == [1.5, 0.75, 0]
     assert EncodeSettings() == EncodeSettings(tuning="balanced")
-    assert EncodeSettings(tuning="machine") == EncodeSettings(gamma=1)
-    assert EncodeSettings(tuning="machine", shaping=Shaping(gamma=0.3, tau=1)).shaping == Shaping(gamma=1, tau=1)
+    assert EncodeSettings(tuning="machine") == EncodeSettings(gamma=1.5)
+    assert EncodeSettings(tuning="machine", shaping=Shaping(gamma=0.3, tau=1)).shaping == Shaping(gamma=1.5, tau=1)
     assert EncodeSettings(gamma=0.3).changed(tuning="fidelity", qp=1) == EncodeSettings(gamma=0, qp=1)
-    assert [tuning_name(gamma) for gamma in (1, 0.5, 0, 0.3)] == ["machine", "balanced", "fidelity", None]
+    assert [tuning_name(gamma) for gamma in (1.5, 0.75, 0, 0.3)] == ["machine", "balanced", "fidelity", None]
     for tuning in ("human", 1):
         with pytest.raises(IdseError, match=f"tuning {tuning!r}: must be one of machine, balanced, fidelity"):
             EncodeSettings(tuning=tuning)

@@ -52,7 +52,7 @@ def test_shaping_of_profiles():
     h = shape_profile(profile, 1.0)
     assert (h[0, 0], h[1, 1], h[2, 2], h[7, 7]) == (1.5, 1, 0.5, 0.0625)
     np.testing.assert_array_equal(shape_profile(profile * 100, 1.0), h)  # its scale has no meaning
-    assert shape_profile(profile)[7, 7] == 0.25  # gamma 0.5
+    assert shape_profile(profile)[7, 7] == 0.125  # gamma 0.75
     assert shape_profile(profile, 2.0)[7, 7] == 1 / 256  # the floor, which is what 16^-2 is, too
     assert shape_profile(profile, 2.0, floor=1 / 4096)[7, 7] == 1 / 256
     assert shape_profile(profile, 1.0, floor=0.5).min() == 0.5

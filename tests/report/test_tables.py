@@ -102,7 +102,7 @@ def test_intervals_along_pareto_fronts_are_those_of_each_draw(study: Study) -> N
     assert study.figure("plain", "sizes", "psnr_y").half == pytest.approx(half_interval(found), rel=1e-6)
 
 
-BALANCED = "gamma 0.5 (balanced)"
+BALANCED = "gamma 0.75 (balanced)"
 
 
 def test_families_differ_in_tau_alone(study: Study) -> None:
@@ -126,7 +126,7 @@ def test_families_differ_in_tau_alone(study: Study) -> None:
 def test_families_differ_in_gamma_alone(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     codec = study.codec("weighted tau=0.5")
     of = {
-        "idse tuning=machine": {"tau": 0.2, "gamma": 1.0},
+        "idse tuning=machine": {"tau": 0.2, "gamma": 1.5},
         "idse": {"tau": 0.2},  # gamma is at its default
         "idse tuning=fidelity": {"tau": 0.2, "gamma": 0},
         "idse tau=0.1": {"tau": 0.1},
@@ -136,7 +136,7 @@ def test_families_differ_in_gamma_alone(study: Study, monkeypatch: pytest.Monkey
     plain = dataclasses.replace(codec, name="plain gamma=1", settings={"gamma": 1}, importance=None)
     assert [(f.name, f.parameter, f.values, f.codecs) for f in find_families([*codecs, plain])] == [
         ("idse", "tau", (0.1, 0.2), ("idse tau=0.1", "idse")),
-        ("idse", "gamma", (0, 0.5, 1), ("idse tuning=fidelity", "idse", "idse tuning=machine")),
+        ("idse", "gamma", (0, 0.75, 1.5), ("idse tuning=fidelity", "idse", "idse tuning=machine")),
     ]
     gammas = {"weighted tau=0.05": {"gamma": 0.0}, "weighted tau=0.5": {"gamma": 1.0}}
     changed = [dataclasses.replace(study.codec(name), settings=settings) for name, settings in gammas.items()]
@@ -189,7 +189,7 @@ def test_provenance_says_how_frequencies_are_weighted(study: Study, monkeypatch:
     codec = study.codec("weighted tau=0.05")
     uniform = {"method": "none", "profile": "lowpass"}
     for importance, settings, said in (
-        (uniform, {"gamma": 1.0}, ("uniform", "made-up low-pass profile, gamma 1 (machine)")),
+        (uniform, {"gamma": 1.5}, ("uniform", "made-up low-pass profile, gamma 1.5 (machine)")),
         (uniform | {"method": "activity"}, {"gamma": 0.7}, ("activity", "made-up low-pass profile, gamma 0.7")),
         ({"method": "jacobian", "detector": "eye"}, {}, ("eye", "–")),  # of a store from before profiles
     ):

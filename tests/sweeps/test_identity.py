@@ -174,9 +174,9 @@ def test_weights_over_frequency_stay_out_of_keys_at_their_default() -> None:
 
     first = of("")
     assert first == "e484c7724531af4de7a3284b"  # as the version before weights over frequency made it
-    for words in ('tuning = "balanced"', "gamma = 0.5", 'frequency_scope = "all"', 'scaling_lists = "auto"'):
+    for words in ('tuning = "balanced"', "gamma = 0.75", 'frequency_scope = "all"', 'scaling_lists = "auto"'):
         assert of(words) == first
-    assert of('tuning = "machine"') == of("gamma = 1.0") == of("gamma = 1")
+    assert of('tuning = "machine"') == of("gamma = 1.5")
     others = [
         of(words)
         for words in (

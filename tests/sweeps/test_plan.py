@@ -145,7 +145,7 @@ def test_weights_over_frequency() -> None:
         "plain",
     ]
     shapings = [c.encode_settings(32).shaping for c in plan.codecs]
-    assert [s.gamma for s in shapings] == [1, 1, 0, 0, 0.5, 0.7, 0.5]
+    assert [s.gamma for s in shapings] == [1.5, 1.5, 0, 0, 0.5, 0.7, 0.75]
     assert {(s.scaling_lists, s.frequency_scope) for s in shapings[:4]} == {("off", FrequencyScope.RDO)}
     assert [c.importance.profile for c in plan.codecs[:4]] == ["own", "lowpass", "own", "lowpass"]
     assert plan.codecs[0].importance.profile_prior == 0.25
@@ -208,7 +208,7 @@ def test_flags_write_a_plan(tmp_path: Path) -> None:
         "own",
         "own, IDSE (embedded map)",
     ]
-    assert [c.encode_settings(32).shaping.gamma for c in rows] == [0.5, 1, 0, 0.5, 0.7, 0.7]
+    assert [c.encode_settings(32).shaping.gamma for c in rows] == [0.75, 1.5, 0, 0.75, 0.7, 0.7]
     with pytest.raises(IdseError, match="must look like preset=slow"):
         plan_text(Flags(images=tmp_path, codecs=["native:fast"]))
 
