@@ -27,8 +27,7 @@ int entry_below(int index, int size, double& share) {
 }  // namespace
 
 void check_profile_shaping(const ProfileShaping& shaping) {
-    if (!(shaping.gamma >= 0 && shaping.gamma <= 2))
-        throw std::invalid_argument("IDSEGamma: must be 0..2");
+    if (!(shaping.gamma >= 0 && shaping.gamma <= 2)) throw std::invalid_argument("IDSEGamma: must be 0..2");
     if (!(shaping.floor >= 1.0 / 4096 && shaping.floor <= 1))
         throw std::invalid_argument("IDSEProfileFloor: must be 1/4096..1");
 }

@@ -42,13 +42,13 @@ TileKernel& tile_kernel_in_use() {
 }
 
 std::int64_t tile_energy(const std::int16_t* a, std::ptrdiff_t a_stride, const std::int16_t* b,
-                    std::ptrdiff_t b_stride, const TileWeights& weights) {
+                         std::ptrdiff_t b_stride, const TileWeights& weights) {
     return tile_kernel_in_use()(a, a_stride, b, b_stride, weights);
 }
 
 // The kernels take 16 bits, which errors have once they are limited.
 std::int64_t tile_energy(const std::int32_t* a, std::ptrdiff_t a_stride, const std::int32_t* b,
-                    std::ptrdiff_t b_stride, const TileWeights& weights) {
+                         std::ptrdiff_t b_stride, const TileWeights& weights) {
     std::int16_t error[kTileSide * kTileSide], none[kTileSide] = {};
     for (int y = 0; y < weights.h; y++)
         for (int x = 0; x < weights.w; x++)
@@ -66,8 +66,9 @@ std::int64_t by_tiles(const idse::vvc::PlaneWeights& weights, const TileTables& 
         h = next_side(block.h - y);
         for (int x = 0, w = 0; x < block.w; x += w) {
             w = next_side(block.w - x);
-            total += tile_energy(a + y * a_stride + x, a_stride, b + y * b_stride + x, b_stride, tables.of(w, h)) *
-                     std::int64_t(weights.mean({block.x + x, block.y + y, w, h}).fx);
+            total +=
+                tile_energy(a + y * a_stride + x, a_stride, b + y * b_stride + x, b_stride, tables.of(w, h)) *
+                std::int64_t(weights.mean({block.x + x, block.y + y, w, h}).fx);
         }
     }
     return (total + (1 << (kEnergyBits - 1))) >> kEnergyBits;
@@ -102,8 +103,8 @@ std::int64_t tile_energy_scalar(const std::int16_t* a, std::ptrdiff_t a_stride, 
     std::int32_t error[kTileSide][kTileSide], middle[kTileSide][kTileSide];
     for (int y = 0; y < h; y++)
         for (int x = 0; x < w; x++)
-            error[y][x] = std::clamp(a[y * a_stride + x] - b[y * b_stride + x], -kGreatestError,
-                                     kGreatestError);
+            error[y][x] =
+                std::clamp(a[y * a_stride + x] - b[y * b_stride + x], -kGreatestError, kGreatestError);
     for (int v = 0; v < h; v++)
         for (int x = 0; x < w; x++) {
             std::int32_t sum = 0;

@@ -31,8 +31,8 @@ inline void transform(const std::int16_t (&basis)[kTileSide][kTileSide], const _
     __m256i pairs[kPairs];
     for (int j = 0; j < kPairs; j++) {
         const __m128i second = kCount == 1 ? _mm_setzero_si128() : in[2 * j + (kCount > 1)];
-        pairs[j] = _mm256_set_m128i(_mm_unpackhi_epi16(in[2 * j], second),
-                                    _mm_unpacklo_epi16(in[2 * j], second));
+        pairs[j] =
+            _mm256_set_m128i(_mm_unpackhi_epi16(in[2 * j], second), _mm_unpacklo_epi16(in[2 * j], second));
     }
     const __m256i half = _mm256_set1_epi32(1 << (kBits - 1));
     for (int k = 0; k < kCount; k++) {
@@ -71,15 +71,16 @@ std::int64_t energy(const std::int16_t* a, std::ptrdiff_t a_stride, const std::i
     const __m128i most = _mm_set1_epi16(kGreatestError), least = _mm_set1_epi16(-kGreatestError);
     __m128i rows[kTileSide];
     for (int y = 0; y < kHeight; y++) {
-        const __m128i e = _mm_sub_epi16(load_row<kWidth>(a + y * a_stride), load_row<kWidth>(b + y * b_stride));
+        const __m128i e =
+            _mm_sub_epi16(load_row<kWidth>(a + y * a_stride), load_row<kWidth>(b + y * b_stride));
         rows[y] = _mm_max_epi16(_mm_min_epi16(e, most), least);
     }
     __m256i wide[kTileSide];
     transform<kHeight, kBasisBits - kMiddleBits>(kTileBasis[kLog2[kHeight]], rows, wide);
     for (int v = 0; v < kTileSide; v++)
-        rows[v] = v < kHeight ? _mm_packs_epi32(_mm256_castsi256_si128(wide[v]),
-                                                _mm256_extracti128_si256(wide[v], 1))
-                              : _mm_setzero_si128();
+        rows[v] = v < kHeight
+                      ? _mm_packs_epi32(_mm256_castsi256_si128(wide[v]), _mm256_extracti128_si256(wide[v], 1))
+                      : _mm_setzero_si128();
     __m128i columns[kTileSide];
     transpose(rows, columns);
     transform<kWidth, kBasisBits + kMiddleBits - kCoefficientBits>(kTileBasis[kLog2[kWidth]], columns, wide);
@@ -88,8 +89,8 @@ std::int64_t energy(const std::int16_t* a, std::ptrdiff_t a_stride, const std::i
         const __m256i square = _mm256_mullo_epi32(wide[u], wide[u]);
         const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights.columns[u]));
         total = _mm256_add_epi64(total, _mm256_mul_epu32(square, w));
-        total = _mm256_add_epi64(
-            total, _mm256_mul_epu32(_mm256_srli_epi64(square, 32), _mm256_srli_epi64(w, 32)));
+        total = _mm256_add_epi64(total,
+                                 _mm256_mul_epu32(_mm256_srli_epi64(square, 32), _mm256_srli_epi64(w, 32)));
     }
     const __m128i two = _mm_add_epi64(_mm256_castsi256_si128(total), _mm256_extracti128_si256(total, 1));
     constexpr int kShift = 2 * kCoefficientBits + kWeightBits - kEnergyBits;
@@ -100,20 +101,28 @@ template <int kWidth>
 std::int64_t energy_of_height(const std::int16_t* a, std::ptrdiff_t a_stride, const std::int16_t* b,
                               std::ptrdiff_t b_stride, const TileWeights& weights) {
     switch (weights.h) {
-        case 8: return energy<kWidth, 8>(a, a_stride, b, b_stride, weights);
-        case 4: return energy<kWidth, 4>(a, a_stride, b, b_stride, weights);
-        case 2: return energy<kWidth, 2>(a, a_stride, b, b_stride, weights);
-        default: return energy<kWidth, 1>(a, a_stride, b, b_stride, weights);
+        case 8:
+            return energy<kWidth, 8>(a, a_stride, b, b_stride, weights);
+        case 4:
+            return energy<kWidth, 4>(a, a_stride, b, b_stride, weights);
+        case 2:
+            return energy<kWidth, 2>(a, a_stride, b, b_stride, weights);
+        default:
+            return energy<kWidth, 1>(a, a_stride, b, b_stride, weights);
     }
 }
 
 std::int64_t tile_energy_with_avx2(const std::int16_t* a, std::ptrdiff_t a_stride, const std::int16_t* b,
                                    std::ptrdiff_t b_stride, const TileWeights& weights) {
     switch (weights.w) {
-        case 8: return energy_of_height<8>(a, a_stride, b, b_stride, weights);
-        case 4: return energy_of_height<4>(a, a_stride, b, b_stride, weights);
-        case 2: return energy_of_height<2>(a, a_stride, b, b_stride, weights);
-        default: return energy_of_height<1>(a, a_stride, b, b_stride, weights);
+        case 8:
+            return energy_of_height<8>(a, a_stride, b, b_stride, weights);
+        case 4:
+            return energy_of_height<4>(a, a_stride, b, b_stride, weights);
+        case 2:
+            return energy_of_height<2>(a, a_stride, b, b_stride, weights);
+        default:
+            return energy_of_height<1>(a, a_stride, b, b_stride, weights);
     }
 }
 

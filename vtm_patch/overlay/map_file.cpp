@@ -86,7 +86,8 @@ idse::vvc::FrameWeights MapFile::frame(int number) const {
 }
 
 const float* MapFile::profile(int number, int c) const {
-    return profiles.data() + (size_t(number) * profile_planes + std::min(c, profile_planes - 1)) * kProfileSize;
+    return profiles.data() +
+           (size_t(number) * profile_planes + std::min(c, profile_planes - 1)) * kProfileSize;
 }
 
 MapFile read_map(const std::string& path) {

@@ -210,8 +210,8 @@ void configure_or_throw(State& s, Overrides& overrides) {
         "LMCS off\n",
         unit, unit, s.map.planes, s.map.frames, o.tau, o.exponent, o.clip_qp, tool_names(s.tools).c_str());
     if (s.frequency)
-        std::printf("IDSE frequency weights: %d planes, gamma %g, floor %g, %s\n", s.map.profile_planes, o.gamma,
-                    o.profile_floor, frequency_scope_names(s.frequency).c_str());
+        std::printf("IDSE frequency weights: %d planes, gamma %g, floor %g, %s\n", s.map.profile_planes,
+                    o.gamma, o.profile_floor, frequency_scope_names(s.frequency).c_str());
     std::printf("IDSE chroma QP offset: cb %d cr %d\n", overrides.chroma_qp_offset[0],
                 overrides.chroma_qp_offset[1]);
 }

@@ -35,8 +35,8 @@ unsigned parse_names(const std::string& text, const Named (&known)[kCount], cons
             found = true;
         }
         if (!found)
-            throw std::invalid_argument(std::string(option) + ": '" + name + "' must be all, none, or some of " +
-                                        names);
+            throw std::invalid_argument(std::string(option) + ": '" + name +
+                                        "' must be all, none, or some of " + names);
     }
     return mask;
 }

@@ -43,8 +43,8 @@ TEST(weights_are_powers_relative_to_the_lowest_frequencies) {
             bool at_floor = false, at_top = false;
             for (int v = 0; v < 8; v++)
                 for (int u = 0; u < 8; u++) {
-                    const double h =
-                        std::min(16.0, std::max(floor, std::pow(raw[std::size_t(v * 8 + u)] / lowest, gamma)));
+                    const double h = std::min(
+                        16.0, std::max(floor, std::pow(raw[std::size_t(v * 8 + u)] / lowest, gamma)));
                     CHECK(std::abs(profile.gain(u, v, 8, 8) - std::sqrt(h)) < 1e-9);
                     CHECK(std::abs(double(profile.weight(u, v, 8, 8)) - h * 4096) <= 0.5001);
                     at_floor |= h == floor;
@@ -71,11 +71,11 @@ TEST(other_sizes_are_read_between_the_entries) {
     for (int v = 0; v < 8; v++)
         for (int x = 0; x < 4; x++)
             CHECK(std::abs(profile.gain(x, v, 4, 8) - (entry(2 * x, v) + entry(2 * x + 1, v)) / 2) < 1e-12);
-    CHECK(std::abs(profile.gain(1, 2, 4, 4) -
-                   (entry(2, 4) + entry(3, 4) + entry(2, 5) + entry(3, 5)) / 4) < 1e-12);
+    CHECK(std::abs(profile.gain(1, 2, 4, 4) - (entry(2, 4) + entry(3, 4) + entry(2, 5) + entry(3, 5)) / 4) <
+          1e-12);
     CHECK(std::abs(profile.gain(0, 3, 1, 8) - (entry(3, 3) + entry(4, 3)) / 2) < 1e-12);
-    CHECK(std::abs(profile.gain(1, 1, 2, 2) -
-                   (entry(5, 5) + entry(6, 5) + entry(5, 6) + entry(6, 6)) / 4) < 1e-12);
+    CHECK(std::abs(profile.gain(1, 1, 2, 2) - (entry(5, 5) + entry(6, 5) + entry(5, 6) + entry(6, 6)) / 4) <
+          1e-12);
     CHECK(std::abs(profile.gain(0, 5, 16, 8) - entry(0, 5)) < 1e-12);
     CHECK(std::abs(profile.gain(15, 5, 16, 8) - entry(7, 5)) < 1e-12);
     CHECK(std::abs(profile.gain(5, 5, 16, 8) - (0.75 * entry(2, 5) + 0.25 * entry(3, 5))) < 1e-12);
@@ -90,8 +90,7 @@ TEST(level_weights_have_all_sizes) {
         for (int h = 1; h <= 64; h *= 2) {
             const double* table = levels.of(w, h);
             CHECK(table != nullptr);
-            for (int i = 0; i < w * h; i++)
-                CHECK(table[i] == profile.weight(i % w, i / w, w, h) / 4096.0);
+            for (int i = 0; i < w * h; i++) CHECK(table[i] == profile.weight(i % w, i / w, w, h) / 4096.0);
         }
     CHECK(levels.of(12, 8) == nullptr && levels.of(8, 128) == nullptr && levels.of(0, 4) == nullptr);
     CHECK(LevelWeights().of(8, 8) == nullptr);
@@ -121,6 +120,7 @@ TEST(what_is_no_profile_is_refused) {
     high[18] = 1e-30f;  // any is enough
     CHECK(complaint(high).empty());
     const double nan = std::nan("");
-    for (const ProfileShaping& shaping : {ProfileShaping{-0.1, 0.1}, {2.1, 0.1}, {nan, 0.1}, {1, 0}, {1, 1.1}, {1, nan}})
+    for (const ProfileShaping& shaping :
+         {ProfileShaping{-0.1, 0.1}, {2.1, 0.1}, {nan, 0.1}, {1, 0}, {1, 1.1}, {1, nan}})
         CHECK(complaint(raw, shaping).find("IDSE") == 0);
 }

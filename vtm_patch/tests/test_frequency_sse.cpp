@@ -57,8 +57,8 @@ double basis(int k, int i, int n) {
 
 // In floating point, tile by tile, with the weights as fixed point.
 template <class Pel>
-double expected(const PlaneWeights& weights, const FrequencyProfile& profile, const Block& block, const Pel* a,
-                const Pel* b) {
+double expected(const PlaneWeights& weights, const FrequencyProfile& profile, const Block& block,
+                const Pel* a, const Pel* b) {
     double total = 0;
     for (int y0 = 0, h = 0; y0 < block.h; y0 += h) {
         h = side_of(block.h - y0);
@@ -81,9 +81,9 @@ double expected(const PlaneWeights& weights, const FrequencyProfile& profile, co
     return total;
 }
 
-const Block kBlocks[] = {{0, 0, 8, 8},    {4, 4, 8, 8},    {8, 16, 4, 8},   {8, 0, 8, 4},     {12, 4, 4, 4},
-                         {0, 0, 2, 8},    {6, 0, 8, 2},    {2, 2, 1, 16},   {0, 5, 16, 1},    {0, 0, 2, 2},
-                         {3, 1, 1, 1},    {5, 7, 13, 11},  {16, 0, 64, 32}, {0, 32, 128, 64}, {64, 64, 12, 28}};
+const Block kBlocks[] = {{0, 0, 8, 8}, {4, 4, 8, 8},   {8, 16, 4, 8},   {8, 0, 8, 4},     {12, 4, 4, 4},
+                         {0, 0, 2, 8}, {6, 0, 8, 2},   {2, 2, 1, 16},   {0, 5, 16, 1},    {0, 0, 2, 2},
+                         {3, 1, 1, 1}, {5, 7, 13, 11}, {16, 0, 64, 32}, {0, 32, 128, 64}, {64, 64, 12, 28}};
 
 }  // namespace
 
@@ -97,8 +97,8 @@ TEST(frequency_sse_is_the_weighted_sum_over_coefficients) {
             const PlaneWeights weights = random_weights(log2_cell, rng);
             for (const Block& block : kBlocks) {
                 const double about = expected(weights, profile, block, s.a.data(), s.b.data());
-                const double got = double(
-                    frequency_sse(weights, tables, block, s.a.data(), kStrideA, s.b.data(), kStrideB));
+                const double got =
+                    double(frequency_sse(weights, tables, block, s.a.data(), kStrideA, s.b.data(), kStrideB));
                 // Coefficients are rounded to quarters, and their rows to halves before.
                 const double greatest = 16.0 * 4 * 4096;
                 const double noise = std::sqrt(about * greatest * block.w * block.h) * 0.02 +
@@ -173,8 +173,7 @@ TEST(weights_of_one_give_squared_error) {
     const TileTables tables{FrequencyProfile()};
     const PlaneWeights weights = random_weights(3, rng);  // cells as large as the tiles
     for (const Block& block : {Block{0, 0, 8, 8}, Block{16, 8, 32, 64}, Block{8, 8, 4, 8}}) {
-        const double plain =
-            double(weighted_sse(weights, block, s.a.data(), kStrideA, s.b.data(), kStrideB));
+        const double plain = double(weighted_sse(weights, block, s.a.data(), kStrideA, s.b.data(), kStrideB));
         const double got =
             double(frequency_sse(weights, tables, block, s.a.data(), kStrideA, s.b.data(), kStrideB));
         CHECK(std::abs(got / plain - 1) < 5e-4);

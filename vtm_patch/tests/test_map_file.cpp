@@ -113,7 +113,8 @@ TEST(sections_that_are_wrong_are_refused) {
     CHECK(refused(whole + "META" + RawMap::number(9) + RawMap::number(0) + "12345678", "truncated"));
     CHECK(refused(whole + "META" + RawMap::number(9) + RawMap::number(0x7fffffff), "truncated"));
     CHECK(refused(whole + "META" + RawMap::number(9) + RawMap::number(0x10000000), "truncated"));
-    CHECK(refused(whole + "FREQ" + RawMap::number(9) + RawMap::number(0xffffffff) + RawMap::number(3), damaged));
+    CHECK(refused(whole + "FREQ" + RawMap::number(9) + RawMap::number(0xffffffff) + RawMap::number(3),
+                  damaged));
 }
 
 TEST(truncated_maps_are_refused) {

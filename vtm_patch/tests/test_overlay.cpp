@@ -537,9 +537,7 @@ TEST(sao_statistics_are_weighted_at_the_end) {
     }
     configure_with("", Stream());
     Statistics plain;
-    {
-        const SaoWeight<Statistics> weight(plain, COMPONENT_Y, hooked.came_in.org(0, 8, 0), 8, 8);
-    }
+    { const SaoWeight<Statistics> weight(plain, COMPONENT_Y, hooked.came_in.org(0, 8, 0), 8, 8); }
     CHECK_EQ(plain.diff[1], -1000);
 }
 
@@ -605,8 +603,8 @@ TEST(distortion_counts_frequencies_where_the_scope_says) {
             // White noise has the profile's mean weight, well below 1.
             double mean = 0;
             const FrequencyProfile profile(&map.profiles[std::size_t((frame * 3 + c) * 64)], {});
-            for (int i = 0; i < 64; i++) mean += profile.gain(i % 8, i / 8, 8, 8) *
-                                                 profile.gain(i % 8, i / 8, 8, 8) / 64;
+            for (int i = 0; i < 64; i++)
+                mean += profile.gain(i % 8, i / 8, 8, 8) * profile.gain(i % 8, i / 8, 8, 8) / 64;
             CHECK(mean < 0.8);
             CHECK(std::abs(double(rdo) / double(plain) / mean - 1) < 0.35);
         }
