@@ -166,7 +166,7 @@ class VtmEngine(Engine):
         frequency = self._frequency(weights, settings.shaping)
         if weights is not None and frequency is FrequencyScope.NONE:
             weights = dataclasses.replace(weights, profiles=None)
-        lists = _scaling_lists(weights, frequency, settings.shaping)
+        lists = self._scaling_lists(weights, frequency, settings)
 
         log = Log(len(frames), progress)
         with _folder() as files:
@@ -219,6 +219,24 @@ class VtmEngine(Engine):
             )
         return frequency
 
+    def _scaling_lists(
+        self, weights: WeightMap | None, frequency: FrequencyScope, settings: EncodeSettings
+    ) -> str | None:
+        """Return VTM's file of scaling lists; None where the stream is to have none, or they would all be flat."""
+        shaping = settings.shaping
+        if weights is None or weights.profiles is None or shaping.scaling_lists == "off":
+            return None
+        if FrequencyScope.QUANT not in frequency:
+            return None
+        if settings.tools.dependent_quant and _fails_with_lists(self.version):
+            if shaping.scaling_lists == "auto":
+                return None
+            raise IdseError(
+                f"VTM {self.version} fails with scaling lists and dependent quantisation: leave out one of them "
+                "(scaling lists auto or off, or no dependent quantisation), or take VTM 23"
+            )
+        return list_file(weights.profiles[0], shaping)
+
     def _provenance(
         self,
         settings: EncodeSettings,
@@ -266,6 +284,11 @@ def _old_hashes(version: str) -> bool:
     return not _before_final(version) and int(version.split(".")[0]) < 11
 
 
+def _fails_with_lists(version: str) -> bool:
+    """Whether dependent quantisation with scaling lists ends in VTM's own errors or crashes; 10.0 does, 23.13 works."""
+    return int(version.split(".")[0]) < 23
+
+
 def _patched_by(root: Path) -> str | None:
     try:
         return status(root).patched_by
@@ -284,15 +307,6 @@ def _folder() -> Iterator[Files]:
         ) from None
     with folder:
         yield Files(Path(folder.name).resolve())
-
-
-def _scaling_lists(weights: WeightMap | None, frequency: FrequencyScope, shaping: Shaping) -> str | None:
-    """Return VTM's file of scaling lists; None where the stream is to have none, or they would all be flat."""
-    if weights is None or weights.profiles is None or shaping.scaling_lists == "off":
-        return None
-    if FrequencyScope.QUANT not in frequency:
-        return None
-    return list_file(weights.profiles[0], shaping)
 
 
 def _write_input(

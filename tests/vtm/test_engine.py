@@ -206,6 +206,21 @@ def test_frequency_profiles(checkout, changes, tools, expected):
         assert words == engine.encode([GREY], MAP, settings).provenance["command"]
 
 
+def test_old_versions_have_lists_without_dependent_quantisation_only(checkout):
+    engine = VtmEngine(checkout("10.0"))
+    profiled = dataclasses.replace(MAP, profiles=PROFILES)
+
+    def has_lists(**changes) -> bool:
+        return engine.encode([GREY], profiled, EncodeSettings(**changes)).provenance["scaling_lists"]
+
+    assert not has_lists()
+    assert has_lists(dependent_quant=False)
+    assert has_lists(dependent_quant=False, scaling_lists="on")
+    with pytest.raises(IdseError, match=r"VTM 10\.0 fails with scaling lists and dependent quantisation"):
+        has_lists(scaling_lists="on")
+    assert not has_lists(scaling_lists="on", frequency_scope=FrequencyScope.RDO)
+
+
 def test_an_older_patch_takes_no_profiles(checkout):
     engine = VtmEngine(checkout(patched="old"))
     profiled = dataclasses.replace(MAP, profiles=PROFILES)

@@ -305,7 +305,7 @@ def random_settings(seed: int, subject: Subject) -> tuple[EncodeSettings, tuple[
         frequency_scope=(FrequencyScope.ALL, FrequencyScope.ALL, FrequencyScope.RDO, FrequencyScope.QUANT)[
             rng.integers(4)
         ],
-        scaling_lists="on" if flag(0.7) else "off",
+        scaling_lists="auto" if flag(0.7) else "off",
     )
     return settings, _FIRST_TOOLS[subject.number] if subject.number < len(_FIRST_TOOLS) else chosen
 
