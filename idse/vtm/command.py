@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from idse.engines.settings import EncodeSettings
+from idse.engines.settings import EncodeSettings, FrequencyScope
 from idse.errors import IdseError
 from idse.media.frame import Frame
-from idse.vtm.options import VtmOptions
+from idse.vtm.options import VtmOptions, frequency_names
 from idse.vtm.tree import VtmTree
 
 FRAME_RATE = 30  # affects only levels and inter configurations
@@ -40,6 +40,11 @@ class Files:
     def weights(self) -> Path:
         """The weight map."""
         return self.folder / "weights.idsew"
+
+    @property
+    def lists(self) -> Path:
+        """The scaling lists, in VTM's format."""
+        return self.folder / "lists.txt"
 
     @property
     def stream(self) -> Path:
@@ -84,6 +89,8 @@ def arguments(
     tools: tuple[str, ...] | None,
     *,
     patched: bool,
+    frequency: FrequencyScope = FrequencyScope.NONE,
+    lists: bool = False,
 ) -> list[str]:
     """Return VTM's arguments.
 
@@ -96,6 +103,8 @@ def arguments(
         options: Options of the engine.
         tools: The tools that use the weights; None without weights.
         patched: Whether this VTM has the options of idse's patch.
+        frequency: Where the map's frequency profile acts; only with `tools`.
+        lists: Whether `files.lists` has scaling lists for the stream.
     """
     chroma = frame.chroma_format != "400"
     given: dict[str, object] = {
@@ -149,6 +158,14 @@ def arguments(
             "IDSEClipQP": repr(float(settings.shaping.clip_qp)),
             "IDSETools": ",".join(tools) or "none",
         }
+    if frequency is not FrequencyScope.NONE:
+        given |= {
+            "IDSEGamma": repr(float(settings.shaping.gamma)),
+            "IDSEProfileFloor": repr(float(settings.shaping.profile_floor)),
+            "IDSEFrequency": ",".join(frequency_names(frequency)),
+        }
+    if lists:
+        given |= {"ScalingList": 2, "ScalingListFile": files.lists}
     return [
         "-c",
         str(configuration(tree, options)),

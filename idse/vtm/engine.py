@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from idse.engines.base import EncodedStream, Engine, Progress, check_frames
-from idse.engines.settings import EncodeSettings, WeightScope
+from idse.engines.settings import EncodeSettings, FrequencyScope, WeightScope
 from idse.errors import IdseError
 from idse.media import raw
 from idse.vtm.command import (
@@ -28,12 +28,14 @@ from idse.vtm.command import (
 from idse.vtm.executable import Executable
 from idse.vtm.in_process import InProcess
 from idse.vtm.log import Log
-from idse.vtm.options import VtmOptions
+from idse.vtm.options import VtmOptions, frequency_names
 from idse.vtm.patcher import status
 from idse.vtm.result import read_result
+from idse.vtm.scaling_lists import list_file
 from idse.vtm.tree import VtmTree
 
 if TYPE_CHECKING:
+    from idse.engines.settings import Shaping
     from idse.importance.weight_map import WeightMap
     from idse.media.frame import Frame
 
@@ -161,13 +163,18 @@ class VtmEngine(Engine):
         if weights is not None:
             weights.check_fits(first.width, first.height, len(frames))
         tools = None if weights is None else self.options.tools_for(settings.shaping.weight_scope)
+        frequency = self._frequency(weights, settings.shaping)
+        if weights is not None and frequency is FrequencyScope.NONE:
+            weights = dataclasses.replace(weights, profiles=None)
+        lists = self._scaling_lists(weights, frequency, settings)
 
         log = Log(len(frames), progress)
         with _folder() as files:
-            _write_input(files, frames, weights)
+            _write_input(files, frames, weights, lists)
             command = arguments(
-                self.tree, files, first, len(frames), settings, self.options, tools, patched=self.patched
-            )
+                self.tree, files, first, len(frames), settings, self.options, tools, patched=self.patched,
+                frequency=frequency, lists=lists is not None,
+            )  # fmt: skip
             began = time.perf_counter()
             self._runner.run(command, log, self.options.timeout)
             seconds = time.perf_counter() - began
@@ -177,7 +184,9 @@ class VtmEngine(Engine):
             recon=result.recon,
             frames=result.frames,
             seconds=seconds,
-            provenance=self._provenance(settings, tools, without_paths(command, self.tree, files), log),
+            provenance=self._provenance(
+                settings, tools, without_paths(command, self.tree, files), log, frequency, lists is not None
+            ),
         )
 
     def check(self, settings: EncodeSettings, *, weighted: bool, tiles: bool = False) -> None:
@@ -198,8 +207,44 @@ class VtmEngine(Engine):
                 f"'idse vtm patch {self.tree.root}', and build it (without weights, --importance none, it works)"
             )
 
+    def _frequency(self, weights: WeightMap | None, shaping: Shaping) -> FrequencyScope:
+        """Where the map's frequency profile acts; `NONE` if it has none."""
+        if weights is None or weights.profiles is None or shaping.gamma == 0:
+            return FrequencyScope.NONE
+        frequency = self.options.frequency_for(shaping.frequency_scope)
+        if frequency is not FrequencyScope.NONE and not self._runner.takes_profiles:
+            raise IdseError(
+                f"VTM at {self.tree.root} was patched by an idse without frequency weights: run "
+                f"'idse vtm patch {self.tree.root}', and build it (with gamma 0 it works)"
+            )
+        return frequency
+
+    def _scaling_lists(
+        self, weights: WeightMap | None, frequency: FrequencyScope, settings: EncodeSettings
+    ) -> str | None:
+        """Return VTM's file of scaling lists; None where the stream is to have none, or they would all be flat."""
+        shaping = settings.shaping
+        if weights is None or weights.profiles is None or shaping.scaling_lists == "off":
+            return None
+        if FrequencyScope.QUANT not in frequency:
+            return None
+        if settings.tools.dependent_quant and _fails_with_lists(self.version):
+            if shaping.scaling_lists == "auto":
+                return None
+            raise IdseError(
+                f"VTM {self.version} fails with scaling lists and dependent quantisation: leave out one of them "
+                "(scaling lists auto or off, or no dependent quantisation), or take VTM 23"
+            )
+        return list_file(weights.profiles[0], shaping)
+
     def _provenance(
-        self, settings: EncodeSettings, tools: tuple[str, ...] | None, command: list[str], log: Log
+        self,
+        settings: EncodeSettings,
+        tools: tuple[str, ...] | None,
+        command: list[str],
+        log: Log,
+        frequency: FrequencyScope,
+        lists: bool,
     ) -> dict[str, Any]:
         share = None
         if log.weighted is not None:
@@ -213,6 +258,8 @@ class VtmEngine(Engine):
             command=command,
             mode=self.options.mode,
             tools=None if tools is None else list(tools),
+            frequency_acts=frequency_names(frequency),
+            scaling_lists=lists,
             uniform_map=log.uniform,
             weighted_share=share,
             lmcs=log.lmcs,
@@ -237,6 +284,11 @@ def _old_hashes(version: str) -> bool:
     return not _before_final(version) and int(version.split(".")[0]) < 11
 
 
+def _fails_with_lists(version: str) -> bool:
+    """Whether dependent quantisation with scaling lists ends in VTM's own errors or crashes; 10.0 does, 23.13 works."""
+    return int(version.split(".")[0]) < 23
+
+
 def _patched_by(root: Path) -> str | None:
     try:
         return status(root).patched_by
@@ -257,11 +309,15 @@ def _folder() -> Iterator[Files]:
         yield Files(Path(folder.name).resolve())
 
 
-def _write_input(files: Files, frames: Sequence[Frame], weights: WeightMap | None) -> None:
+def _write_input(
+    files: Files, frames: Sequence[Frame], weights: WeightMap | None, lists: str | None
+) -> None:
     depth = input_depth(frames[0])
     try:
         with files.source.open("wb") as target:
             raw.write_frames(target, (frame.with_bit_depth(depth) for frame in frames))
+        if lists is not None:
+            files.lists.write_text(lists, encoding="ascii")
     except OSError as error:
         raise IdseError(
             f"cannot write VTM's input to {files.folder} ({error.strerror}); TMPDIR names another place"

@@ -19,6 +19,7 @@ from idse.vtm.log import Log
 _OPTION = (
     b"--IDSEWeightMap"  # only the help of a patched encoder has it; compilers may split the text in the file
 )
+_FREQUENCY_OPTION = b"--IDSEGamma"
 _HELP_SECONDS = 60.0
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _PATIENCE = 2.0  # seconds that a process has to end after SIGTERM
@@ -32,12 +33,14 @@ class Executable:
 
     Attributes:
         patched: Whether it was built from patched sources.
+        takes_profiles: Whether their patch has weights over frequency.
         sha256: SHA-256 of the file.
         stamp: A value that changes when the file is written again.
     """
 
     path: Path
     patched: bool
+    takes_profiles: bool
     sha256: str
     stamp: tuple[int, ...]
 
@@ -54,7 +57,9 @@ class Executable:
             raise IdseError(f"{path}: cannot be read ({error.strerror}); name VTM's EncoderApp") from None
         if not os.access(path, os.X_OK):
             raise IdseError(f"{path}: is not an executable program; name VTM's EncoderApp")
-        return cls(path.resolve(), _OPTION in _help(path), hashlib.sha256(data).hexdigest(), stamp)
+        words = _help(path)
+        digest = hashlib.sha256(data).hexdigest()
+        return cls(path.resolve(), _OPTION in words, _FREQUENCY_OPTION in words, digest, stamp)
 
     def run(self, arguments: list[str], log: Log, timeout: float | None) -> None:
         """Run the encoder to its end; every line that it prints goes to `log`.

@@ -20,6 +20,8 @@ class InProcess:
         IdseError: The module is not built.
     """
 
+    takes_profiles = True  # CMake builds the module only from sources that this version of idse patched
+
     def __init__(self) -> None:
         try:
             self._vtm: Any = importlib.import_module("idse._vtm")

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from idse.engines.settings import WeightScope
+from idse.engines.settings import FrequencyScope, WeightScope
 from idse.errors import IdseError
 
 MODES = ("intra", "lowdelay", "randomaccess")
@@ -20,6 +20,7 @@ _TOOLS_OF_SCOPE = {
     WeightScope.QUANT: ("quant",),
     WeightScope.QP: ("qp", "chromaqp"),
 }
+_FREQUENCY_NAMES = {FrequencyScope.RDO: "rdo", FrequencyScope.QUANT: "quant"}
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,20 @@ class VtmOptions:
             return tuple(t for t in TOOLS if t in self.tools)
         named = {tool for part, tools in _TOOLS_OF_SCOPE.items() if part in scope for tool in tools}
         return tuple(t for t in TOOLS if t in named)
+
+    def frequency_for(self, scope: FrequencyScope) -> FrequencyScope:
+        """Return where the frequency profile acts: with `tools`, only in those decisions that they name."""
+        if self.tools is not None:
+            if not {"sse", "chroma"} & set(self.tools):
+                scope &= ~FrequencyScope.RDO
+            if "quant" not in self.tools:
+                scope &= ~FrequencyScope.QUANT
+        return scope
+
+
+def frequency_names(scope: FrequencyScope) -> list[str]:
+    """Return the parts of a scope by the names that the overlay gives them."""
+    return [name for part, name in _FREQUENCY_NAMES.items() if part & scope]
 
 
 def parse_tools(text: str) -> tuple[str, ...]:

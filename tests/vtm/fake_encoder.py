@@ -1,6 +1,7 @@
 """Behaves like VTM's EncoderApp as far as the engine sees; `--Fake=...` makes it fail in some way.
 
-Copied into a made-up checkout by `test_engine.py`, after a line that says whether it is PATCHED.
+Copied into a made-up checkout by `test_engine.py`, after a line that says whether it is PATCHED. Of an older patch
+(PATCHED = "old") it has no frequency weights.
 """
 
 import os
@@ -9,7 +10,7 @@ import sys
 import time
 
 if sys.argv[1:] == ["--help"]:
-    print("Usage: ..." + "\n  --IDSEWeightMap  ..." * PATCHED)  # noqa: F821
+    print("Usage: ..." + "\n  --IDSEWeightMap  ..." * bool(PATCHED) + "\n  --IDSEGamma  ..." * (PATCHED is True))  # noqa: F821
     sys.exit(1)
 options = dict(a[2:].split("=", 1) for a in sys.argv[1:] if a.startswith("--"))
 fake = options.pop("Fake", "")
@@ -52,9 +53,14 @@ if fake == "hang-deaf":
 weights = options.get("IDSEWeightMap")
 if weights:
     with open(weights, "rb") as file:
-        assert file.read(8) == b"IDSEW001"
+        data = file.read()
+    assert data[:8] == b"IDSEW001"
+    assert (b"FREQ" in data) == ("IDSEGamma" in options)
     print("IDSE weight map: cells of 8x8, 3 planes, LMCS off")
     print("IDSE chroma QP offset: cb -2 cr -3")
+if options.get("ScalingList") == "2":
+    with open(options["ScalingListFile"], encoding="ascii") as file:
+        print("IDSE test list " + file.read().splitlines()[1])
 with open(options["BitstreamFile"], "wb") as stream, open(options["ReconFile"], "wb") as recon:
     stream.write(b"\0\0\0\1\0\x79SPS-SPS" + b"\0\0\1\0\x81PPS")
     for number in range(frames):

@@ -186,7 +186,10 @@ def test_random_maps_and_settings_cover():
     assert {m.log2_unit for m in maps} == set(range(7))
     assert all(m.planes.shape[:2] == (2, 3) for m in maps)
     assert not np.array_equal(maps[0].planes[0], maps[0].planes[1])
+    assert {None if m.profiles is None else m.profiles.shape[:2] for m in maps} == {None, (2, 1), (2, 3)}
     chosen = [vtm_conformance.random_settings(0, s) for s in made]
+    assert {s.shaping.scaling_lists for s, _ in chosen} == {"auto", "off"}
+    assert {s.shaping.gamma for s, _ in chosen} == {0.5, 1.0, 2.0}
     assert {s.tools.ctu_size for s, _ in chosen} == {64, 128}
     assert {s.target.qp for s, _ in chosen} == {27}
     assert {t for _, tools in chosen for t in tools} == set(TOOLS)

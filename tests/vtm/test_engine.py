@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
@@ -19,7 +20,7 @@ import pytest
 
 from idse.cli.main import main
 from idse.cli.output import summary
-from idse.engines import EncodeSettings, Engine, WeightScope, get_engine
+from idse.engines import EncodeSettings, Engine, FrequencyScope, WeightScope, get_engine
 from idse.engines.verify import encode_verified
 from idse.errors import IdseError
 from idse.importance.weight_map import WeightMap
@@ -28,6 +29,7 @@ from idse.vtm.engine import VtmEngine
 from idse.vtm.options import TOOLS, VtmOptions, parse_tools
 
 CONFIGS = ("encoder_intra_vtm.cfg", "encoder_lowdelay_vtm.cfg", "encoder_randomaccess_vtm.cfg")
+PROFILES = np.exp(-0.6 * np.add.outer(np.arange(8), np.arange(8))).astype(np.float32)[None, None]
 GREY = Frame.from_rgb(np.full((24, 32, 3), 90, np.uint8))
 MAP = WeightMap(32, 24, 3, np.arange(1, 37, dtype=np.float32).reshape(1, 3, 3, 4), meta={"seed": 1})
 
@@ -48,7 +50,7 @@ def temporary(tmp_path, monkeypatch):
 def checkout(tmp_path):
     """Makes a checkout with the made-up encoder."""
 
-    def make(version: str = "23.13", *, patched: bool = True, built: bool = True) -> Path:
+    def make(version: str = "23.13", *, patched: bool | str = True, built: bool = True) -> Path:
         root = tmp_path / f"VTM-{version}-{patched}"
         (root / "source/Lib/CommonLib").mkdir(parents=True)
         (root / "source/Lib/CommonLib/version.h").write_text(
@@ -61,7 +63,7 @@ def checkout(tmp_path):
         if built:
             body = Path(__file__).with_name("fake_encoder.py").read_text()
             program = root / "bin" / "EncoderAppStatic"
-            program.write_text(f"#!{sys.executable} -S\nPATCHED = {patched}\n{body}")
+            program.write_text(f"#!{sys.executable} -S\nPATCHED = {patched!r}\n{body}")
             program.chmod(0o755)
         return root
 
@@ -165,6 +167,68 @@ def test_tools(checkout, scope, tools, expected):
     assert given["IDSETools"] == expected
     assert (given["IDSETau"], given["IDSEExponent"], given["IDSEClipQP"]) == ("0.2", "0.7", "6.0")
     assert "IDSEWeightMap" not in command(engine, EncodeSettings(weight_scope=WeightScope.NONE), weights=MAP)
+
+
+FREQUENCIES = ("IDSEGamma", "IDSEProfileFloor", "IDSEFrequency", "ScalingList")
+
+
+@pytest.mark.parametrize(
+    ("changes", "tools", "expected"),
+    [
+        ({}, None, ("0.5", "0.00390625", "rdo,quant", "2")),
+        ({"gamma": 1.5, "profile_floor": 0.25}, None, ("1.5", "0.25", "rdo,quant", "2")),
+        ({"scaling_lists": "on"}, None, ("0.5", "0.00390625", "rdo,quant", "2")),
+        ({"scaling_lists": "off"}, None, ("0.5", "0.00390625", "rdo,quant", None)),
+        ({"frequency_scope": FrequencyScope.RDO}, None, ("0.5", "0.00390625", "rdo", None)),
+        ({"frequency_scope": FrequencyScope.QUANT}, None, ("0.5", "0.00390625", "quant", "2")),
+        ({"weight_scope": WeightScope.QP}, None, ("0.5", "0.00390625", "rdo,quant", "2")),
+        ({}, ("chroma", "alf"), ("0.5", "0.00390625", "rdo", None)),
+        ({}, ("quant",), ("0.5", "0.00390625", "quant", "2")),
+        ({}, ("satd",), (None, None, None, None)),
+        ({"gamma": 0.0}, None, (None, None, None, None)),
+        ({"frequency_scope": FrequencyScope.NONE}, None, (None, None, None, None)),
+        ({"weight_scope": WeightScope.NONE}, None, (None, None, None, None)),
+    ],
+)
+def test_frequency_profiles(checkout, changes, tools, expected):
+    """The made-up encoder checks that its map has a profile just where one acts."""
+    engine = VtmEngine(checkout(), options=VtmOptions(tools=tools))
+    settings = EncodeSettings(**changes)
+    stream = engine.encode([GREY], dataclasses.replace(MAP, profiles=PROFILES), settings)
+    words = stream.provenance["command"]
+    given = dict(word[2:].split("=", 1) for word in words[2:])
+    assert tuple(given.get(name) for name in FREQUENCIES) == expected
+    assert stream.provenance["frequency_acts"] == (expected[2].split(",") if expected[2] else [])
+    assert stream.provenance["scaling_lists"] is (expected[3] is not None)
+    seen = [line for line in stream.provenance["log"]["idse"] if line.startswith("IDSE test list")]
+    assert len(seen) == (expected[3] is not None)
+    if expected[2] is None:  # to the byte what a map without profile gives
+        assert words == engine.encode([GREY], MAP, settings).provenance["command"]
+
+
+def test_old_versions_have_lists_without_dependent_quantisation_only(checkout):
+    engine = VtmEngine(checkout("10.0"))
+    profiled = dataclasses.replace(MAP, profiles=PROFILES)
+
+    def has_lists(**changes) -> bool:
+        return engine.encode([GREY], profiled, EncodeSettings(**changes)).provenance["scaling_lists"]
+
+    assert not has_lists()
+    assert has_lists(dependent_quant=False)
+    assert has_lists(dependent_quant=False, scaling_lists="on")
+    with pytest.raises(IdseError, match=r"VTM 10\.0 fails with scaling lists and dependent quantisation"):
+        has_lists(scaling_lists="on")
+    assert not has_lists(scaling_lists="on", frequency_scope=FrequencyScope.RDO)
+
+
+def test_an_older_patch_takes_no_profiles(checkout):
+    engine = VtmEngine(checkout(patched="old"))
+    profiled = dataclasses.replace(MAP, profiles=PROFILES)
+    with pytest.raises(IdseError, match=r"without frequency weights: run 'idse vtm patch .*', and build it"):
+        engine.encode([GREY], profiled, EncodeSettings())
+    assert engine.encode([GREY], profiled, EncodeSettings(gamma=0.0)).data == engine.encode(
+        [GREY], MAP, EncodeSettings()
+    ).data
 
 
 @pytest.mark.parametrize("version", ["8.2", "10.0", "23.13"])

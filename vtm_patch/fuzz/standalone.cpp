@@ -27,9 +27,12 @@ void call(const std::string& bytes) {
 
 std::string made_up(std::mt19937& rng) {
     const int planes = rng() % 2 ? 3 : 1;
-    return idse::test::random_map(int(1 + rng() % 70), int(1 + rng() % 70), int(1 + rng() % 3),
-                                  int(rng() % 8), planes, unsigned(rng()))
-        .bytes();
+    auto map = idse::test::random_map(int(1 + rng() % 70), int(1 + rng() % 70), int(1 + rng() % 3),
+                                      int(rng() % 8), planes, unsigned(rng()));
+    const std::string meta = idse::test::RawMap::section("META", std::string(rng() % 20, '{'));
+    const std::string rasters = map.bytes();
+    if (rng() % 2) map = idse::test::with_profiles(map, rng() % 2 ? 3 : 1, unsigned(rng()));
+    return rasters + (rng() % 2 ? meta : "") + map.bytes().substr(rasters.size()) + (rng() % 2 ? meta : "");
 }
 
 void put(std::string& bytes, std::size_t at, std::uint32_t value) {

@@ -30,17 +30,22 @@ inline void start_picture_of(Picture& picture) {
     start_picture(planes, count, picture.getPOC());
 }
 
-// While it lives the quantiser works with lambda / w of a transform block.
+// While it lives the quantiser works with lambda / w of a transform block, and where `dct` says that its
+// coefficients are those of a DCT-II, with their weights over frequency.
 class QuantLambda {
   public:
-    QuantLambda(Quant& quant, const TransformUnit& tu, ComponentID component)
+    QuantLambda(Quant& quant, const TransformUnit& tu, ComponentID component, bool dct)
         : quant_(quant), lambda_(quant.getLambda()) {
         if (!active()) return;
         const CompArea& area = tu.blocks[component];
+        if (dct) current_level_weights() = level_weights(component, int(area.width), int(area.height));
         quant_.setLambda(lambda_ *
                          quant_lambda_scale(component, area.x, area.y, int(area.width), int(area.height)));
     }
-    ~QuantLambda() { quant_.setLambda(lambda_); }
+    ~QuantLambda() {
+        quant_.setLambda(lambda_);
+        current_level_weights() = nullptr;
+    }
     QuantLambda(const QuantLambda&) = delete;
     QuantLambda& operator=(const QuantLambda&) = delete;
 

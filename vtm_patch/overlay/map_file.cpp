@@ -6,6 +6,8 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "frequency_profile.h"
+
 namespace idse {
 namespace vtm {
 
@@ -17,6 +19,55 @@ constexpr std::uint32_t kMaxFrames = 1u << 20;
 std::uint32_t little_endian(const unsigned char* bytes) {
     return std::uint32_t(bytes[0]) | std::uint32_t(bytes[1]) << 8 | std::uint32_t(bytes[2]) << 16 |
            std::uint32_t(bytes[3]) << 24;
+}
+
+[[noreturn]] void refuse(const std::string& name, const char* words) {
+    throw std::runtime_error("weight map " + name + ": " + words + "; make it again");
+}
+
+// Appends `count` values. By parts: a damaged header must not ask for all of the memory.
+void read_values(std::istream& file, const std::string& name, size_t count, std::vector<float>& values) {
+    unsigned char bytes[4 * 4096];
+    for (size_t left = count; left > 0;) {
+        const size_t part = std::min<size_t>(left, sizeof bytes / 4);
+        if (!file.read(reinterpret_cast<char*>(bytes), std::streamsize(4 * part)))
+            refuse(name, "is truncated");
+        for (size_t i = 0; i < part; i++) {
+            const std::uint32_t bits = little_endian(&bytes[4 * i]);
+            float value;
+            std::memcpy(&value, &bits, 4);
+            values.push_back(value);
+        }
+        left -= part;
+    }
+}
+
+void read_profiles(std::istream& file, const std::string& name, std::uint64_t size, MapFile& map) {
+    unsigned char count[4] = {};
+    if (size >= 4 && !file.read(reinterpret_cast<char*>(count), 4)) refuse(name, "is truncated");
+    const std::uint32_t planes = little_endian(count);
+    if ((planes != 1 && planes != 3) ||
+        size != 4 + std::uint64_t(4) * kProfileSize * planes * std::uint64_t(map.frames))
+        refuse(name, "has a damaged section of frequency profiles");
+    map.profile_planes = int(planes);
+    map.profiles.clear();
+    read_values(file, name, size_t(kProfileSize) * planes * size_t(map.frames), map.profiles);
+}
+
+void read_sections(std::istream& file, const std::string& name, MapFile& map) {
+    constexpr std::uint64_t kMost = std::uint64_t(1) << 62;
+    unsigned char header[12];
+    while (file.read(reinterpret_cast<char*>(header), sizeof header)) {
+        const std::uint64_t size = little_endian(header + 4) | std::uint64_t(little_endian(header + 8)) << 32;
+        if (std::memcmp(header, "FREQ", 4) == 0) {
+            read_profiles(file, name, size, map);
+            continue;
+        }
+        if (size > kMost) refuse(name, "is truncated");
+        file.ignore(std::streamsize(size));
+        if (std::uint64_t(file.gcount()) != size) refuse(name, "is truncated");
+    }
+    if (file.gcount() != 0) refuse(name, "is truncated");
 }
 
 }  // namespace
@@ -32,6 +83,11 @@ idse::vvc::FrameWeights MapFile::frame(int number) const {
     for (int p = 0; p < planes; p++)
         weights.planes[p] = values.data() + (size_t(number) * planes + p) * cells();
     return weights;
+}
+
+const float* MapFile::profile(int number, int c) const {
+    return profiles.data() +
+           (size_t(number) * profile_planes + std::min(c, profile_planes - 1)) * kProfileSize;
 }
 
 MapFile read_map(const std::string& path) {
@@ -52,27 +108,15 @@ MapFile read_map(std::istream& file, const std::string& name) {
     const std::uint32_t planes = little_endian(header + 24);
     if (width < 1 || width > kMaxSide || height < 1 || height > kMaxSide || frames < 1 ||
         frames > kMaxFrames || log2_unit > 7 || (planes != 1 && planes != 3))
-        throw std::runtime_error("weight map " + name + ": has a damaged header; make it again");
+        refuse(name, "has a damaged header");
     MapFile map;
     map.width = int(width);
     map.height = int(height);
     map.frames = int(frames);
     map.log2_unit = int(log2_unit);
     map.planes = int(planes);
-    // Read by parts: a damaged header must not ask for all of the memory.
-    unsigned char bytes[4 * 4096];
-    for (size_t left = map.cells() * planes * frames; left > 0;) {
-        const size_t part = std::min<size_t>(left, sizeof bytes / 4);
-        if (!file.read(reinterpret_cast<char*>(bytes), std::streamsize(4 * part)))
-            throw std::runtime_error("weight map " + name + ": is truncated; make it again");
-        for (size_t i = 0; i < part; i++) {
-            const std::uint32_t bits = little_endian(&bytes[4 * i]);
-            float value;
-            std::memcpy(&value, &bits, 4);
-            map.values.push_back(value);
-        }
-        left -= part;
-    }
+    read_values(file, name, map.cells() * planes * frames, map.values);
+    read_sections(file, name, map);
     return map;
 }
 

@@ -15,8 +15,9 @@ namespace vtm {
 //
 // The file: magic "IDSEW001"; little-endian u32 width and height of the pictures in luma samples, frames,
 // log2 of the unit (a cell covers unit x unit luma samples), planes (1 or 3); then per frame and plane a
-// raster of ceil(width / unit) x ceil(height / unit) float32. What follows the rasters (origin, tiles) isn't
-// read.
+// raster of ceil(width / unit) x ceil(height / unit) float32; then sections of four letters, u64 size and so
+// many bytes. Of those only "FREQ" is read, the others (origin, tiles) are skipped: u32 planes (1 or 3), then
+// per frame and plane 8 x 8 float32, the frequency profile.
 struct MapFile {
     int width = 0;
     int height = 0;
@@ -24,14 +25,19 @@ struct MapFile {
     int log2_unit = 0;
     int planes = 0;
     std::vector<float> values;
+    int profile_planes = 0;  // 0: no profiles
+    std::vector<float> profiles;
 
     size_t cells() const;
+    // The frequency profile of component c of a frame, kProfileSize values: luma's also serves for chroma
+    // without one. Only with profile_planes > 0.
+    const float* profile(int number, int c) const;
     // One frame for the native encoder's shaping; points into `values`.
     idse::vvc::FrameWeights frame(int number) const;
 };
 
-// Throws std::runtime_error with a message for the user: no such file, no map, truncated, header out of
-// range.
+// Throws std::runtime_error with a message for the user: no such file, no map, truncated, header or section
+// out of range.
 MapFile read_map(const std::string& path);
 // The same from a stream; name: for the messages.
 MapFile read_map(std::istream& file, const std::string& name);

@@ -6,6 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "frequency_profile.h"
+#include "frequency_sse.h"
+#include "level_weights.h"
 #include "map_file.h"
 #include "picture_weights.h"
 #include "tools.h"
@@ -38,8 +41,12 @@ struct State {
     MapFile map;
     unsigned tools = 0;
     idse::vvc::WeightShaping shaping;
+    unsigned frequency = 0;  // of FrequencyScope; 0 where no profile acts
+    ProfileShaping profile_shaping;
     double mean_chroma_gain[2] = {1, 1};  // geometric mean over the frames: what the QP offsets stand for
     PictureWeights weights;
+    TileTables tiles[3];
+    LevelWeights levels[3];
     OriginalPlane planes[kMaxPlanes];
     int plane_count = 0;
     std::uint64_t calls = 0;
@@ -88,6 +95,18 @@ PictureWeights picture_weights(const State& s, const ShapedWeights& shaped) {
                           s.shaping.clip_qp);
 }
 
+FrequencyProfile frequency_profile(const State& s, int frame, int c) {
+    return FrequencyProfile(s.map.profile(frame, c), s.profile_shaping);
+}
+
+// Shapes every frame's profiles, to find what is wrong before the first is coded. Returns where they act.
+unsigned examine_profiles(const State& s) {
+    bool plain = true;
+    for (int f = 0; s.map.profile_planes > 0 && f < s.map.frames; f++)
+        for (int c = 0; c < s.stream.components; c++) plain &= frequency_profile(s, f, c).is_plain();
+    return plain ? 0 : s.frequency;
+}
+
 void check_stream(const State& s) {
     const Stream& stream = s.stream;
     if (s.map.width != stream.width || s.map.height != stream.height)
@@ -110,6 +129,7 @@ void check_stream(const State& s) {
 // Shapes every frame: what is wrong with any of them is found before the first is coded. Returns whether any
 // has weights.
 bool examine(State& s, Overrides& overrides) {
+    s.frequency = examine_profiles(s);
     bool weighted = false, qp_varies = false;
     double log2_gain[2] = {0, 0};
     for (int f = 0; f < s.map.frames; f++) {
@@ -119,7 +139,7 @@ bool examine(State& s, Overrides& overrides) {
         weighted |= !is_plain(shaped);
         if (weighted && (s.tools & kQp) && !qp_varies) qp_varies = picture_weights(s, shaped).qp_varies();
     }
-    if (!weighted || !s.tools) return false;
+    if ((!weighted || !s.tools) && !s.frequency) return false;
     for (int c = 0; c < 2; c++) {
         s.mean_chroma_gain[c] = idse::vvc::portable_exp2(log2_gain[c]);
         if (s.tools & kChromaQp)
@@ -156,8 +176,11 @@ bool distortion_of(int c, const Pel* org, std::ptrdiff_t org_stride, const Pel* 
     Position position;
     if (!locate(org, position) || position.component != c) return false;
     s.weighted_calls++;
-    const std::int64_t weighted = weighted_sse(s.weights.distortion(c), {position.x, position.y, w, h}, org,
-                                               org_stride, cur, cur_stride);
+    const idse::vvc::Block block{position.x, position.y, w, h};
+    const std::int64_t weighted =
+        s.frequency & kFrequencyRdo
+            ? frequency_sse(s.weights.distortion(c), s.tiles[c], block, org, org_stride, cur, cur_stride)
+            : weighted_sse(s.weights.distortion(c), block, org, org_stride, cur, cur_stride);
     distortion = std::uint64_t((weighted + (1 << (kWeightShift - 1))) >> kWeightShift);
     return true;
 }
@@ -168,6 +191,10 @@ void configure_or_throw(State& s, Overrides& overrides) {
     s.shaping.tau = o.tau;
     s.shaping.exponent = o.exponent;
     s.shaping.clip_qp = o.clip_qp;
+    s.frequency = parse_frequency_scope(o.frequency.empty() ? "all" : o.frequency);
+    s.profile_shaping.gamma = o.gamma;
+    s.profile_shaping.floor = o.profile_floor;
+    check_profile_shaping(s.profile_shaping);
     if (o.map_file.empty()) return;
     s.map = read_map(o.map_file);
     check_stream(s);
@@ -182,6 +209,9 @@ void configure_or_throw(State& s, Overrides& overrides) {
         "IDSE weight map: cells of %dx%d, %d planes, %d frames, tau %g, exponent %g, clip %g QP, tools %s, "
         "LMCS off\n",
         unit, unit, s.map.planes, s.map.frames, o.tau, o.exponent, o.clip_qp, tool_names(s.tools).c_str());
+    if (s.frequency)
+        std::printf("IDSE frequency weights: %d planes, gamma %g, floor %g, %s\n", s.map.profile_planes,
+                    o.gamma, o.profile_floor, frequency_scope_names(s.frequency).c_str());
     std::printf("IDSE chroma QP offset: cb %d cr %d\n", overrides.chroma_qp_offset[0],
                 overrides.chroma_qp_offset[1]);
 }
@@ -200,6 +230,7 @@ const std::string& last_error() {
 bool configure(const Stream& stream, Overrides& overrides) {
     State& s = state();
     s = State();
+    current_level_weights() = nullptr;
     s.stream = stream;
     s.progress_lines = options().progress;
     overrides = Overrides();
@@ -230,6 +261,11 @@ void start_picture(const OriginalPlane* planes, int count, int poc) {
     s.plane_count = std::min(count, kMaxPlanes);
     std::copy(planes, planes + s.plane_count, s.planes);
     s.weights = picture_weights(s, shaped_frame(s, poc));
+    for (int c = 0; s.frequency && c < s.stream.components; c++) {
+        const FrequencyProfile profile = frequency_profile(s, poc, c);
+        if (s.frequency & kFrequencyRdo) s.tiles[c] = TileTables(profile);
+        if (s.frequency & kFrequencyQuant) s.levels[c] = LevelWeights(profile);
+    }
 }
 
 void set_progress(ProgressCallback callback) {
@@ -256,6 +292,19 @@ bool weighted_distortion(int c, const std::int32_t* org, std::ptrdiff_t org_stri
 
 double quant_lambda_scale(int c, int x, int y, int w, int h) {
     return state().active ? 1 / state().weights.quant_weight(c, {x, y, w, h}) : 1;
+}
+
+bool frequency_levels() {
+    return state().active && (state().frequency & kFrequencyQuant);
+}
+
+const double* level_weights(int c, int w, int h) {
+    return frequency_levels() ? state().levels[c].of(w, h) : nullptr;
+}
+
+const double*& current_level_weights() {
+    static const double* table = nullptr;
+    return table;
 }
 
 double satd_lambda_scale(int x, int y, int w, int h) {

@@ -15,12 +15,15 @@ namespace vtm {
 
 // Values of the command line's --IDSE options.
 struct Options {
-    std::string map_file;   // IDSEWeightMap: IDSEW001, empty = plain squared error
-    double tau = 0.2;       // IDSETau
-    double exponent = 0.5;  // IDSEExponent
-    double clip_qp = 6;     // IDSEClipQP
-    std::string tools;      // IDSETools
-    bool progress = false;  // IDSEProgress: a line per CTU
+    std::string map_file;              // IDSEWeightMap: IDSEW001, empty = plain squared error
+    double tau = 0.2;                  // IDSETau
+    double exponent = 0.5;             // IDSEExponent
+    double clip_qp = 6;                // IDSEClipQP
+    std::string tools;                 // IDSETools
+    double gamma = 0.5;                // IDSEGamma
+    double profile_floor = 1.0 / 256;  // IDSEProfileFloor
+    std::string frequency;             // IDSEFrequency
+    bool progress = false;             // IDSEProgress: a line per CTU
 };
 Options& options();
 
@@ -83,6 +86,27 @@ bool weighted_distortion(int c, const std::int32_t* org, std::ptrdiff_t org_stri
 
 // 1 / w of a transform block, for the quantiser's lambda. x, y in samples of the component.
 double quant_lambda_scale(int c, int x, int y, int w, int h);
+
+// Whether the level choice counts errors with weights over frequency.
+bool frequency_levels();
+// The table of a block's coefficients, row-major; null where they all weigh the same.
+const double* level_weights(int c, int w, int h);
+// The table of the block that the quantiser works on.
+const double*& current_level_weights();
+// What it says of a coefficient; 1 without a table.
+inline double level_weight(unsigned position) {
+    const double* const table = current_level_weights();
+    return table ? table[position] : 1.0;
+}
+// What sign hiding has to add to a level's rounding error (units of 2^-8 steps, towards the other level; the
+// increase of squared error by changing it is 128 + delta) with the weight of its coefficient. step: of the
+// coefficient's quantiser, relative to that of a flat scaling list.
+inline std::int64_t sign_hiding_extra(std::int64_t delta, unsigned position, double step) {
+    if (!current_level_weights()) return 0;
+    const double weight = level_weight(position) * step * step;
+    return std::int64_t(weight * double(128 + delta)) - 128 - delta;
+}
+
 // 1 / sqrt(w) of a luma block: SATD is a sum of magnitudes.
 double satd_lambda_scale(int x, int y, int w, int h);
 // QP delta of a luma block.

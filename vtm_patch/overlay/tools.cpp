@@ -13,36 +13,61 @@ struct Named {
     unsigned tool;
 };
 
+constexpr Named kScopes[] = {{"rdo", kFrequencyRdo}, {"quant", kFrequencyQuant}};
+
 constexpr Named kTools[] = {{"sse", kSse}, {"chroma", kChroma},     {"satd", kSatd}, {"quant", kQuant},
                             {"qp", kQp},   {"chromaqp", kChromaQp}, {"alf", kAlf},   {"sao", kSao}};
 
-unsigned tool_of(const std::string& name) {
-    if (name == "all") return kAllTools;
-    if (name == "none") return 0;
-    for (const Named& t : kTools)
-        if (name == t.name) return t.tool;
-    throw std::invalid_argument("IDSETools: '" + name +
-                                "' must be all, none, or some of sse,chroma,satd,quant,qp,chromaqp,alf,sao");
+// The mask of some names joined by commas; option: for the message.
+template <size_t kCount>
+unsigned parse_names(const std::string& text, const Named (&known)[kCount], const char* option) {
+    unsigned mask = 0;
+    for (size_t begin = 0; begin <= text.size();) {
+        const size_t end = std::min(text.find(',', begin), text.size());
+        const std::string name = text.substr(begin, end - begin);
+        begin = end + 1;
+        bool found = name == "none";
+        std::string names;
+        for (const Named& t : known) {
+            names += (names.empty() ? "" : ",") + std::string(t.name);
+            if (name != "all" && name != t.name) continue;
+            mask |= t.tool;
+            found = true;
+        }
+        if (!found)
+            throw std::invalid_argument(std::string(option) + ": '" + name +
+                                        "' must be all, none, or some of " + names);
+    }
+    return mask;
+}
+
+template <size_t kCount>
+std::string names_of(unsigned mask, const Named (&known)[kCount]) {
+    std::string names;
+    unsigned all = 0;
+    for (const Named& t : known) {
+        all |= t.tool;
+        if (mask & t.tool) names += (names.empty() ? "" : ",") + std::string(t.name);
+    }
+    return mask == all ? "all" : names.empty() ? "none" : names;
 }
 
 }  // namespace
 
 unsigned parse_tools(const std::string& text) {
-    unsigned tools = 0;
-    for (size_t begin = 0; begin <= text.size();) {
-        const size_t end = std::min(text.find(',', begin), text.size());
-        tools |= tool_of(text.substr(begin, end - begin));
-        begin = end + 1;
-    }
-    return tools;
+    return parse_names(text, kTools, "IDSETools");
 }
 
 std::string tool_names(unsigned tools) {
-    if (tools == kAllTools) return "all";
-    std::string names;
-    for (const Named& t : kTools)
-        if (tools & t.tool) names += (names.empty() ? "" : ",") + std::string(t.name);
-    return names.empty() ? "none" : names;
+    return names_of(tools, kTools);
+}
+
+unsigned parse_frequency_scope(const std::string& text) {
+    return parse_names(text, kScopes, "IDSEFrequency");
+}
+
+std::string frequency_scope_names(unsigned scope) {
+    return names_of(scope, kScopes);
 }
 
 }  // namespace vtm

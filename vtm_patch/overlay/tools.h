@@ -25,5 +25,16 @@ unsigned parse_tools(const std::string& text);
 // The names of a mask, as parse_tools() reads them.
 std::string tool_names(unsigned tools);
 
+// Where the weights over frequency act.
+enum FrequencyScope : unsigned {
+    kFrequencyRdo = 1,    // rdo: squared error of every decision
+    kFrequencyQuant = 2,  // quant: the errors that RDOQ and dependent quantisation count
+    kAllFrequency = 3,
+};
+
+// Reads "all", "none" or names joined by commas. Throws std::invalid_argument naming the unknown word.
+unsigned parse_frequency_scope(const std::string& text);
+std::string frequency_scope_names(unsigned scope);
+
 }  // namespace vtm
 }  // namespace idse

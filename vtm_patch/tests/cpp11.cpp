@@ -10,5 +10,5 @@ template class idse::vtm::SaoWeight<Statistics>;
 void use_all_of_it(Picture& picture, Quant& quant, const TransformUnit& unit);
 void use_all_of_it(Picture& picture, Quant& quant, const TransformUnit& unit) {
     idse::vtm::start_picture_of(picture);
-    const idse::vtm::QuantLambda lambda(quant, unit, COMPONENT_Y);
+    const idse::vtm::QuantLambda lambda(quant, unit, COMPONENT_Y, true);
 }

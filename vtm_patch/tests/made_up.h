@@ -21,6 +21,8 @@ namespace idse::test {
 struct RawMap {
     int width, height, frames, log2_unit, planes;
     std::vector<float> values;
+    int profile_planes = 0;
+    std::vector<float> profiles = {};  // 64 for each frame and plane
 
     int cols() const { return (width + (1 << log2_unit) - 1) >> log2_unit; }
     int rows() const { return (height + (1 << log2_unit) - 1) >> log2_unit; }
@@ -38,14 +40,28 @@ struct RawMap {
 
     std::string bytes() const {
         std::string text = "IDSEW001";
-        for (int value : {width, height, frames, log2_unit, planes})
-            for (int i = 0; i < 4; i++) text += char((value >> (8 * i)) & 255);
-        for (float value : values) {
+        for (int value : {width, height, frames, log2_unit, planes}) text += number(std::uint32_t(value));
+        text += numbers(values);
+        if (profile_planes == 0) return text;
+        return text + section("FREQ", number(std::uint32_t(profile_planes)) + numbers(profiles));
+    }
+
+    static std::string number(std::uint32_t value) {
+        std::string text;
+        for (int i = 0; i < 4; i++) text += char((value >> (8 * i)) & 255);
+        return text;
+    }
+    static std::string numbers(const std::vector<float>& all) {
+        std::string text;
+        for (float value : all) {
             std::uint32_t bits;
             std::memcpy(&bits, &value, 4);
-            for (int i = 0; i < 4; i++) text += char((bits >> (8 * i)) & 255);
+            text += number(bits);
         }
         return text;
+    }
+    static std::string section(const char* tag, const std::string& payload) {
+        return tag + number(std::uint32_t(payload.size())) + number(0) + payload;
     }
 };
 
@@ -56,6 +72,20 @@ inline RawMap random_map(int width, int height, int frames, int log2_unit, int p
     for (std::size_t i = 0; i < map.values.size(); i++) {
         const std::size_t plane = i / map.cells() % std::size_t(planes);
         map.values[i] = float(std::exp(double(rng() % 1000) / 250.0)) * float(1 + 2 * plane);
+    }
+    return map;
+}
+
+// Profiles that fall with frequency, differently in every plane and frame.
+inline RawMap with_profiles(RawMap map, int planes, unsigned seed) {
+    std::mt19937 rng(seed);
+    map.profile_planes = planes;
+    map.profiles.clear();
+    for (int i = 0; i < planes * map.frames; i++) {
+        const double slope = 0.2 + double(rng() % 100) / 250;
+        for (int k = 0; k < 64; k++)
+            map.profiles.push_back(
+                float(std::exp(-slope * (k % 8 + k / 8)) * (1 + double(rng() % 1000) / 2000)));
     }
     return map;
 }

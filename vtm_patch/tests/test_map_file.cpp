@@ -8,6 +8,7 @@ using namespace idse::vtm;
 using idse::test::random_map;
 using idse::test::RawMap;
 using idse::test::TemporaryFile;
+using idse::test::with_profiles;
 
 namespace {
 
@@ -63,10 +64,57 @@ TEST(a_map_is_read_as_it_was_written) {
             }
 }
 
-TEST(what_follows_the_rasters_is_left_alone) {
+TEST(other_sections_are_skipped) {
     const RawMap raw = random_map(24, 16, 2, 3, 3, 5);
-    const TemporaryFile file(raw.bytes() + "META\x05\0\0\0\0\0\0\0{}...TILE and more");
-    CHECK(read_map(file.path()).values == raw.values);
+    const std::string other = RawMap::section("META", "{...}") + RawMap::section("TILE", "");
+    for (int planes : {0, 1, 3}) {
+        const RawMap with = with_profiles(raw, planes, 3);
+        const std::string bytes = with.bytes();
+        const std::string profiles = bytes.substr(raw.bytes().size());
+        const TemporaryFile file(raw.bytes() + other + profiles + other);
+        const MapFile map = read_map(file.path());
+        CHECK(map.values == raw.values);
+        CHECK_EQ(map.profile_planes, planes);
+        CHECK(map.profiles == with.profiles);
+    }
+}
+
+TEST(profiles_are_read_as_they_were_written) {
+    for (int planes : {1, 3})
+        for (int frames : {1, 3}) {
+            const RawMap raw = with_profiles(random_map(37, 70, frames, 3, 1, 4), planes, unsigned(frames));
+            const TemporaryFile file(raw.bytes());
+            const MapFile map = read_map(file.path());
+            CHECK(map.values == raw.values);
+            for (int f = 0; f < frames; f++)
+                for (int c = 0; c < 3; c++)
+                    for (int k = 0; k < 64; k++)
+                        CHECK_EQ(map.profile(f, c)[k],
+                                 raw.profiles[std::size_t((f * planes + (planes == 3 ? c : 0)) * 64 + k)]);
+        }
+}
+
+TEST(sections_that_are_wrong_are_refused) {
+    const RawMap raw = random_map(24, 16, 2, 3, 1, 5);
+    const std::string whole = raw.bytes();
+    const std::string with = with_profiles(raw, 3, 1).bytes();
+    for (std::size_t size = whole.size() + 1; size < with.size(); size += size < whole.size() + 20 ? 1 : 97)
+        CHECK(refused(with.substr(0, size), "truncated"));
+    const char* const damaged = "damaged section of frequency profiles";
+    for (std::uint32_t planes : {0u, 1u, 2u, 4u, 0xffffffffu}) {
+        std::string other = with;
+        other.replace(whole.size() + 12, 4, RawMap::number(planes));
+        CHECK(refused(other, damaged));
+    }
+    for (std::size_t size : {0, 3, 4, 5})
+        CHECK(refused(whole + RawMap::section("FREQ", std::string(size, '\1')), damaged));
+    CHECK(refused(whole + RawMap::section("FREQ", with.substr(whole.size() + 12) + "x"), damaged));
+    // Sizes that no file has.
+    CHECK(refused(whole + "META" + RawMap::number(9) + RawMap::number(0) + "12345678", "truncated"));
+    CHECK(refused(whole + "META" + RawMap::number(9) + RawMap::number(0x7fffffff), "truncated"));
+    CHECK(refused(whole + "META" + RawMap::number(9) + RawMap::number(0x10000000), "truncated"));
+    CHECK(refused(whole + "FREQ" + RawMap::number(9) + RawMap::number(0xffffffff) + RawMap::number(3),
+                  damaged));
 }
 
 TEST(truncated_maps_are_refused) {

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "check.h"
+#include "frequency_profile.h"
 #include "hooks.h"
 #include "made_up.h"
 #include "overlay.h"
@@ -13,6 +14,7 @@ using namespace idse::vtm;
 using idse::test::random_map;
 using idse::test::RawMap;
 using idse::test::TemporaryFile;
+using idse::test::with_profiles;
 using idse::vvc::ChromaFormat;
 using idse::vvc::ShapedWeights;
 
@@ -505,13 +507,13 @@ TEST(the_quantisers_lambda_comes_back) {
     start_picture_of(hooked.picture);
     for (ComponentID c : {COMPONENT_Y, COMPONENT_Cb}) {
         {
-            const QuantLambda lambda(quant, unit, c);
+            const QuantLambda lambda(quant, unit, c, true);
             CHECK(std::abs(quant.getLambda() * shaped.planes[0][1] / 57 - 1) < 1e-3);
         }
         CHECK(quant.getLambda() == 57);
     }
     configure_with("", Stream());
-    const QuantLambda lambda(quant, unit, COMPONENT_Y);
+    const QuantLambda lambda(quant, unit, COMPONENT_Y, true);
     CHECK(quant.getLambda() == 57);
 }
 
@@ -535,8 +537,139 @@ TEST(sao_statistics_are_weighted_at_the_end) {
     }
     configure_with("", Stream());
     Statistics plain;
-    {
-        const SaoWeight<Statistics> weight(plain, COMPONENT_Y, hooked.came_in.org(0, 8, 0), 8, 8);
-    }
+    { const SaoWeight<Statistics> weight(plain, COMPONENT_Y, hooked.came_in.org(0, 8, 0), 8, 8); }
     CHECK_EQ(plain.diff[1], -1000);
+}
+
+// --- weights over frequency ---
+
+namespace {
+
+Configured configure_frequency(const RawMap& map, double gamma, const char* scope, const char* tools = "all",
+                               double floor = 1.0 / 256) {
+    const TemporaryFile file(map.bytes());
+    options() = Options();
+    options().map_file = file.path();
+    options().tools = tools;
+    options().gamma = gamma;
+    options().profile_floor = floor;
+    options().frequency = scope;
+    Configured c;
+    c.out = printed(1, stdout, [&] {
+        c.err = printed(2, stderr, [&] { c.done = configure(stream_of(map), c.overrides); });
+    });
+    return c;
+}
+
+std::uint64_t distortion_at(const Samples<std::int16_t>& samples, int c, int x, int y, int w, int h) {
+    std::uint64_t got = 0;
+    const int stride = Samples<std::int16_t>::kStrides[c];
+    CHECK(weighted_distortion(c, samples.org(c, x, y), stride, samples.cur(c, x, y), stride, w, h, got));
+    return got;
+}
+
+}  // namespace
+
+TEST(a_profile_acts_on_a_uniform_map_too) {
+    const RawMap map = with_profiles(uniform_map(), 3, 1);
+    const Configured c = configure_frequency(map, 0.5, "all");
+    CHECK(c.done && active() && c.overrides.active);
+    CHECK_EQ(c.overrides.min_qp_subdiv, 0);
+    CHECK(c.out.find("IDSE frequency weights: 3 planes, gamma 0.5, floor 0.00390625, all\n") !=
+          std::string::npos);
+    CHECK(configure_frequency(map, 0.5, "all", "none").done && active());
+    // Without effect it is as if there were none.
+    CHECK(configure_frequency(map, 0, "all").out == "IDSE weight map is uniform: not used\n" && !active());
+    CHECK(configure_frequency(map, 0.5, "none").done && !active());
+    RawMap flat = map;
+    std::fill(flat.profiles.begin(), flat.profiles.end(), 3.f);
+    CHECK(configure_frequency(flat, 0.5, "all").done && !active());
+}
+
+TEST(distortion_counts_frequencies_where_the_scope_says) {
+    const RawMap map = with_profiles(random_map(kWidth, kHeight, 2, 3, 3, 21), 3, 2);
+    const Samples<std::int16_t> samples(6);
+    for (int frame = 0; frame < 2; frame++)
+        for (int c = 0; c < 3; c++) {
+            configure_frequency(map, 0.5, "none");
+            samples.start(frame);
+            const std::uint64_t plain = distortion_at(samples, c, 8, 8, 16, 8);
+            configure_frequency(map, 0.5, "quant");
+            samples.start(frame);
+            CHECK_EQ(distortion_at(samples, c, 8, 8, 16, 8), plain);
+            configure_frequency(map, 0.5, "rdo");
+            samples.start(frame);
+            const std::uint64_t rdo = distortion_at(samples, c, 8, 8, 16, 8);
+            // White noise has the profile's mean weight, well below 1.
+            double mean = 0;
+            const FrequencyProfile profile(&map.profiles[std::size_t((frame * 3 + c) * 64)], {});
+            for (int i = 0; i < 64; i++)
+                mean += profile.gain(i % 8, i / 8, 8, 8) * profile.gain(i % 8, i / 8, 8, 8) / 64;
+            CHECK(mean < 0.8);
+            CHECK(std::abs(double(rdo) / double(plain) / mean - 1) < 0.35);
+        }
+}
+
+TEST(the_level_choice_has_its_table_while_a_block_is_quantised) {
+    const RawMap map = with_profiles(random_map(kWidth, kHeight, 1, 3, 1, 22), 3, 3);
+    TransformUnit unit;
+    unit.blocks = {{8, 0, 16, 8}, {4, 0, 4, 4}, {4, 0, 4, 4}};
+    Quant quant;
+    for (const char* scope : {"all", "quant", "rdo", "none"}) {
+        configure_frequency(map, 0.7, scope);
+        const bool acts = scope[0] == 'a' || scope[0] == 'q';
+        CHECK_EQ(frequency_levels(), acts);
+        HookedPicture hooked;
+        start_picture_of(hooked.picture);
+        for (ComponentID c : {COMPONENT_Y, COMPONENT_Cr}) {
+            {
+                const QuantLambda lambda(quant, unit, c, true);
+                CHECK((current_level_weights() != nullptr) == acts);
+                const ProfileShaping shaping{0.7, 1.0 / 256};
+                const FrequencyProfile profile(&map.profiles[std::size_t(c) * 64], shaping);
+                const int w = int(unit.blocks[c].width), h = int(unit.blocks[c].height);
+                for (int y = 0; y < h; y++)
+                    for (int x = 0; x < w; x++) {
+                        const double expected = acts ? profile.weight(x, y, w, h) / 4096.0 : 1.0;
+                        CHECK(level_weight(unsigned(y * w + x)) == expected);
+                    }
+                CHECK((sign_hiding_extra(-30, 0, 1) != 0) == acts);
+            }
+            CHECK(current_level_weights() == nullptr && level_weight(3) == 1);
+            CHECK_EQ(sign_hiding_extra(-30, 0, 1), 0);
+            const QuantLambda not_dct(quant, unit, c, false);
+            CHECK(current_level_weights() == nullptr);
+        }
+    }
+    configure_with("", Stream());
+    CHECK(!frequency_levels() && level_weights(0, 8, 8) == nullptr);
+}
+
+TEST(a_step_that_follows_the_weight_leaves_sign_hiding_as_it_was) {
+    const double table[2] = {1.0 / 16, 0.25};
+    current_level_weights() = table;
+    for (int delta : {-128, -31, 0, 77, 128}) {
+        CHECK_EQ(sign_hiding_extra(delta, 0, 4), 0);
+        CHECK_EQ(sign_hiding_extra(delta, 1, 1), (128 + delta) / 4 - 128 - delta);
+    }
+    current_level_weights() = nullptr;
+}
+
+TEST(wrong_profiles_are_refused_before_the_first_picture) {
+    const RawMap map = with_profiles(random_map(kWidth, kHeight, 2, 3, 1, 23), 1, 4);
+    const auto with_value = [&](std::size_t index, float value) {
+        RawMap other = map;
+        other.profiles[index] = value;
+        return configure_frequency(other, 0.5, "all");
+    };
+    CHECK(refused(with_value(70, std::numeric_limits<float>::infinity()), "frequency profile"));
+    CHECK(refused(with_value(127, -1.f), "negative"));
+    RawMap zero = map;
+    std::fill(zero.profiles.begin() + 64, zero.profiles.end(), 0.f);
+    CHECK(refused(configure_frequency(zero, 0.5, "all"), "all zero at the lowest"));
+    CHECK(refused(configure_frequency(map, 2.1, "all"), "IDSEGamma"));
+    CHECK(refused(configure_frequency(map, -0.1, "all"), "IDSEGamma"));
+    CHECK(refused(configure_frequency(map, 0.5, "all", "all", 0), "IDSEProfileFloor"));
+    CHECK(refused(configure_frequency(map, 0.5, "sse"), "IDSEFrequency"));
+    CHECK(configure_frequency(map, 2, "all", "all", 1.0 / 4096).done && active());
 }

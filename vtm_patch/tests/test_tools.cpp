@@ -38,6 +38,24 @@ TEST(every_name_is_its_tool) {
     CHECK_EQ(all, unsigned(kAllTools));
 }
 
+TEST(parts_of_the_frequency_scope_have_names) {
+    CHECK_EQ(parse_frequency_scope("all"), unsigned(kAllFrequency));
+    CHECK_EQ(parse_frequency_scope("none"), 0u);
+    CHECK_EQ(parse_frequency_scope("rdo"), unsigned(kFrequencyRdo));
+    CHECK_EQ(parse_frequency_scope("quant,rdo"), unsigned(kAllFrequency));
+    for (unsigned scope = 0; scope <= kAllFrequency; scope++)
+        CHECK_EQ(parse_frequency_scope(frequency_scope_names(scope)), scope);
+    for (const char* text : {"", "qp", "rdo,"}) {
+        std::string said;
+        try {
+            parse_frequency_scope(text);
+        } catch (const std::invalid_argument& e) {
+            said = e.what();
+        }
+        CHECK(said.find("IDSEFrequency") == 0 && said.find("rdo,quant") != std::string::npos);
+    }
+}
+
 TEST(all_and_none) {
     CHECK_EQ(parse_tools("all"), unsigned(kAllTools));
     CHECK_EQ(parse_tools("none"), 0u);

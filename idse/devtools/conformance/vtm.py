@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from idse.devtools.conformance.decoders import check_program, difference
-from idse.engines import EncodedStream, EncodeSettings
+from idse.engines import EncodedStream, EncodeSettings, FrequencyScope
 from idse.errors import IdseError
 from idse.importance.estimate import activity_map
 from idse.importance.weight_map import WeightMap
@@ -179,6 +179,7 @@ class Bench:
             "tools " + ("all" if tools == TOOLS else "+".join(tools)),
         ]
         plain = EncodeSettings(qp=subject.qp)
+        words += ["profile"] * (weights.profiles is not None)
         words += [f"{k}={v}" for k, v in vars(settings).items() if v != getattr(plain, k)]
         return self._exact(subject, "random map", weights, settings, tools, " ".join(words))
 
@@ -194,7 +195,7 @@ class Bench:
         last = plain.provenance["log"]["pictures"][-1]["poc"]
         planes = np.ones_like(self._random_map(subject).planes)
         planes[last] = self._random_map(subject).planes[last]
-        weights = replace(self._random_map(subject), planes=planes)
+        weights = replace(self._random_map(subject), planes=planes, profiles=None)
         done = self._exact(
             subject, "one frame's map", weights, settings, _LOCAL_TOOLS, f"POC {last}, coded last"
         )
@@ -251,19 +252,28 @@ CHECKS = (
 
 
 def uniform_map(subject: Subject, planes: int) -> WeightMap:
-    """Return a map with the same weight everywhere, other than 1, since the scale of a map is free."""
+    """Return a map with the same weight everywhere and at all frequencies, other than 1: the scales are free."""
     first = subject.frames[0]
     shape = (len(subject.frames), planes, -(-first.height // 8), -(-first.width // 8))
-    return WeightMap(first.width, first.height, 3, np.full(shape, 0.7, np.float32))
+    profiles = np.full((len(subject.frames), planes, 8, 8), 3, np.float32)
+    return WeightMap(first.width, first.height, 3, np.full(shape, 0.7, np.float32), profiles=profiles)
 
 
 def random_map(seed: int, subject: Subject) -> WeightMap:
-    """Return a map of three planes of noise, different in each frame; the cell size cycles through 1..64."""
+    """Return a map of three planes of noise, different in each frame; the cell size cycles through 1..64.
+
+    Two maps of three have frequency profiles, of one plane or of three, which fall with frequency and are noisy too.
+    """
     rng = np.random.default_rng([seed, subject.number, 0])
     first, unit = subject.frames[0], subject.number % _UNITS
     shape = (len(subject.frames), 3, -(-first.height >> unit), -(-first.width >> unit))
     planes = np.exp(rng.normal(0, rng.choice([0.5, 1.5, 3]), shape)) * 2.0 ** rng.uniform(-2, 2, (3, 1, 1))
-    return WeightMap(first.width, first.height, unit, planes.astype(np.float32))
+    profiles = None
+    if subject.number % 3 != 2:
+        falling = np.add.outer(np.arange(8), np.arange(8)) * -rng.uniform(0, 0.6)
+        noise = rng.normal(0, rng.choice([0.0, 0.3, 2.0]), (len(subject.frames), rng.choice([1, 3]), 8, 8))
+        profiles = np.exp(falling + noise).astype(np.float32)
+    return WeightMap(first.width, first.height, unit, planes.astype(np.float32), profiles=profiles)
 
 
 def random_settings(seed: int, subject: Subject) -> tuple[EncodeSettings, tuple[str, ...]]:
@@ -289,6 +299,14 @@ def random_settings(seed: int, subject: Subject) -> tuple[EncodeSettings, tuple[
         clip_qp=float(rng.choice([3.0, 6.0, 12.0])),
     )
     chosen = tuple(t for t in TOOLS if flag(0.5)) or TOOLS
+    settings = settings.changed(
+        gamma=float(rng.choice([0.5, 1.0, 2.0])),
+        profile_floor=float(rng.choice([1 / 4096, 1 / 256, 0.25])),
+        frequency_scope=(FrequencyScope.ALL, FrequencyScope.ALL, FrequencyScope.RDO, FrequencyScope.QUANT)[
+            rng.integers(4)
+        ],
+        scaling_lists="auto" if flag(0.7) else "off",
+    )
     return settings, _FIRST_TOOLS[subject.number] if subject.number < len(_FIRST_TOOLS) else chosen
 
 
