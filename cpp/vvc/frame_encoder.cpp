@@ -192,7 +192,7 @@ CodedFrame code_frame(const FrameInput& input, const Settings& settings, FineQp 
     out.parameters.chroma_tree.max_mtt_depth = context.limits.max_mtt_depth_chroma;
     out.parameters.scaling_lists = input.may_have_lists;
     if (!input.scaling_lists.is_flat())
-        out.scaling_aps = scaling_aps_rbsp(input.scaling_lists, input.scaling_lists.has_chroma(), kScalingApsId);
+        out.scaling_aps = scaling_aps_rbsp(input.scaling_lists, colour, kScalingApsId);
     append_picture(out.nal_units, out.parameters, qp.qp(), out.scaling_aps.empty() ? -1 : kScalingApsId,
                    substreams, !input.is_first);
     if (settings.md5_sei) append_picture_hash(out.nal_units, state.recon);

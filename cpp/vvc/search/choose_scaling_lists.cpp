@@ -229,7 +229,7 @@ ScalingLists ScalingListChooser::choose(const Picture& source, const std::vector
             for (int c = 0; c < (colour ? 2 : 0); c++)
                 set_plane(lists, c + 1, of[c], with_small ? small[c] : flat);
             if (lists.is_flat()) continue;
-            const double bits = kBitsOfNalUnit + 8.0 * double(scaling_aps_rbsp(lists, lists.has_chroma(), 0).size());
+            const double bits = kBitsOfNalUnit + 8.0 * double(scaling_aps_rbsp(lists, colour, 0).size());
             const double cost = bits + mismatch(lists, planes);
             if (cost < least) least = cost, best = lists;
         }

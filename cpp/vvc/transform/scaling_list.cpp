@@ -9,16 +9,6 @@ ScalingLists::ScalingLists() {
     dc.fill(kFlatScalingFactor);
 }
 
-bool ScalingLists::has_chroma() const {
-    const ScalingLists flat;
-    for (int id = 0; id < kScalingLists; id++) {
-        if (id % 3 == 2 || id == 27) continue;
-        if (list[size_t(id)] != flat.list[size_t(id)]) return true;
-        if (id >= kFirstScalingListDc && dc[size_t(id - kFirstScalingListDc)] != kFlatScalingFactor) return true;
-    }
-    return false;
-}
-
 int ScalingLists::id_of(Component component, int log2_side) {
     static constexpr int kFirst[7] = {0, 0, 2, 8, 14, 20, 26};  // luma; chroma has no 64
     return kFirst[log2_side] + int(component);

@@ -27,8 +27,6 @@ struct ScalingLists {
     // m of every coefficient of an intra block, row-major.
     std::vector<std::uint8_t> factors(Component component, int log2_w, int log2_h) const;
 
-    // Is a list of a chroma plane not flat?
-    bool has_chroma() const;
     bool is_flat() const { return *this == ScalingLists(); }
     friend bool operator==(const ScalingLists& a, const ScalingLists& b) {
         return a.list == b.list && a.dc == b.dc;
