@@ -8,9 +8,9 @@
 #include "vvc/bitstream/scaling_aps.h"
 #include "vvc/encode_error.h"
 #include "vvc/encoder.h"
+#include "vvc/search/choose_scaling_lists.h"
 #include "vvc/transform/dct.h"
 #include "vvc/transform/frequency_table.h"
-#include "vvc/search/choose_scaling_lists.h"
 #include "vvc/transform/quant.h"
 #include "vvc/weights/frequency_gains.h"
 #include "vvc/weights/shaping.h"
@@ -140,8 +140,8 @@ TEST(profiles_are_relative_to_their_lowest_frequencies) {
     raw[63] = 0;
     const FrequencyGains gains(raw.data(), shaping, "luma");
     CHECK(near(gains.entry(0, 0), 1, 1e-12));
-    CHECK(near(gains.entry(5, 1), 0.5, 1e-12));         // sqrt(1 / 4)
-    CHECK(near(gains.entry(7, 7), 1.0 / 16, 1e-12));    // the floor of 1/256
+    CHECK(near(gains.entry(5, 1), 0.5, 1e-12));       // sqrt(1 / 4)
+    CHECK(near(gains.entry(7, 7), 1.0 / 16, 1e-12));  // the floor of 1/256
     shaping.gamma = 0.5;
     CHECK(near(FrequencyGains(raw.data(), shaping, "luma").entry(5, 1), std::sqrt(0.5), 1e-12));
     const std::vector<float> flat(64, 0.3f);
@@ -255,7 +255,8 @@ TEST(lists_are_chosen_by_what_they_save) {
         for (int u = 0; u < 8; u++)
             CHECK(near(std::log2(factors[size_t(8 * v + u)] * gains[0].entry(u, v) / 16), 0, 0.5));
     // What has been sent costs nothing more.
-    const std::vector<FrequencyGains> nearly(3, FrequencyGains(falling_profile(0.301).data(), shaping, "a plane"));
+    const std::vector<FrequencyGains> nearly(
+        3, FrequencyGains(falling_profile(0.301).data(), shaping, "a plane"));
     CHECK(chooser.choose(noise, nearly, {20, 20, 20}, ScalingListUse::kAuto) == lists);
 }
 

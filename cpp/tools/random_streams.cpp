@@ -123,9 +123,10 @@ void add_profiles(Random& random, Case& made, FrameWeights& weights) {
     for (int p = 0; p < planes; p++) {
         std::vector<float> profile(64);
         for (size_t i = 0; i < profile.size(); i++)
-            profile[i] = random.chance(share_of_zeros)
-                             ? 0
-                             : float(std::exp2((random.real() - 0.5) * spread - slope * double(i % 8 + i / 8)));
+            profile[i] =
+                random.chance(share_of_zeros)
+                    ? 0
+                    : float(std::exp2((random.real() - 0.5) * spread - slope * double(i % 8 + i / 8)));
         profile[0] = 1;
         made.values.push_back(std::move(profile));
         weights.profiles[p] = made.values.back().data();

@@ -199,8 +199,8 @@ EncodedStream encode(const std::vector<SourceFrame>& frames, const std::vector<F
     stream.frames.resize(frames.size());
     Progress progress(callback, frames.size());
     const std::vector<ScalingLists> lists = choose_lists(frames, weights, settings);
-    const bool any_lists = std::any_of(lists.begin(), lists.end(),
-                                       [](const ScalingLists& l) { return !l.is_flat(); });
+    const bool any_lists =
+        std::any_of(lists.begin(), lists.end(), [](const ScalingLists& l) { return !l.is_flat(); });
 
     auto code_one = [&](size_t i, int threads) {
         FrameInput input;

@@ -82,7 +82,8 @@ class SliceCoder {
         return std::move(substreams_);
     }
 
-    // Rows are taken from the top down: a thread that waits for the row above waits for a thread that codes it.
+    // Rows are taken from the top down: a thread that waits for the row above waits for a thread that codes
+    // it.
     void code_rows() {
         TreeSearch search(context_, state_);
         for (int row; (row = next_row_++) < rows_;)

@@ -21,14 +21,14 @@ struct FrameInput {
     const FrameWeights* raw_weights = nullptr;  // for the tile factors
     int width = 0;                              // before padding
     int height = 0;
-    int frames = 1;        // of the whole stream
-    bool is_first = true;  // parameter sets come right before it
+    int frames = 1;               // of the whole stream
+    bool is_first = true;         // parameter sets come right before it
     bool may_have_lists = false;  // may a frame of the stream have scaling lists?
     ScalingLists scaling_lists;   // this frame's; flat: none
 };
 
 struct CodedFrame {
-    Bytes nal_units;  // slice and SEI, with start codes
+    Bytes nal_units;    // slice and SEI, with start codes
     Bytes scaling_aps;  // RBSP of the APS with the frame's scaling lists; empty without
     Picture recon;
     int qp = 0;

@@ -32,10 +32,10 @@ enum class ScalingListUse : std::uint8_t {
 // Shaping of a raw weight map, applied in this order (design: tau blends with plain SSE, then the exponent,
 // then the clip in QP steps, then the geometric mean is 1).
 struct WeightShaping {
-    double tau = 0.2;       // >= 0, in units of the map's mean; infinity = plain SSE
-    double exponent = 0.5;  // 0..kMaxExponent; 0 = plain SSE
-    double clip_qp = 6.0;   // 0..12: weights are clipped to 2^(+-clip_qp / 3)
-    double gamma = 0.75;    // 0..kMaxGamma: power of the profile over frequency; 0 = none
+    double tau = 0.2;                  // >= 0, in units of the map's mean; infinity = plain SSE
+    double exponent = 0.5;             // 0..kMaxExponent; 0 = plain SSE
+    double clip_qp = 6.0;              // 0..12: weights are clipped to 2^(+-clip_qp / 3)
+    double gamma = 0.75;               // 0..kMaxGamma: power of the profile over frequency; 0 = none
     double profile_floor = 1.0 / 256;  // kMinProfileFloor..1: least weight of a frequency
 
     // Whether every weight becomes 1.
@@ -58,9 +58,9 @@ struct Settings {
     int threads = 1;                // >= 1; bytes never depend on it
 #define TOOL(type, name, value, ...) type name = value;  // what each is: see the table
 #include "tools.def"
-    bool md5_sei = false;           // decoded picture hash, clause D.5
-    int cb_qp_offset = 0;           // -12..12, pps_cb_qp_offset
-    int cr_qp_offset = 0;           // -12..12, pps_cr_qp_offset
+    bool md5_sei = false;  // decoded picture hash, clause D.5
+    int cb_qp_offset = 0;  // -12..12, pps_cb_qp_offset
+    int cr_qp_offset = 0;  // -12..12, pps_cr_qp_offset
     unsigned weight_scope = kWeightAll;
     unsigned frequency_scope = kFrequencyAll;
     ScalingListUse scaling_lists = ScalingListUse::kAuto;

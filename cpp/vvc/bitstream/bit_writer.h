@@ -15,7 +15,7 @@ class BitWriter {
     void flag(bool value) { u(value, 1); }
     void ue(std::uint32_t value);  // Exp-Golomb, value < 2^32 - 1
     void se(std::int32_t value);
-    void align_zero();     // zero bits up to the next byte
+    void align_zero();  // zero bits up to the next byte
     void append(const BitWriter& other);
     void trailing_bits();  // a one, then zeros: rbsp_trailing_bits(), byte_alignment()
     size_t bit_count() const { return bytes_.size() * 8 - size_t(free_); }

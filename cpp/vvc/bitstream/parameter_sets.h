@@ -33,7 +33,7 @@ struct SequenceParameters {
     bool deblocking = true;
     bool cu_qp_delta = false;
     bool scaling_lists = false;  // pictures may have them
-    int init_qp = 26;  // of the PPS: slices code their difference from it
+    int init_qp = 26;            // of the PPS: slices code their difference from it
     int cb_qp_offset = 0;
     int cr_qp_offset = 0;
 };

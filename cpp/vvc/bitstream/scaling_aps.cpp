@@ -74,8 +74,9 @@ void write_entries(BitWriter& w, const CodedList& list, const CodedList* referen
     }
 }
 
-// FFmpeg (libavcodec/vvc/ps.c up to 8.0) drops scaling_list_dc_coef of a list that is written out, and of one
-// that is predicted from the flat one: its DC entry becomes 8 or 16. Such lists are coded in another way.
+// FFmpeg (libavcodec 61, of PyAV 15; 62 does not) drops scaling_list_dc_coef of a list that is written out,
+// and of one that is predicted from the flat one: its DC entry becomes 8 or 16. Such lists are coded in
+// another way.
 bool ffmpeg_reads(const CodedList& list, int delta) {
     return !list.has_dc || delta > 0 || list.dc == (delta < 0 ? 8 : kFlatScalingFactor);
 }
@@ -90,9 +91,9 @@ void write_list(BitWriter& w, const std::vector<CodedList>& before, const CodedL
         if (delta >= 0) reference = reference_of(before, list, id, delta);
         const bool copy = delta >= 0 && same_list(list, reference);
         BitWriter bits;
-        bits.flag(copy);                                                    // scaling_list_copy_mode_flag
-        if (!copy) bits.flag(delta >= 0);                                   // scaling_list_pred_mode_flag
-        if (delta >= 0 && id != first) bits.ue(std::uint32_t(delta));       // scaling_list_pred_id_delta
+        bits.flag(copy);                                               // scaling_list_copy_mode_flag
+        if (!copy) bits.flag(delta >= 0);                              // scaling_list_pred_mode_flag
+        if (delta >= 0 && id != first) bits.ue(std::uint32_t(delta));  // scaling_list_pred_id_delta
         if (!copy) write_entries(bits, list, delta >= 0 ? &reference : nullptr);
         if (best.bit_count() == 0 || bits.bit_count() < best.bit_count()) best = bits;
     }

@@ -43,7 +43,8 @@ Counts count_coded(const Plane& plane, int qp, const FrequencyGains& gains) {
     for (int y = 0; y + kSize <= plane.height(); y += kSize)
         for (int x = 0; x + kSize <= plane.width(); x += kSize) {
             for (int r = 0; r < kSize; r++)
-                for (int c = 0; c < kSize; c++) samples[r * kSize + c] = Residual(plane.at(x, y + r)[c] - 512);
+                for (int c = 0; c < kSize; c++)
+                    samples[r * kSize + c] = Residual(plane.at(x, y + r)[c] - 512);
             kernels().forward_dct2(samples, kSize, 3, 3, coeffs);
             for (size_t i = 0; i < 64; i++) found[i] += std::abs(coeffs[i]) > threshold[i];
         }
@@ -71,7 +72,8 @@ Target target_of(const FrequencyGains& gains, const Counts& counts, int size) {
             double count = 0;
             for (int j = 0; j < bins; j++)
                 for (int i = 0; i < bins; i++) count += counts[size_t((y * bins + j) * kSize + x * bins + i)];
-            t.worth.push_back(count * kBitsOfMismatch * (size == kSize ? 1 - kShareOfSmallest : kShareOfSmallest));
+            t.worth.push_back(count * kBitsOfMismatch *
+                              (size == kSize ? 1 - kShareOfSmallest : kShareOfSmallest));
         }
     return t;
 }
@@ -112,10 +114,12 @@ std::vector<int> candidates(const Target& t) {
         low = std::min(low, v);
         high = std::max(high, v);
     }
-    const int first = std::max(1, int(portable_exp2(low))), last = std::min(255, int(portable_exp2(high)) + 1);
+    const int first = std::max(1, int(portable_exp2(low))),
+              last = std::min(255, int(portable_exp2(high)) + 1);
     std::vector<int> values;
     for (int v = first; v <= last; v++)
-        if (values.empty() || v == kFlatScalingFactor || v == last || 16 * v >= 17 * values.back()) values.push_back(v);
+        if (values.empty() || v == kFlatScalingFactor || v == last || 16 * v >= 17 * values.back())
+            values.push_back(v);
     return values;
 }
 
@@ -144,7 +148,8 @@ void fit(const Target& t, int size, std::array<std::uint8_t, 64>& entries) {
                 best = bits[size_t(value[size_t(v)] - kFlatScalingFactor + 256)];
             } else {
                 for (int u = 0; u < values; u++) {
-                    const double c = cost[size_t(u)] + bits[size_t(value[size_t(v)] - value[size_t(u)] + 256)];
+                    const double c =
+                        cost[size_t(u)] + bits[size_t(value[size_t(v)] - value[size_t(u)] + 256)];
                     if (c < best) best = c, best_from = u;
                 }
             }

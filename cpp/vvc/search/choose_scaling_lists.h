@@ -14,8 +14,8 @@ namespace idse::vvc {
 // sent.
 class ScalingListChooser {
   public:
-    // source: coded size. gains: of each plane; empty gives flat lists. qp: qP of clause 8.7.1 of each plane at
-    // the slice's QP.
+    // source: coded size. gains: of each plane; empty gives flat lists. qp: qP of clause 8.7.1 of each plane
+    // at the slice's QP.
     ScalingLists choose(const Picture& source, const std::vector<FrequencyGains>& gains, const int (&qp)[3],
                         ScalingListUse use);
 

@@ -236,7 +236,7 @@ void IntraSearch::search_chroma(const TreeNode& node, const SearchState& before,
     best.cost = std::numeric_limits<std::int64_t>::max();
     const bool ts_possible =
         context_.settings->transform_skip && std::max(block.w, block.h) <= context_.effort.max_ts_size;
-    auto test = [&](int index, const bool (&skip)[2]) {
+    auto test = [&](int index, const bool(&skip)[2]) {
         CodingUnit& candidate = candidate_.unit;
         candidate = unit;
         candidate.chroma_mode = std::uint8_t(modes[index]);

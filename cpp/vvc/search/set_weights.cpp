@@ -81,8 +81,7 @@ void set_frequencies(FrameContext& context, const std::vector<FrequencyGains>& g
     context.frequency_in_levels =
         (settings.frequency_scope & kFrequencyQuant) && (settings.weight_scope & kWeightQuant);
     if (!context.frequency_in_decisions && !context.frequency_in_levels) return;
-    context.frequency =
-        FrequencyTables(gains.data(), int(gains.size()), lists.is_flat() ? nullptr : &lists);
+    context.frequency = FrequencyTables(gains.data(), int(gains.size()), lists.is_flat() ? nullptr : &lists);
 }
 
 }  // namespace idse::vvc

@@ -91,9 +91,9 @@ void TransformUnitCoder::code(Component component, const Block& block, const Sam
         forward_dct2(residual_, w, params.log2_w, params.log2_h, coeffs_);
 
     Lambda lambda = context_.block_lambda(component, block);
-    const FrequencyTable* const table =
-        context_.frequency.empty() ? nullptr
-                                   : &context_.frequency.of(component, params.log2_w, params.log2_h);
+    const FrequencyTable* const table = context_.frequency.empty()
+                                            ? nullptr
+                                            : &context_.frequency.of(component, params.log2_w, params.log2_h);
     const Coeff* to_quantise = coeffs_;
     if (table && context_.frequency_in_levels) {
         if (transform_skip) {

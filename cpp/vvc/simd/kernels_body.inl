@@ -5,10 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "angular_tables.h"
 #include "../block_math.h"
-#include "dct_tables.h"
 #include "../types.h"
+#include "angular_tables.h"
+#include "dct_tables.h"
 #include "kernels.h"
 #include "lanes.inl"
 
@@ -39,9 +39,9 @@ inline bool is_side(int v) {
 }  // namespace idse::vvc
 
 #include "angular_rows.inl"
-#include "planar_dc.inl"
 #include "dct.inl"
 #include "distortion.inl"
+#include "planar_dc.inl"
 
 namespace idse::vvc {
 namespace IDSE_SIMD_LEVEL {

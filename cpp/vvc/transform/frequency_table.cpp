@@ -37,8 +37,8 @@ FrequencyTable table_of(const FrequencyGains& gains, Component component, int lo
                 out.to_flat[i] = std::int32_t(std::lround((1 << FrequencyTable::kToFlatShift) / step));
                 relative *= step * step;
             }
-            out.flat_weights[i] =
-                std::uint32_t(std::clamp(std::lround(relative * kOne), 1L, std::lround(kMaxFlatWeight * kOne)));
+            out.flat_weights[i] = std::uint32_t(
+                std::clamp(std::lround(relative * kOne), 1L, std::lround(kMaxFlatWeight * kOne)));
         }
     if (uncoded_count) out.uncoded = Weight{std::uint32_t((uncoded + uncoded_count / 2) / uncoded_count)};
     out.mean = Weight{std::uint32_t((sum + out.weights.size() / 2) / out.weights.size())};
@@ -61,8 +61,7 @@ Distortion frequency_distortion(const FrequencyTable& table, int log2_w, int log
     // The forward transform's scale: see Scaling.
     const int shift = log2_w + log2_h - 2 * (15 - kBitDepth);
     const auto in_samples = [&](std::int64_t v) { return shift >= 0 ? v << shift : v >> -shift; };
-    const Distortion sum =
-        in_samples(kernels().weighted_squares(coeffs, recon, table.weights.data(), count));
+    const Distortion sum = in_samples(kernels().weighted_squares(coeffs, recon, table.weights.data(), count));
     if (std::max(log2_w, log2_h) <= 5) return sum;
     std::int64_t coded = 0;
     for (int i = 0; i < count; i++) coded += std::int64_t{coeffs[i]} * coeffs[i];

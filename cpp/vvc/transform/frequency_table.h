@@ -16,10 +16,10 @@ namespace idse::vvc {
 struct FrequencyTable {
     std::vector<std::uint32_t> weights;  // Weight::fx of each coefficient's squared error
     Weight mean;                         // of them: the weight of an error without direction in frequency
-    Weight uncoded;                      // the mean of the frequencies that blocks with sides of 64 do not code
+    Weight uncoded;  // the mean of the frequencies that blocks with sides of 64 do not code
     // The quantiser's side, in units in which its steps are those of a flat list.
-    std::vector<std::uint8_t> factors;       // m of clause 8.7.3; empty: flat
-    std::vector<std::int32_t> to_flat;       // 16 / m, 2^-kToFlatShift; empty: flat
+    std::vector<std::uint8_t> factors;        // m of clause 8.7.3; empty: flat
+    std::vector<std::int32_t> to_flat;        // 16 / m, 2^-kToFlatShift; empty: flat
     std::vector<std::uint32_t> flat_weights;  // Weight::fx of squared errors in those units
 
     static constexpr int kToFlatShift = 16;

@@ -16,8 +16,8 @@ struct QuantParams {
     Component component = Component::kY;
     bool transform_skip = false;
     bool dependent_quant = false;  // never together with transform_skip
-    // Factors m of a scaling list, w*h row-major, or null for 16: for dequantize(). The choices of levels work
-    // in units in which the list is flat.
+    // Factors m of a scaling list, w*h row-major, or null for 16: for dequantize(). The choices of levels
+    // work in units in which the list is flat.
     const std::uint8_t* factors = nullptr;
     // Weights of the squared errors that a choice of levels counts (Weight::fx, w*h), or null for 1.
     const std::uint32_t* weights = nullptr;

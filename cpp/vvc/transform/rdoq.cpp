@@ -85,9 +85,8 @@ bool Rdoq::choose(size_t i, bool inferred, bool last) {
     for (int level = greatest; level >= 1 && level >= greatest - 1; level--) {
         const Cost rate =
             bypass ? costs_.bypass_level(level, rice, 0) : significant + costs_.level(gtx, level, rice);
-        const Cost cost =
-            rate + weighted(scaling_.distortion_change(coeff, scaling_.reconstruct(level)), weights_,
-                            scan_.position[i]);
+        const Cost cost = rate + weighted(scaling_.distortion_change(coeff, scaling_.reconstruct(level)),
+                                          weights_, scan_.position[i]);
         if (cost < best) {
             best = cost;
             best_level = level;

@@ -58,8 +58,8 @@ class Scaling {
 
     // The same with the factor m of a scaling list in place of 16.
     std::int32_t reconstruct_signed(std::int64_t index, int m) const {
-        return std::int32_t(std::clamp<std::int64_t>(
-            (index * ((scale_ >> 4) * m) + round_) >> shift_, -kMaxCoeff - 1, kMaxCoeff));
+        return std::int32_t(std::clamp<std::int64_t>((index * ((scale_ >> 4) * m) + round_) >> shift_,
+                                                     -kMaxCoeff - 1, kMaxCoeff));
     }
 
     std::int64_t scale() const { return scale_; }

@@ -10,7 +10,7 @@
 namespace idse::vvc {
 
 inline constexpr int kFlatScalingFactor = 16;
-inline constexpr int kScalingLists = 28;      // ids 0, 1: 2x2; 2..7: 4x4; others 8x8
+inline constexpr int kScalingLists = 28;        // ids 0, 1: 2x2; 2..7: 4x4; others 8x8
 inline constexpr int kFirstScalingListDc = 14;  // from here on a list has a DC entry of its own
 
 // One picture's lists by the `id` of the standard.

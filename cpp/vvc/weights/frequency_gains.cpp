@@ -11,10 +11,10 @@ namespace idse::vvc {
 
 namespace {
 
-// Where entry 0..7 of the table lies for frequency `index` of `size`: the entry below, and the share of the next.
+// Where entry 0..7 of the table lies for frequency `index` of `size`: the entry below, and the share of the
+// next.
 void locate(int index, int size, int& below, double& share) {
-    const double at =
-        std::clamp((index + 0.5) * kProfileSize / size - 0.5, 0.0, double(kProfileSize - 1));
+    const double at = std::clamp((index + 0.5) * kProfileSize / size - 0.5, 0.0, double(kProfileSize - 1));
     below = std::min(int(at), kProfileSize - 2);
     share = at - below;
 }
