@@ -1,4 +1,4 @@
-// Codes one frame: search and writing CTU by CTU, loop filter, slice NAL unit, picture hash.
+// Codes one frame in stages: analysis of all CTUs, loop filter, entropy coding, slice NAL unit, picture hash.
 #pragma once
 
 #include <functional>

@@ -20,6 +20,9 @@ class TreeSearch {
     // Contexts after the CTU, equal to the writer's (a test compares them).
     const ContextSet& contexts() const { return search_.contexts; }
 
+    // Memory for the log of one CTU after the other.
+    CtuLog& scratch_log() { return scratch_log_; }
+
   private:
     std::int64_t search_node(const TreeNode& node, SearchState& s, std::int64_t limit, int depth);
     std::int64_t search_split(const TreeNode& node, Split split, const AllowedSplits& allowed, SearchState& s,
@@ -44,6 +47,7 @@ class TreeSearch {
     FrameState& state_;
     IntraSearch intra_;
     CtuLog* log_ = nullptr;
+    CtuLog scratch_log_;
     SearchState search_;
     int previous_qp_ = 0;
     int parts_done_ = 0;                              // of the last split trial, before it was stopped
