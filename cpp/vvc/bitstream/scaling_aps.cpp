@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "../entropy/residual_contexts.h"
-
 namespace idse::vvc {
 
 namespace {
