@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "../entropy/residual_contexts.h"
-
 namespace idse::vvc {
 
 namespace {
@@ -83,18 +81,23 @@ bool ffmpeg_reads(const CodedList& list, int delta) {
 
 void write_list(BitWriter& w, const std::vector<CodedList>& before, const CodedList& list, int id) {
     const int first = id < 2 ? 0 : id < 8 ? 2 : 8;
+    // A copy, where there is one, is shorter than any entries.
+    for (int delta = 0; delta <= id - first; delta++) {
+        if (!ffmpeg_reads(list, delta) || !same_list(list, reference_of(before, list, id, delta))) continue;
+        w.flag(true);                                 // scaling_list_copy_mode_flag
+        if (id != first) w.ue(std::uint32_t(delta));  // scaling_list_pred_id_delta
+        return;
+    }
     BitWriter best;
-    // delta -1: written out.
-    for (int delta = -1; delta <= id - first; delta++) {
+    for (int delta = -1; delta <= id - first; delta++) {  // -1: written out
         if (!ffmpeg_reads(list, delta)) continue;
+        BitWriter bits;
+        bits.flag(false);
+        bits.flag(delta >= 0);  // scaling_list_pred_mode_flag
+        if (delta >= 0 && id != first) bits.ue(std::uint32_t(delta));
         CodedList reference;
         if (delta >= 0) reference = reference_of(before, list, id, delta);
-        const bool copy = delta >= 0 && same_list(list, reference);
-        BitWriter bits;
-        bits.flag(copy);                                               // scaling_list_copy_mode_flag
-        if (!copy) bits.flag(delta >= 0);                              // scaling_list_pred_mode_flag
-        if (delta >= 0 && id != first) bits.ue(std::uint32_t(delta));  // scaling_list_pred_id_delta
-        if (!copy) write_entries(bits, list, delta >= 0 ? &reference : nullptr);
+        write_entries(bits, list, delta >= 0 ? &reference : nullptr);
         if (best.bit_count() == 0 || bits.bit_count() < best.bit_count()) best = bits;
     }
     w.append(best);

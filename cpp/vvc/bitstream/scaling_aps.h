@@ -1,8 +1,8 @@
 // The adaptation parameter set that carries scaling lists (clauses 7.3.2.6, 7.3.2.21).
 #pragma once
 
-#include "../transform/scaling_list.h"
 #include "bit_writer.h"
+#include "scaling_list.h"
 
 namespace idse::vvc {
 

@@ -3,9 +3,9 @@
 
 #include <vector>
 
+#include "../bitstream/scaling_list.h"
 #include "../picture.h"
 #include "../settings.h"
-#include "../transform/scaling_list.h"
 #include "../weights/frequency_gains.h"
 
 namespace idse::vvc {

@@ -5,10 +5,10 @@
 #include <memory>
 #include <vector>
 
+#include "../bitstream/scaling_list.h"
 #include "../rd_types.h"
 #include "../types.h"
 #include "../weights/frequency_gains.h"
-#include "scaling_list.h"
 
 namespace idse::vvc {
 
