@@ -221,6 +221,8 @@ def encode(
     sizer = Scale.parse(scale, coding, maker.settings, o.load_extractor)
     if map_in is not None and sizer.percent is None:
         raise IdseError("--map-in is a map of one size: give --scale a number instead of auto")
+    if map_in is not None:
+        e.check_map_in(context)
     if verify:
         check_verifiable(coder)
     job = _Job(
@@ -231,6 +233,7 @@ def encode(
         reading=o.input_options(size, bit_depth, chroma, frames, matrix, range_),
         verify=verify,
         json=json,
+        idle=e.idle_options(context) if settings.shaping.gamma > 0 else [],
     )
     if input_.is_dir():
         for option, value in (("--map-in", map_in), ("--map-out", map_out), ("--recon", recon)):
@@ -253,7 +256,11 @@ def encode(
 
 @dataclass(frozen=True)
 class _Job:
-    """Everything that an encode needs except the names of its files."""
+    """Everything that an encode needs except the names of its files.
+
+    Attributes:
+        idle: Options that the user gave and that act on a map with a frequency profile only.
+    """
 
     settings: EncodeSettings
     maker: MapMaker
@@ -262,6 +269,7 @@ class _Job:
     reading: InputOptions
     verify: bool
     json: bool
+    idle: list[str]
 
     def run(
         self,
@@ -285,6 +293,8 @@ class _Job:
                 decoded = decoded_frames(frames, settings)
             with Bar(f"map of {source.name}") as bar:
                 weights = self.maker(frames, bar, decoded=decoded)
+        if self.idle and (weights is None or weights.profiles is None):
+            note(f"{self.idle[0]} has no effect: the map has no frequency profile")
         with Bar(f"encoding {source.name}") as bar:
             if self.verify:
                 stream = encode_verified(self.engine, frames, weights, settings, bar)

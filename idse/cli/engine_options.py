@@ -49,6 +49,8 @@ Codec = Annotated[
 
 FREQUENCY_OPTIONS = ("tuning", "gamma", "profile", "profile_prior", "frequency_scope", "scaling_lists")
 """Parameters of `idse encode` that need an engine with weights."""
+_PROFILE_OPTIONS = ("profile", "profile_prior")
+"""Those that say where the profile is from; the others say what becomes of it."""
 
 _TYPES = typing.get_type_hints(NativeTools)
 TOOLS = Group(
@@ -131,11 +133,29 @@ def check_frequency_options(context: typer.Context, engine: type[Engine]) -> Non
     """
     if engine.takes_weights:
         return
-    for name in FREQUENCY_OPTIONS:
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            option = "--" + name.replace("_", "-")
-            raise IdseError(f"{option}: the {engine.name} engine takes no weights; leave it out")
+    for name in given_options(context, FREQUENCY_OPTIONS):
+        raise IdseError(f"{name}: the {engine.name} engine takes no weights; leave it out")
+
+
+def check_map_in(context: typer.Context) -> None:
+    """Refuse options that choose a profile beside a map from a file, which has its own or none.
+
+    Raises:
+        IdseError: One of them was given.
+    """
+    for name in given_options(context, _PROFILE_OPTIONS):
+        raise IdseError(f"{name}: the profile is that of the map in --map-in; leave it out (--gamma 0 ignores it)")
+
+
+def idle_options(context: typer.Context) -> list[str]:
+    """Return the options that the user gave and that have no effect on a map without a frequency profile."""
+    return given_options(context, [name for name in FREQUENCY_OPTIONS if name not in _PROFILE_OPTIONS])
+
+
+def given_options(context: typer.Context, names: Sequence[str]) -> list[str]:
+    """Return the options, such as "--profile-prior", of those parameters that the user gave on the command line."""
+    sources = [(name, context.get_parameter_source(name)) for name in names]
+    return ["--" + name.replace("_", "-") for name, s in sources if s is not None and s.name == "COMMANDLINE"]
 
 
 def settings_preset(engine: type[Engine], text: str | None) -> int:

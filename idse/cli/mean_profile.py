@@ -69,7 +69,10 @@ def write_profile(
                 seconds += maker.seconds
                 if made.profiles is None:
                     raise IdseError(f"{s.detector}: these weights have no profile; choose another detector")
-                total.add(made.profiles)
+                try:
+                    total.add(made.profiles)
+                except IdseError as error:
+                    raise IdseError(f"{path}: {error}") from None
                 maps = maps or [made.meta]
             bar((number + 1) / len(paths))
     if total.pictures == 0:

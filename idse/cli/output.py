@@ -92,7 +92,9 @@ def summary(
         map_seconds: Wall time of making the map.
     """
     profile = weights.meta.get("profile") if weights is not None and weights.profiles is not None else None
-    gamma = stream.provenance.get("settings", {}).get("gamma") if profile is not None else None
+    settings = stream.provenance.get("settings", {})
+    acts = weights is not None and weights.profiles is not None and settings.get("frequency_scope") != 0
+    gamma = settings.get("gamma") if acts else None
     return {
         "bytes": len(stream.data),
         "bpp": stream.bpp,

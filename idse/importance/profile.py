@@ -92,10 +92,10 @@ class MeanProfile:
             value = parse_json(data)
             if not isinstance(value, dict) or value.get("kind") != _KIND:
                 raise ValueError("no profile")
-            if value.get("version") != _VERSION:
+            if type(value.get("version")) is not int or value["version"] != _VERSION:
                 raise IdseError(f"{path}: a profile of version {value.get('version')!r}; this version reads {_VERSION}")
             tables = _tables(value["profiles"])
-            if value["planes"] != len(tables):
+            if type(value["planes"]) is not int or value["planes"] != len(tables):
                 raise ValueError("planes do not fit")
             pictures, settings = value["pictures"], value["settings"]
             if type(pictures) is not int or pictures < 1 or not isinstance(settings, dict):
@@ -144,6 +144,8 @@ class ProfileSum:
 
 
 def _tables(value: Any) -> NDArray[np.float32]:
+    if not all(type(x) in (int, float) for table in value for row in table for x in row):
+        raise TypeError("no numbers")  # NumPy would read "1" and true
     tables = np.array(value, dtype=np.float64)
     if tables.ndim != 3 or len(tables) not in (1, 3) or tables.shape[1:] != (TILE, TILE):
         raise ValueError("shape")

@@ -105,6 +105,7 @@ CASES = [
     ("the best size for no detector", "encode good.png --scale auto --importance activity", "scale auto needs a detector to compare sizes, and importance activity has none: use…"),
     ("the best size for another codec", "encode good.png --scale auto --engine x265", "scale auto compares sizes by VVC, whose choice and QP mean little to the x265 engine: give a number"),
     ("the best size with a map of one", "encode good.png --scale auto --map-in other.idsew", "--map-in is a map of one size: give --scale a number instead of auto"),
+    ("a profile beside a map from a file", "encode good.png --map-in other.idsew --profile none", "--profile: the profile is that of the map in --map-in; leave it out (--gamma 0 ignores it)"),
     ("the full size's map for a smaller one", "encode good.png --scale 50 --map-in two.idsew", "two.idsew: the weight map is for pictures of 128x96,…make a map of this input with --scale 50 --map-out"),
     ("a map unit that is none", "encode good.png --unit 12", "--unit 12: must be 1, 2, 4, 8, 16, 32, 64 or 128"),
     ("an unknown detector", "encode good.png --detector hawk", "unknown detector 'hawk': must be embedded, an .onnx…"),

@@ -224,6 +224,37 @@ def test_the_profile_that_was_used(folder: Path, capfd: Any) -> None:
         assert (told["profile"], told["gamma"], told["tuning"]) == (None, None, None)
 
 
+def test_options_without_effect_are_named(folder: Path, capfd: Any) -> None:
+    two_blocks(96, 64).save("b.idsew")
+    with_profile(two_blocks(96, 64), {}).save("p.idsew")
+    none = ("--map-in", "b.idsew")
+    for options, said in (
+        ((*none, "--tuning", "machine"), "--tuning has no effect: the map has no frequency profile"),
+        (("--importance", "none", "--scaling-lists", "on"), "--scaling-lists has no effect: the map has no"),
+        ((*none, "--tuning", "fidelity"), ""),
+        (none, ""),
+        (("--map-in", "p.idsew", "--tuning", "machine"), ""),
+    ):
+        assert main(["encode", "a.png", "--preset", "0", *options]) == 0
+        told = capfd.readouterr().err
+        assert said in told
+        assert said or "no effect" not in told
+
+
+def test_gamma_is_told_where_the_profile_acts(folder: Path, capfd: Any) -> None:
+    with_profile(two_blocks(96, 64), {}).save("p.idsew")  # made in Python: META says nothing of the profile
+    assert encoded(capfd, "--map-in", "p.idsew")["gamma"] == 0.75
+    told = encoded(capfd, "--map-in", "p.idsew", "--frequency-scope", "none")
+    assert (told["gamma"], told["tuning"]) == (None, None)
+
+
+def test_a_mean_profile_of_colour_and_grey_names_the_picture(folder: Path, capfd: Any) -> None:
+    Image.new("L", (64, 64), 90).save("grey.png")
+    assert main(["map", "a.png", "grey.png", "--profile", "x.json", "--proj-dim", "1"]) == 2
+    assert "idse: error: grey.png: pictures with and without chroma have no common" in capfd.readouterr().err
+    assert not Path("x.json").exists()
+
+
 @pytest.mark.parametrize(
     "option",
     [

@@ -20,7 +20,7 @@ from idse.importance.estimate import activity_map, estimate_map
 from idse.importance.frequency import TileSpectra, dct_matrix
 from idse.importance.maker import ImportanceSettings, MapMaker
 from idse.importance.planes import planes_to_rgb, planes_to_tensors
-from idse.importance.profile import MeanProfile, ProfileSum, lowpass, mixed, with_mean_one
+from idse.importance.profile import MeanProfile, ProfileSum, at_size, lowpass, mixed, with_mean_one
 from idse.importance.sketch import sketched_rows
 from idse.importance.weight_map import WeightMap
 
@@ -270,7 +270,8 @@ def test_the_embedded_profile_is_that_of_the_target():
     assert set(stored) == {"features", "detections", "both"}
     for target in stored:
         made = make(method="none", profile="embedded", target=target)
-        np.testing.assert_array_equal(made.profiles[0], stored[target])
+        wanted = at_size(stored[target], max(made.width, made.height))
+        np.testing.assert_array_equal(made.profiles[0], wanted)
         assert made.meta["profile"] == {
             "kind": "embedded", "target": target, "sha256": package_weights().sha256,
         }  # fmt: skip
@@ -284,7 +285,9 @@ def test_luma_only():
 
 
 def test_a_prior_is_mixed_in():
-    own, prior = make().profiles, package_weights().profiles["features"]
+    plain = make()
+    own = plain.profiles
+    prior = at_size(package_weights().profiles["features"], max(plain.width, plain.height))
     for share in (0.25, 1.0):
         made = make(profile_prior=share)
         low = [t / t[..., :3, :3].mean((-2, -1), keepdims=True) for t in (own.astype(float), prior.astype(float))]
@@ -297,7 +300,8 @@ def test_a_prior_is_mixed_in():
 
 def test_a_grey_picture_takes_lumas_prior():
     made = make([random_frame(24, 24, chroma="400")], profile_prior=1.0)
-    np.testing.assert_allclose(made.profiles[0, 0], package_weights().profiles["features"][0], rtol=1e-4)
+    prior = at_size(package_weights().profiles["features"], 24)
+    np.testing.assert_allclose(made.profiles[0, 0], prior[0], rtol=1e-4)
 
 
 # --- files of mean profiles ---
@@ -343,6 +347,9 @@ def test_a_map_with_a_file(tmp_path):
         {"profiles": [[[1.0] * 8] * 7]},
         {"profiles": [[[1.0] * 8] * 8] * 2, "planes": 2},
         {"profiles": [[["x"] * 8] * 8], "planes": 1},
+        {"profiles": [[["1"] * 8] * 8], "planes": 1},
+        {"profiles": [[[True] * 8] * 8], "planes": 1},
+        {"profiles": [[[1.0] * 8] * 8], "planes": True},
         {"profiles": [[[-1.0] * 8] * 8], "planes": 1},
         {"profiles": [[[float("nan")] * 8] * 8], "planes": 1},
         {"profiles": [[[0.0] * 8] * 8], "planes": 1},
