@@ -108,9 +108,10 @@ EncodedFrame export_frame(const CodedFrame& coded, const SourceFrame& source, co
 }
 
 // The scaling lists of all frames; empty where none could have any. They are chosen at the start's QP where a
-// target size decides the QPs.
+// target size decides the QPs. about_to_look: called before each frame; may throw to stop.
 std::vector<ScalingLists> choose_lists(const std::vector<SourceFrame>& frames,
-                                       const std::vector<FrameWeights>& weights, const Settings& settings) {
+                                       const std::vector<FrameWeights>& weights, const Settings& settings,
+                                       const std::function<void(size_t)>& about_to_look) {
     std::vector<ScalingLists> lists;
     if (settings.scaling_lists == ScalingListUse::kOff || !(settings.frequency_scope & kFrequencyQuant) ||
         !(settings.weight_scope & kWeightQuant))
@@ -123,6 +124,7 @@ std::vector<ScalingLists> choose_lists(const std::vector<SourceFrame>& frames,
     const ChromaQpTable table;
     ScalingListChooser chooser;
     for (size_t i = 0; i < frames.size(); i++) {
+        about_to_look(i);
         const ShapedWeights shaped =
             shape_weights(weights[i], frames[i].width, frames[i].height, format, settings.shaping);
         int offset[2];
@@ -198,7 +200,8 @@ EncodedStream encode(const std::vector<SourceFrame>& frames, const std::vector<F
     EncodedStream stream;
     stream.frames.resize(frames.size());
     Progress progress(callback, frames.size());
-    const std::vector<ScalingLists> lists = choose_lists(frames, weights, settings);
+    const std::vector<ScalingLists> lists =
+        choose_lists(frames, weights, settings, [&](size_t i) { progress.report(i, 0); });
     const bool any_lists =
         std::any_of(lists.begin(), lists.end(), [](const ScalingLists& l) { return !l.is_flat(); });
 
@@ -254,7 +257,8 @@ EncodedStream encode(const std::vector<SourceFrame>& frames, const std::vector<F
             [&] { progress.stop(); });
     }
 
-    // One SPS; a PPS or an APS whenever what it says differs from the last one.
+    // One SPS; a PPS or an APS whenever what it says differs from the last one. So a stream that is cut
+    // before another frame than the first lacks them.
     Bytes last_pps, last_aps;
     for (size_t i = 0; i < coded.size(); i++) {
         const CodedFrame& frame = coded[i];

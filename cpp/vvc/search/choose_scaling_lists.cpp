@@ -9,6 +9,7 @@
 #include "../simd/kernels.h"
 #include "../transform/scaling.h"
 #include "../weights/fixed_math.h"
+#include "fit_scaling_list.h"
 
 namespace idse::vvc {
 
@@ -53,18 +54,13 @@ Counts count_coded(const Plane& plane, int qp, const FrequencyGains& gains) {
     return counts;
 }
 
-struct Target {
-    std::vector<double> log2_factor;  // of the best factors, in rows
-    std::vector<double> worth;        // bits per squared log2
-};
-
 double log2_of_gain(double gain) {
     return 4 - portable_log2(gain);  // factor 16 / gain
 }
 
 // What the entries of a plane's list of size 8 or 4 should be.
-Target target_of(const FrequencyGains& gains, const Counts& counts, int size) {
-    Target t;
+ScalingListTarget target_of(const FrequencyGains& gains, const Counts& counts, int size) {
+    ScalingListTarget t;
     const int bins = kSize / size;
     for (int y = 0; y < size; y++)
         for (int x = 0; x < size; x++) {
@@ -79,8 +75,8 @@ Target target_of(const FrequencyGains& gains, const Counts& counts, int size) {
 }
 
 // Both targets in one, for planes that share a list.
-Target joined(const Target& a, const Target& b) {
-    Target t = a;
+ScalingListTarget joined(const ScalingListTarget& a, const ScalingListTarget& b) {
+    ScalingListTarget t = a;
     for (size_t i = 0; i < a.worth.size(); i++) {
         const double sum = a.worth[i] + b.worth[i];
         t.worth[i] = sum;
@@ -88,82 +84,6 @@ Target joined(const Target& a, const Target& b) {
                                    : (a.log2_factor[i] + b.log2_factor[i]) / 2;
     }
     return t;
-}
-
-double mismatch(const Target& t, const std::uint8_t* entries) {
-    double sum = 0;
-    for (size_t i = 0; i < t.worth.size(); i++) {
-        const double d = portable_log2(entries[i]) - t.log2_factor[i];
-        sum += t.worth[i] * d * d;
-    }
-    return sum;
-}
-
-int bits_of_difference(int d) {  // se(v)
-    const unsigned code = d > 0 ? 2u * unsigned(d) : 2u * unsigned(-d) + 1;
-    int bits = 0;
-    while (code >> (bits + 1)) bits++;
-    return 2 * bits + 1;
-}
-
-// Values that entries may take: all between the least and the greatest wanted, thinned out where there are
-// many so that neighbours differ by 6 % at least.
-std::vector<int> candidates(const Target& t) {
-    double low = 4, high = 4;
-    for (const double v : t.log2_factor) {
-        low = std::min(low, v);
-        high = std::max(high, v);
-    }
-    const int first = std::max(1, int(portable_exp2(low))),
-              last = std::min(255, int(portable_exp2(high)) + 1);
-    std::vector<int> values;
-    for (int v = first; v <= last; v++)
-        if (values.empty() || v == kFlatScalingFactor || v == last || 16 * v >= 17 * values.back())
-            values.push_back(v);
-    return values;
-}
-
-// The entries of least mismatch and bits together: a shortest path through the values of each position in
-// coding order, from the flat list's 16 on.
-void fit(const Target& t, int size, std::array<std::uint8_t, 64>& entries) {
-    const std::vector<int> value = candidates(t);
-    const int values = int(value.size());
-    std::vector<int> order;
-    for (int diagonal = 0; diagonal < 2 * size - 1; diagonal++)
-        for (int y = std::min(diagonal, size - 1); y >= 0 && diagonal - y < size; y--)
-            order.push_back(y * size + diagonal - y);
-    std::vector<double> bits(size_t(2 * 256));
-    for (int d = -255; d <= 255; d++) bits[size_t(d + 256)] = bits_of_difference(d);
-    std::vector<double> logs(static_cast<size_t>(values));
-    for (int v = 0; v < values; v++) logs[size_t(v)] = portable_log2(value[size_t(v)]);
-
-    std::vector<double> cost(static_cast<size_t>(values)), next(cost);
-    std::vector<std::vector<std::uint8_t>> from(order.size(), std::vector<std::uint8_t>(size_t(values)));
-    for (size_t n = 0; n < order.size(); n++) {
-        const size_t i = size_t(order[n]);
-        for (int v = 0; v < values; v++) {
-            double best = std::numeric_limits<double>::max();
-            int best_from = 0;
-            if (n == 0) {
-                best = bits[size_t(value[size_t(v)] - kFlatScalingFactor + 256)];
-            } else {
-                for (int u = 0; u < values; u++) {
-                    const double c =
-                        cost[size_t(u)] + bits[size_t(value[size_t(v)] - value[size_t(u)] + 256)];
-                    if (c < best) best = c, best_from = u;
-                }
-            }
-            const double d = logs[size_t(v)] - t.log2_factor[i];
-            next[size_t(v)] = best + t.worth[i] * d * d;
-            from[n][size_t(v)] = std::uint8_t(best_from);
-        }
-        cost.swap(next);
-    }
-    int v = int(std::min_element(cost.begin(), cost.end()) - cost.begin());
-    for (size_t n = order.size(); n-- > 0;) {
-        entries[size_t(order[n])] = std::uint8_t(value[size_t(v)]);
-        v = from[n][size_t(v)];
-    }
 }
 
 // One plane's lists of all sizes from its 8x8 and its 4x4.
@@ -177,7 +97,7 @@ void set_plane(ScalingLists& lists, int c, const std::array<std::uint8_t, 64>& e
 }
 
 struct PlaneTargets {
-    Target eight, four;
+    ScalingListTarget eight, four;
 };
 
 double mismatch(const ScalingLists& lists, const std::vector<PlaneTargets>& planes) {
@@ -203,10 +123,10 @@ ScalingLists ScalingListChooser::choose(const Picture& source, const std::vector
             counts = count_coded(source.planes[c], qp[c], gains[c]);
         planes.push_back({target_of(gains[c], counts, 8), target_of(gains[c], counts, 4)});
     }
-    const auto fitted = [](const Target& t, int size) {
+    const auto fitted = [](const ScalingListTarget& t, int size) {
         std::array<std::uint8_t, 64> entries;
         entries.fill(kFlatScalingFactor);
-        fit(t, size, entries);
+        fit_scaling_list(t, size, entries);
         return entries;
     };
     std::array<std::uint8_t, 64> flat;

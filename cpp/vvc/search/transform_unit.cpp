@@ -65,7 +65,8 @@ Distortion TransformUnitCoder::frequency_distortion(Component component, const B
     const int log2_w = log2_of(block.w), log2_h = log2_of(block.h);
     const Distortion sum = vvc::frequency_distortion(table, log2_w, log2_h, coeffs, recon, sse);
     const std::int64_t mean = context_.distortion_weights[size_t(component)].mean(block).fx;
-    // Both are fixed point; what could overflow is far from any doubt about the last bits.
+    // Both are fixed point. A block's squared error has at most 33 bits, its weights over frequency 17, its
+    // mean weight 24: what could overflow is far from any doubt about the last bits.
     constexpr int kHalf = kWeightShift / 2;
     return sum >> 46 ? (sum >> kWeightShift) * mean : ((sum >> kHalf) * mean) >> kHalf;
 }
@@ -90,19 +91,28 @@ void TransformUnitCoder::code(Component component, const Block& block, const Sam
     else
         forward_dct2(residual_, w, params.log2_w, params.log2_h, coeffs_);
 
-    Lambda lambda = context_.block_lambda(component, block);
     const FrequencyTable* const table = context_.frequency.empty()
                                             ? nullptr
                                             : &context_.frequency.of(component, params.log2_w, params.log2_h);
+    choose_levels(block, params, table, contexts, out);
+    reconstruct(params, prediction, out);
+    out.distortion = counts_frequencies(component)
+                         ? error_by_frequency(block, params, *table, prediction, out)
+                         : distortion(component, block, out.recon);
+}
+
+void TransformUnitCoder::choose_levels(const Block& block, QuantParams& params, const FrequencyTable* table,
+                                       const ContextSet& contexts, TransformTrial& out) {
+    Lambda lambda = context_.block_lambda(params.component, block);
     const Coeff* to_quantise = coeffs_;
     if (table && context_.frequency_in_levels) {
-        if (transform_skip) {
+        if (params.transform_skip) {
             lambda = divide(lambda, table->mean);  // an error of one sample is of all frequencies
         } else {
             params.weights = table->flat_weights.data();
             if (!table->factors.empty()) {
                 params.factors = table->factors.data();
-                to_flat(*table, w * h, coeffs_, flat_);
+                to_flat(*table, block.w * block.h, coeffs_, flat_);
                 to_quantise = flat_;
             }
         }
@@ -111,10 +121,15 @@ void TransformUnitCoder::code(Component component, const Block& block, const Sam
                             ? quantize_dependent(to_quantise, params, lambda, contexts, out.levels)
                             : quantize_rdoq(to_quantise, params, lambda, contexts, out.levels);
     out.cbf = nonzero > 0;
-    out.transform_skip = transform_skip && out.cbf;
+    out.transform_skip = params.transform_skip && out.cbf;
+}
+
+void TransformUnitCoder::reconstruct(const QuantParams& params, const Sample* prediction,
+                                     TransformTrial& out) {
+    const int w = 1 << params.log2_w, h = 1 << params.log2_h;
     if (out.cbf) {
         dequantize(out.levels, params, dequantized_);
-        if (transform_skip) {
+        if (params.transform_skip) {
             inverse_transform_skip(dequantized_, params.log2_w, params.log2_h, residual_, w);
         } else {
             int columns, rows;
@@ -125,20 +140,23 @@ void TransformUnitCoder::code(Component component, const Block& block, const Sam
     } else {
         std::copy_n(prediction, w * h, out.recon);
     }
-    if (!counts_frequencies(component)) {
-        out.distortion = distortion(component, block, out.recon);
-        return;
-    }
-    if (transform_skip) {
-        kernels().subtract(source.at(block.x, block.y), source.stride(), out.recon, w, h, residual_);
+}
+
+Distortion TransformUnitCoder::error_by_frequency(const Block& block, const QuantParams& params,
+                                                  const FrequencyTable& table, const Sample* prediction,
+                                                  const TransformTrial& trial) {
+    const int w = block.w, h = block.h;
+    const Plane& source = context_.source->plane(params.component);
+    if (params.transform_skip) {  // the coefficients are samples: only their error's transform serves
+        kernels().subtract(source.at(block.x, block.y), source.stride(), trial.recon, w, h, residual_);
         forward_dct2(residual_, w, params.log2_w, params.log2_h, coeffs_);
     }
     const std::int64_t sse =
         std::max(w, h) > kMaxCodedTbSize
             ? plain_sse(source.at(block.x, block.y), source.stride(), prediction, w, w, h)
             : 0;
-    out.distortion = frequency_distortion(component, block, *table, coeffs_,
-                                          transform_skip || !out.cbf ? kZeros : dequantized_, sse);
+    return frequency_distortion(params.component, block, table, coeffs_,
+                                params.transform_skip || !trial.cbf ? kZeros : dequantized_, sse);
 }
 
 }  // namespace idse::vvc

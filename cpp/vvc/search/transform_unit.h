@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../entropy/cabac.h"
+#include "../transform/quant.h"
 #include "frame_context.h"
 
 namespace idse::vvc {
@@ -30,6 +31,12 @@ class TransformUnitCoder {
   private:
     // Do decisions count this component's errors by frequency?
     bool counts_frequencies(Component component) const;
+    // The three steps of code(): levels of coeffs_, reconstruction, and the distortion by frequency.
+    void choose_levels(const Block& block, QuantParams& params, const FrequencyTable* table,
+                       const ContextSet& contexts, TransformTrial& out);
+    void reconstruct(const QuantParams& params, const Sample* prediction, TransformTrial& out);
+    Distortion error_by_frequency(const Block& block, const QuantParams& params, const FrequencyTable& table,
+                                  const Sample* prediction, const TransformTrial& trial);
     // Distortion of a block by the errors of its coefficients. sse: squared error of
     // the prediction, for blocks with frequencies that are not coded (clause 8.7.4.1).
     Distortion frequency_distortion(Component component, const Block& block, const FrequencyTable& table,
