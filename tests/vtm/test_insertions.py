@@ -75,7 +75,7 @@ def test_the_real_list():
 
 def test_vtms_options_have_the_defaults_of_the_engines():
     real = load_patch_list(*insertions._own_data())
-    (text,) = {part.text for part in real.insertions if part.name == "options"}
+    (text,) = {part.text.decode() for part in real.insertions if part.name == "options"}
 
     def default(option: str) -> float:
         found = re.search(rf'"IDSE{option}", [\w:()]+\.\w+, ([\d./ ]+),', text)
