@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from made_up_vtm import COST, LIST, SHARED
 
+from idse.engines.settings import Shaping
 from idse.errors import IdseError
 from idse.vtm import insertions
 from idse.vtm.insertions import load_patch_list
@@ -68,3 +71,21 @@ def test_the_real_list():
     assert real.copies
     for version in ("8.2", "10.0", "23.13"):
         assert real.insertions_for(version)
+
+
+def test_vtms_options_have_the_defaults_of_the_engines():
+    real = load_patch_list(*insertions._own_data())
+    (text,) = {part.text.decode() for part in real.insertions if part.name == "options"}
+
+    def default(option: str) -> float:
+        found = re.search(rf'"IDSE{option}", [\w:()]+\.\w+, ([\d./ ]+),', text)
+        assert found, option
+        value, _, divisor = found[1].partition("/")
+        return float(value) / float(divisor or 1)
+
+    shaping = Shaping()
+    assert default("Tau") == shaping.tau
+    assert default("Exponent") == shaping.exponent
+    assert default("ClipQP") == shaping.clip_qp
+    assert default("Gamma") == shaping.gamma
+    assert default("ProfileFloor") == shaping.profile_floor

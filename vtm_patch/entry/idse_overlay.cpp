@@ -1,5 +1,4 @@
 // The overlay as one file for VTM's glob. `idse/` beside it has the sources.
-#include "idse/frequency_profile.cpp"
 #include "idse/frequency_sse.cpp"
 #include "idse/level_weights.cpp"
 #include "idse/map_file.cpp"

@@ -8,7 +8,6 @@
 #include <stdexcept>
 #include <string>
 
-#include "frequency_profile.h"
 #include "map_file.h"
 #include "vvc/encode_error.h"
 #include "vvc/weights/shaping.h"
@@ -36,15 +35,16 @@ void shape(const idse::vtm::MapFile& map) {
         } catch (const idse::vvc::EncodeError& refusal) {
             check_words(refusal.what());
         }
-        for (int c = 0; c < 3 && map.profile_planes > 0; c++) try {
-                const idse::vtm::FrequencyProfile profile(map.profile(frame, c), {});
-                for (int i = 0; i < idse::vtm::kProfileSize; i++) {
-                    const double gain = profile.gain(i % 8, i / 8, 8, 8);
+        // Also where the planes are refused.
+        try {
+            for (const auto& gains : idse::vvc::shape_profiles(map.frame(frame), format, {}))
+                for (int i = 0; i < idse::vtm::kProfileValues; i++) {
+                    const double gain = gains.entry(i % 8, i / 8);
                     if (!(gain >= 1.0 / 16 && gain <= 4)) found("a gain beyond the clip");
                 }
-            } catch (const std::runtime_error& refusal) {
-                check_words(refusal.what());
-            }
+        } catch (const idse::vvc::EncodeError& refusal) {
+            check_words(refusal.what());
+        }
     }
 }
 
@@ -62,7 +62,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (map.values.size() != map.cells() * std::size_t(map.planes) * std::size_t(map.frames))
         found("a map whose size is not what its header says");
     if (map.profiles.size() !=
-        std::size_t(map.profile_planes) * std::size_t(map.frames) * idse::vtm::kProfileSize)
+        std::size_t(map.profile_planes) * std::size_t(map.frames) * idse::vtm::kProfileValues)
         found("profiles whose size is not what their section says");
     if ((map.values.size() + map.profiles.size()) * sizeof(float) > size)
         found("more values than the file has");

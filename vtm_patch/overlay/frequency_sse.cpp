@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "frequency_weight.h"
+
 namespace idse {
 namespace vtm {
 
@@ -80,14 +82,14 @@ std::int32_t rounded(std::int32_t value, int bits) {
 
 }  // namespace
 
-TileTables::TileTables(const FrequencyProfile& profile) {
+TileTables::TileTables(const idse::vvc::FrequencyGains& gains) {
     for (int w : {1, 2, 4, 8})
         for (int h : {1, 2, 4, 8}) {
             TileWeights& table = tables_[log2_of_side(w)][log2_of_side(h)];
             table.w = w;
             table.h = h;
             for (int u = 0; u < w; u++)
-                for (int v = 0; v < h; v++) table.columns[u][v] = profile.weight(u, v, w, h);
+                for (int v = 0; v < h; v++) table.columns[u][v] = frequency_weight(gains, u, v, w, h);
         }
 }
 

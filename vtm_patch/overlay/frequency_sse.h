@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "frequency_profile.h"
 #include "tile_kernel.h"
+#include "vvc/weights/frequency_gains.h"
 #include "vvc/weights/plane_weights.h"
 
 namespace idse {
@@ -15,7 +15,7 @@ namespace vtm {
 class TileTables {
   public:
     TileTables() = default;
-    explicit TileTables(const FrequencyProfile& profile);
+    explicit TileTables(const idse::vvc::FrequencyGains& gains);
     // Sides: 1, 2, 4 or 8.
     const TileWeights& of(int w, int h) const;
 

@@ -1,18 +1,18 @@
 #include "level_weights.h"
 
-#include "vvc/rd_types.h"
+#include "frequency_weight.h"
 
 namespace idse {
 namespace vtm {
 
-LevelWeights::LevelWeights(const FrequencyProfile& profile) {
+LevelWeights::LevelWeights(const idse::vvc::FrequencyGains& gains) {
     for (int i = 0; i < kSides; i++)
         for (int j = 0; j < kSides; j++) {
             const int w = 1 << i, h = 1 << j;
             tables_[i][j].reserve(std::size_t(w) * std::size_t(h));
             for (int y = 0; y < h; y++)
                 for (int x = 0; x < w; x++)
-                    tables_[i][j].push_back(profile.weight(x, y, w, h) /
+                    tables_[i][j].push_back(frequency_weight(gains, x, y, w, h) /
                                             double(1 << idse::vvc::kWeightShift));
         }
 }

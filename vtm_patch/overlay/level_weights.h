@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "frequency_profile.h"
+#include "vvc/weights/frequency_gains.h"
 
 namespace idse {
 namespace vtm {
@@ -12,7 +12,7 @@ namespace vtm {
 class LevelWeights {
   public:
     LevelWeights() = default;
-    explicit LevelWeights(const FrequencyProfile& profile);
+    explicit LevelWeights(const idse::vvc::FrequencyGains& gains);
     // The weight of each coefficient's squared error, row-major, multiples of 2^-12. Sides: 1, 2, 4 .. 64;
     // null for any other.
     const double* of(int w, int h) const;

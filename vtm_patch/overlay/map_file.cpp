@@ -6,8 +6,6 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "frequency_profile.h"
-
 namespace idse {
 namespace vtm {
 
@@ -47,11 +45,11 @@ void read_profiles(std::istream& file, const std::string& name, std::uint64_t si
     if (size >= 4 && !file.read(reinterpret_cast<char*>(count), 4)) refuse(name, "is truncated");
     const std::uint32_t planes = little_endian(count);
     if ((planes != 1 && planes != 3) ||
-        size != 4 + std::uint64_t(4) * kProfileSize * planes * std::uint64_t(map.frames))
+        size != 4 + std::uint64_t(4) * kProfileValues * planes * std::uint64_t(map.frames))
         refuse(name, "has a damaged section of frequency profiles");
     map.profile_planes = int(planes);
     map.profiles.clear();
-    read_values(file, name, size_t(kProfileSize) * planes * size_t(map.frames), map.profiles);
+    read_values(file, name, size_t(kProfileValues) * planes * size_t(map.frames), map.profiles);
 }
 
 void read_sections(std::istream& file, const std::string& name, MapFile& map) {
@@ -82,12 +80,9 @@ idse::vvc::FrameWeights MapFile::frame(int number) const {
     weights.log2_unit = log2_unit;
     for (int p = 0; p < planes; p++)
         weights.planes[p] = values.data() + (size_t(number) * planes + p) * cells();
+    for (int p = 0; p < profile_planes; p++)
+        weights.profiles[p] = profiles.data() + (size_t(number) * profile_planes + p) * kProfileValues;
     return weights;
-}
-
-const float* MapFile::profile(int number, int c) const {
-    return profiles.data() +
-           (size_t(number) * profile_planes + std::min(c, profile_planes - 1)) * kProfileSize;
 }
 
 MapFile read_map(const std::string& path) {

@@ -11,6 +11,9 @@
 namespace idse {
 namespace vtm {
 
+// Of the frequency profile of a plane.
+constexpr int kProfileValues = idse::vvc::kProfileSize * idse::vvc::kProfileSize;
+
 // Raw importance of the pictures of a stream, as the file has it.
 //
 // The file: magic "IDSEW001"; little-endian u32 width and height of the pictures in luma samples, frames,
@@ -29,10 +32,7 @@ struct MapFile {
     std::vector<float> profiles;
 
     size_t cells() const;
-    // The frequency profile of component c of a frame, kProfileSize values: luma's also serves for chroma
-    // without one. Only with profile_planes > 0.
-    const float* profile(int number, int c) const;
-    // One frame for the native encoder's shaping; points into `values`.
+    // One frame for the native encoder's shaping; points into `values` and `profiles`.
     idse::vvc::FrameWeights frame(int number) const;
 };
 

@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "frequency_profile.h"
 #include "frequency_sse.h"
 #include "level_weights.h"
 #include "map_file.h"
@@ -41,8 +40,8 @@ struct State {
     MapFile map;
     unsigned tools = 0;
     idse::vvc::WeightShaping shaping;
-    unsigned frequency = 0;  // of FrequencyScope; 0 where no profile acts
-    ProfileShaping profile_shaping;
+    unsigned frequency = 0;               // of FrequencyScope; 0 where no frame's profile acts
+    unsigned acting[3] = {};              // the same of the picture's planes
     double mean_chroma_gain[2] = {1, 1};  // geometric mean over the frames: what the QP offsets stand for
     PictureWeights weights;
     TileTables tiles[3];
@@ -95,16 +94,13 @@ PictureWeights picture_weights(const State& s, const ShapedWeights& shaped) {
                           s.shaping.clip_qp);
 }
 
-FrequencyProfile frequency_profile(const State& s, int frame, int c) {
-    return FrequencyProfile(s.map.profile(frame, c), s.profile_shaping);
-}
-
-// Shapes every frame's profiles, to find what is wrong before the first is coded. Returns where they act.
-unsigned examine_profiles(const State& s) {
-    bool plain = true;
-    for (int f = 0; s.map.profile_planes > 0 && f < s.map.frames; f++)
-        for (int c = 0; c < s.stream.components; c++) plain &= frequency_profile(s, f, c).is_plain();
-    return plain ? 0 : s.frequency;
+// The native encoder's checks of the same values would not name the options.
+void check_profile_options(const Options& o) {
+    using idse::vvc::WeightShaping;
+    if (!(o.gamma >= 0 && o.gamma <= WeightShaping::kMaxGamma))
+        throw std::invalid_argument("IDSEGamma: must be 0..2");
+    if (!(o.profile_floor >= WeightShaping::kMinProfileFloor && o.profile_floor <= 1))
+        throw std::invalid_argument("IDSEProfileFloor: must be 1/4096..1");
 }
 
 void check_stream(const State& s) {
@@ -129,16 +125,17 @@ void check_stream(const State& s) {
 // Shapes every frame: what is wrong with any of them is found before the first is coded. Returns whether any
 // has weights.
 bool examine(State& s, Overrides& overrides) {
-    s.frequency = examine_profiles(s);
-    bool weighted = false, qp_varies = false;
+    bool weighted = false, profiled = false, qp_varies = false;
     double log2_gain[2] = {0, 0};
     for (int f = 0; f < s.map.frames; f++) {
         const ShapedWeights shaped = shaped_frame(s, f);
         for (int c = 0; c < 2; c++)
             log2_gain[c] += idse::vvc::portable_log2(shaped.chroma_gain[c]) / s.map.frames;
         weighted |= !is_plain(shaped);
+        profiled |= !shaped.gains.empty();
         if (weighted && (s.tools & kQp) && !qp_varies) qp_varies = picture_weights(s, shaped).qp_varies();
     }
+    if (!profiled) s.frequency = 0;
     if ((!weighted || !s.tools) && !s.frequency) return false;
     for (int c = 0; c < 2; c++) {
         s.mean_chroma_gain[c] = idse::vvc::portable_exp2(log2_gain[c]);
@@ -178,7 +175,7 @@ bool distortion_of(int c, const Pel* org, std::ptrdiff_t org_stride, const Pel* 
     s.weighted_calls++;
     const idse::vvc::Block block{position.x, position.y, w, h};
     const std::int64_t weighted =
-        s.frequency & kFrequencyRdo
+        s.acting[c] & kFrequencyRdo
             ? frequency_sse(s.weights.distortion(c), s.tiles[c], block, org, org_stride, cur, cur_stride)
             : weighted_sse(s.weights.distortion(c), block, org, org_stride, cur, cur_stride);
     distortion = std::uint64_t((weighted + (1 << (kWeightShift - 1))) >> kWeightShift);
@@ -192,9 +189,9 @@ void configure_or_throw(State& s, Overrides& overrides) {
     s.shaping.exponent = o.exponent;
     s.shaping.clip_qp = o.clip_qp;
     s.frequency = parse_frequency_scope(o.frequency.empty() ? "all" : o.frequency);
-    s.profile_shaping.gamma = o.gamma;
-    s.profile_shaping.floor = o.profile_floor;
-    check_profile_shaping(s.profile_shaping);
+    check_profile_options(o);
+    s.shaping.gamma = o.gamma;
+    s.shaping.profile_floor = o.profile_floor;
     if (o.map_file.empty()) return;
     s.map = read_map(o.map_file);
     check_stream(s);
@@ -260,11 +257,12 @@ void start_picture(const OriginalPlane* planes, int count, int poc) {
                                  ": make the input's own with 'idse map'");
     s.plane_count = std::min(count, kMaxPlanes);
     std::copy(planes, planes + s.plane_count, s.planes);
-    s.weights = picture_weights(s, shaped_frame(s, poc));
-    for (int c = 0; s.frequency && c < s.stream.components; c++) {
-        const FrequencyProfile profile = frequency_profile(s, poc, c);
-        if (s.frequency & kFrequencyRdo) s.tiles[c] = TileTables(profile);
-        if (s.frequency & kFrequencyQuant) s.levels[c] = LevelWeights(profile);
+    const ShapedWeights shaped = shaped_frame(s, poc);
+    s.weights = picture_weights(s, shaped);
+    for (int c = 0; c < s.stream.components; c++) {
+        s.acting[c] = shaped.gains.empty() || shaped.gains[size_t(c)].is_flat() ? 0 : s.frequency;
+        if (s.acting[c] & kFrequencyRdo) s.tiles[c] = TileTables(shaped.gains[size_t(c)]);
+        if (s.acting[c] & kFrequencyQuant) s.levels[c] = LevelWeights(shaped.gains[size_t(c)]);
     }
 }
 
@@ -299,7 +297,7 @@ bool frequency_levels() {
 }
 
 const double* level_weights(int c, int w, int h) {
-    return frequency_levels() ? state().levels[c].of(w, h) : nullptr;
+    return frequency_levels() && (state().acting[c] & kFrequencyQuant) ? state().levels[c].of(w, h) : nullptr;
 }
 
 const double*& current_level_weights() {

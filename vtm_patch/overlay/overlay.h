@@ -13,14 +13,14 @@
 namespace idse {
 namespace vtm {
 
-// Values of the command line's --IDSE options.
+// Values of the command line's --IDSE options; their defaults are the native encoder's.
 struct Options {
     std::string map_file;              // IDSEWeightMap: IDSEW001, empty = plain squared error
     double tau = 0.2;                  // IDSETau
     double exponent = 0.5;             // IDSEExponent
     double clip_qp = 6;                // IDSEClipQP
     std::string tools;                 // IDSETools
-    double gamma = 0.5;                // IDSEGamma
+    double gamma = 0.75;               // IDSEGamma
     double profile_floor = 1.0 / 256;  // IDSEProfileFloor
     std::string frequency;             // IDSEFrequency
     bool progress = false;             // IDSEProgress: a line per CTU

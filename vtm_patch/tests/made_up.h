@@ -30,11 +30,15 @@ struct RawMap {
     const float* plane(int frame, int p) const {
         return &values[(std::size_t(frame) * std::size_t(planes) + std::size_t(p)) * cells()];
     }
+    const float* profile(int frame, int p) const {
+        return &profiles[std::size_t(frame * profile_planes + p) * 64];
+    }
 
     idse::vvc::FrameWeights frame(int number) const {
         idse::vvc::FrameWeights weights;
         weights.log2_unit = log2_unit;
         for (int p = 0; p < planes; p++) weights.planes[p] = plane(number, p);
+        for (int p = 0; p < profile_planes; p++) weights.profiles[p] = profile(number, p);
         return weights;
     }
 

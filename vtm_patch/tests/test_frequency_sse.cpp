@@ -5,10 +5,12 @@
 
 #include "check.h"
 #include "frequency_sse.h"
+#include "frequency_weight.h"
 #include "weighted_sse.h"
 
 using namespace idse::vtm;
 using idse::vvc::Block;
+using idse::vvc::FrequencyGains;
 using idse::vvc::PlaneWeights;
 
 namespace {
@@ -16,10 +18,13 @@ namespace {
 constexpr int kStrideA = 141, kStrideB = 137, kSide = 136;
 constexpr double kPi = 3.14159265358979323846;
 
-FrequencyProfile random_profile(std::mt19937& rng) {
-    std::vector<float> raw(kProfileSize);
+FrequencyGains random_gains(std::mt19937& rng) {
+    std::vector<float> raw(64);
     for (float& p : raw) p = float(std::exp(double(rng() % 1000) / 100 - 8));
-    return FrequencyProfile(raw.data(), {1, 1.0 / 4096});
+    idse::vvc::WeightShaping shaping;
+    shaping.gamma = 1;
+    shaping.profile_floor = 1.0 / 4096;
+    return {raw.data(), shaping, "luma"};
 }
 
 PlaneWeights random_weights(int log2_cell, std::mt19937& rng) {
@@ -57,8 +62,8 @@ double basis(int k, int i, int n) {
 
 // In floating point, tile by tile, with the weights as fixed point.
 template <class Pel>
-double expected(const PlaneWeights& weights, const FrequencyProfile& profile, const Block& block,
-                const Pel* a, const Pel* b) {
+double expected(const PlaneWeights& weights, const FrequencyGains& gains, const Block& block, const Pel* a,
+                const Pel* b) {
     double total = 0;
     for (int y0 = 0, h = 0; y0 < block.h; y0 += h) {
         h = side_of(block.h - y0);
@@ -73,7 +78,7 @@ double expected(const PlaneWeights& weights, const FrequencyProfile& profile, co
                             const int e = a[(y0 + y) * kStrideA + x0 + x] - b[(y0 + y) * kStrideB + x0 + x];
                             f += std::clamp(e, -2047, 2047) * basis(v, y, h) * basis(u, x, w);
                         }
-                    energy += f * f * profile.weight(u, v, w, h) / 4096;
+                    energy += f * f * frequency_weight(gains, u, v, w, h) / 4096;
                 }
             total += energy * weights.mean({block.x + x0, block.y + y0, w, h}).fx;
         }
@@ -91,12 +96,12 @@ TEST(frequency_sse_is_the_weighted_sum_over_coefficients) {
     std::mt19937 rng(1);
     for (int kind = 0; kind < 4; kind++) {
         const Samples<std::int16_t> s(kind, rng);
-        const FrequencyProfile profile = random_profile(rng);
-        const TileTables tables(profile);
+        const FrequencyGains gains = random_gains(rng);
+        const TileTables tables(gains);
         for (int log2_cell = 0; log2_cell <= 6; log2_cell += 3) {
             const PlaneWeights weights = random_weights(log2_cell, rng);
             for (const Block& block : kBlocks) {
-                const double about = expected(weights, profile, block, s.a.data(), s.b.data());
+                const double about = expected(weights, gains, block, s.a.data(), s.b.data());
                 const double got =
                     double(frequency_sse(weights, tables, block, s.a.data(), kStrideA, s.b.data(), kStrideB));
                 // Coefficients are rounded to quarters, and their rows to halves before.
@@ -115,7 +120,7 @@ TEST(avx2_and_scalar_tile_kernels_agree) {
     std::mt19937 rng(2);
     for (int round = 0; round < 40; round++) {
         const Samples<std::int16_t> s(round % 4, rng);
-        const TileTables tables(random_profile(rng));
+        const TileTables tables(random_gains(rng));
         for (int w : {1, 2, 4, 8})
             for (int h : {1, 2, 4, 8})
                 for (int i = 0; i < 20; i++) {
@@ -143,7 +148,7 @@ TEST(avx2_and_scalar_tile_kernels_agree) {
 TEST(the_kernel_in_use_can_be_forced) {
     std::mt19937 rng(3);
     const Samples<std::int16_t> s(0, rng);
-    const TileTables tables(random_profile(rng));
+    const TileTables tables(random_gains(rng));
     const PlaneWeights weights = random_weights(3, rng);
     for (const Block& block : kBlocks) {
         force_tile_kernel(tile_energy_scalar);
@@ -159,7 +164,7 @@ TEST(int32_samples_give_the_same) {
     for (int kind = 0; kind < 4; kind++) {
         const Samples<std::int16_t> s(kind, rng);
         const std::vector<std::int32_t> a(s.a.begin(), s.a.end()), b(s.b.begin(), s.b.end());
-        const TileTables tables(random_profile(rng));
+        const TileTables tables(random_gains(rng));
         const PlaneWeights weights = random_weights(2, rng);
         for (const Block& block : kBlocks)
             CHECK_EQ(frequency_sse(weights, tables, block, a.data(), kStrideA, b.data(), kStrideB),
@@ -170,7 +175,7 @@ TEST(int32_samples_give_the_same) {
 TEST(weights_of_one_give_squared_error) {
     std::mt19937 rng(5);
     const Samples<std::int16_t> s(0, rng);
-    const TileTables tables{FrequencyProfile()};
+    const TileTables tables{FrequencyGains()};
     const PlaneWeights weights = random_weights(3, rng);  // cells as large as the tiles
     for (const Block& block : {Block{0, 0, 8, 8}, Block{16, 8, 32, 64}, Block{8, 8, 4, 8}}) {
         const double plain = double(weighted_sse(weights, block, s.a.data(), kStrideA, s.b.data(), kStrideB));

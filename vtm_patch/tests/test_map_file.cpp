@@ -55,6 +55,7 @@ TEST(a_map_is_read_as_it_was_written) {
                     const auto frame = map.frame(f);
                     CHECK_EQ(frame.log2_unit, unit);
                     CHECK_EQ(frame.tile_rank, 0);
+                    CHECK(frame.profiles[0] == nullptr);
                     for (int p = 0; p < 3; p++)
                         if (p < planes)
                             CHECK_EQ(*frame.planes[p], *raw.plane(f, p));
@@ -87,10 +88,12 @@ TEST(profiles_are_read_as_they_were_written) {
             const MapFile map = read_map(file.path());
             CHECK(map.values == raw.values);
             for (int f = 0; f < frames; f++)
-                for (int c = 0; c < 3; c++)
-                    for (int k = 0; k < 64; k++)
-                        CHECK_EQ(map.profile(f, c)[k],
-                                 raw.profiles[std::size_t((f * planes + (planes == 3 ? c : 0)) * 64 + k)]);
+                for (int c = 0; c < 3; c++) {
+                    const float* const profile = map.frame(f).profiles[c];
+                    CHECK((profile != nullptr) == (c < planes));
+                    for (int k = 0; profile && k < 64; k++)
+                        CHECK_EQ(profile[k], raw.profiles[std::size_t((f * planes + c) * 64 + k)]);
+                }
         }
 }
 

@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "check.h"
-#include "frequency_profile.h"
+#include "frequency_weight.h"
 #include "hooks.h"
 #include "made_up.h"
 #include "overlay.h"
@@ -16,7 +16,9 @@ using idse::test::RawMap;
 using idse::test::TemporaryFile;
 using idse::test::with_profiles;
 using idse::vvc::ChromaFormat;
+using idse::vvc::FrequencyGains;
 using idse::vvc::ShapedWeights;
+using idse::vvc::WeightShaping;
 
 namespace {
 
@@ -586,6 +588,37 @@ TEST(a_profile_acts_on_a_uniform_map_too) {
     CHECK(configure_frequency(flat, 0.5, "all").done && !active());
 }
 
+TEST(the_options_defaults_are_the_encoders) {
+    const Options defaults;
+    const WeightShaping shaping;
+    CHECK(defaults.tau == shaping.tau && defaults.exponent == shaping.exponent);
+    CHECK(defaults.clip_qp == shaping.clip_qp && defaults.gamma == shaping.gamma);
+    CHECK(defaults.profile_floor == shaping.profile_floor);
+}
+
+// A frame, or a plane, whose profile is flat is coded as without one, to the last bit.
+TEST(a_flat_profile_is_none_among_others) {
+    const RawMap plain = random_map(kWidth, kHeight, 3, 3, 3, 31);
+    RawMap map = with_profiles(plain, 3, 7);
+    const auto flatten = [&](int frame, int c) {
+        std::fill_n(map.profiles.begin() + (frame * 3 + c) * 64, 64, 0.2f);
+    };
+    for (int c = 0; c < 3; c++) flatten(1, c);
+    flatten(2, 0);
+    const Samples<std::int16_t> samples(8);
+    for (int frame = 0; frame < 3; frame++)
+        for (int c = 0; c < 3; c++) {
+            const bool flat = frame == 1 || (frame == 2 && c == 0);
+            CHECK(configure_with(plain).done);
+            samples.start(frame);
+            const std::uint64_t without = distortion_at(samples, c, 8, 8, 16, 8);
+            CHECK(configure_frequency(map, 1, "all").done);
+            samples.start(frame);
+            CHECK((distortion_at(samples, c, 8, 8, 16, 8) == without) == flat);
+            CHECK((level_weights(c, 8, 8) == nullptr) == flat);
+        }
+}
+
 TEST(distortion_counts_frequencies_where_the_scope_says) {
     const RawMap map = with_profiles(random_map(kWidth, kHeight, 2, 3, 3, 21), 3, 2);
     const Samples<std::int16_t> samples(6);
@@ -602,9 +635,10 @@ TEST(distortion_counts_frequencies_where_the_scope_says) {
             const std::uint64_t rdo = distortion_at(samples, c, 8, 8, 16, 8);
             // White noise has the profile's mean weight, well below 1.
             double mean = 0;
-            const FrequencyProfile profile(&map.profiles[std::size_t((frame * 3 + c) * 64)], {});
-            for (int i = 0; i < 64; i++)
-                mean += profile.gain(i % 8, i / 8, 8, 8) * profile.gain(i % 8, i / 8, 8, 8) / 64;
+            WeightShaping shaping;
+            shaping.gamma = 0.5;
+            const FrequencyGains gains(map.profile(frame, c), shaping, "plane");
+            for (int i = 0; i < 64; i++) mean += std::pow(gains.entry(i % 8, i / 8), 2) / 64;
             CHECK(mean < 0.8);
             CHECK(std::abs(double(rdo) / double(plain) / mean - 1) < 0.35);
         }
@@ -625,12 +659,13 @@ TEST(the_level_choice_has_its_table_while_a_block_is_quantised) {
             {
                 const QuantLambda lambda(quant, unit, c, true);
                 CHECK((current_level_weights() != nullptr) == acts);
-                const ProfileShaping shaping{0.7, 1.0 / 256};
-                const FrequencyProfile profile(&map.profiles[std::size_t(c) * 64], shaping);
+                WeightShaping shaping;
+                shaping.gamma = 0.7;
+                const FrequencyGains gains(map.profile(0, c), shaping, "plane");
                 const int w = int(unit.blocks[c].width), h = int(unit.blocks[c].height);
                 for (int y = 0; y < h; y++)
                     for (int x = 0; x < w; x++) {
-                        const double expected = acts ? profile.weight(x, y, w, h) / 4096.0 : 1.0;
+                        const double expected = acts ? frequency_weight(gains, x, y, w, h) / 4096.0 : 1.0;
                         CHECK(level_weight(unsigned(y * w + x)) == expected);
                     }
                 CHECK((sign_hiding_extra(-30, 0, 1) != 0) == acts);
@@ -669,7 +704,10 @@ TEST(wrong_profiles_are_refused_before_the_first_picture) {
     CHECK(refused(configure_frequency(zero, 0.5, "all"), "all zero at the lowest"));
     CHECK(refused(configure_frequency(map, 2.1, "all"), "IDSEGamma"));
     CHECK(refused(configure_frequency(map, -0.1, "all"), "IDSEGamma"));
-    CHECK(refused(configure_frequency(map, 0.5, "all", "all", 0), "IDSEProfileFloor"));
+    CHECK(refused(configure_frequency(map, std::nan(""), "all"), "IDSEGamma: must be 0..2"));
+    for (double floor : {0.0, 1.1, std::nan("")})
+        CHECK(refused(configure_frequency(map, 0.5, "all", "all", floor),
+                      "IDSEProfileFloor: must be 1/4096..1"));
     CHECK(refused(configure_frequency(map, 0.5, "sse"), "IDSEFrequency"));
     CHECK(configure_frequency(map, 2, "all", "all", 1.0 / 4096).done && active());
 }
