@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from idse.cli.output import Bar, note, print_json
 from idse.engines import EncodeSettings
@@ -39,7 +42,8 @@ def write_profile(
         as_json: Print the figures as JSON.
 
     Raises:
-        IdseError: A picture cannot be read, the method has no profile, or no picture has anything to preserve.
+        IdseError: A picture that was named cannot be read, the method has no profile, or no picture has anything to
+            preserve. Pictures of a folder that cannot be used are left out; the error that counts them comes last.
     """
     s = maker.settings
     if str(file) in PROFILES:
@@ -53,28 +57,37 @@ def write_profile(
             raise IdseError(f"{path}: no such file")
     if file.resolve() in {p.resolve() for p in paths}:
         raise IdseError(f"{file}: would overwrite the input; choose another name")
-    total, left_out, seconds = ProfileSum(), 0, 0.0
+    maker.load()  # what is wrong with the detector is not the pictures' fault
+    named = {p for p in inputs if not p.is_dir()}
+    total, left_out, seconds, failed = ProfileSum(), 0, 0.0, list[str]()
     maps: list[dict[str, Any]] = []
     with Bar(f"profile of {len(paths)} file(s)") as bar:
         for number, path in enumerate(paths):
-            pictures = read_frames(path, reading)
-            for frame in pictures:  # one by one: a frame without anything to preserve does not stop the others
-                decoded = decoded_frames([frame], coding) if s.takes_decoded else None
-                try:
-                    made = maker([frame], decoded=decoded)
-                except NothingToPreserve:
+            try:
+                made = _maps_of(maker, path, reading, coding)
+            except IdseError as error:  # a folder's other pictures go on
+                if path in named:
+                    raise
+                failed.append(path.name)
+                note(f"idse: error: {error}")
+                made = []
+            for one in made:
+                if one is None:
                     left_out += 1
                     continue
-                assert made is not None
-                seconds += maker.seconds
-                if made.profiles is None:
-                    raise IdseError(f"{s.detector}: these weights have no profile; choose another detector")
+                seconds += one.seconds
                 try:
-                    total.add(made.profiles)
+                    total.add(one.profiles)
                 except IdseError as error:
-                    raise IdseError(f"{path}: {error}") from None
-                maps = maps or [made.meta]
+                    if path in named:
+                        raise IdseError(f"{path}: {error}") from None
+                    failed.append(path.name)
+                    note(f"idse: error: {path}: {error}")
+                    break
+                maps = maps or [one.meta]
             bar((number + 1) / len(paths))
+    if failed and total.pictures == 0 and not left_out:
+        raise IdseError(f"none of {len(paths)} pictures could be used: {', '.join(failed[:5])}")
     if total.pictures == 0:
         raise IdseError("no change of any picture moves a box or score; choose --target both or features")
     if left_out:
@@ -91,6 +104,35 @@ def write_profile(
         })  # fmt: skip
     else:
         print(f"profile of {total.pictures} picture(s)  {len(found.tables)} plane(s)  map {seconds:.2f} s  {file}")
+    if failed:
+        raise IdseError(f"{len(failed)} of {len(paths)} pictures could not be used: {', '.join(failed[:5])}")
+
+
+class _Made(NamedTuple):
+    """What a map of one frame is needed for."""
+
+    profiles: NDArray[np.float32]
+    meta: dict[str, Any]
+    seconds: float
+
+
+def _maps_of(
+    maker: MapMaker, path: Path, reading: InputOptions, coding: EncodeSettings
+) -> list[_Made | None]:
+    """The profiles of a file's frames, made one by one; None for a frame without anything to preserve."""
+    s, out = maker.settings, list[_Made | None]()
+    for frame in read_frames(path, reading):
+        decoded = decoded_frames([frame], coding) if s.takes_decoded else None
+        try:
+            made = maker([frame], decoded=decoded)
+        except NothingToPreserve:
+            out.append(None)
+            continue
+        assert made is not None
+        if made.profiles is None:
+            raise IdseError(f"{s.detector}: these weights have no profile; choose another detector")
+        out.append(_Made(made.profiles, made.meta, maker.seconds))
+    return out
 
 
 def _names(meta: dict[str, Any]) -> list[str]:

@@ -107,6 +107,23 @@ def test_the_mean_profile_of_pictures(toy: str, photograph: np.ndarray, capfd: A
     assert used.meta["profile"]["sha256"] == read.sha256
 
 
+def test_a_bad_picture_of_a_folder_does_not_stop_the_mean_profile(toy: str, capfd: Any) -> None:
+    Path("mixed").mkdir()
+    Path("mixed/a.png").write_bytes(Path("a.png").read_bytes())
+    Path("mixed/b.png").write_bytes(b"no picture")
+    Path("mixed/c.png").write_bytes(Path("a.png").read_bytes())
+    options = ["--detector", toy, "--target", "features"]
+    capfd.readouterr()
+    assert main(["map", "mixed", "--profile", "p.json", *options]) == 2
+    said = capfd.readouterr()
+    assert "profile of 2 picture(s)" in said.out
+    assert "mixed/b.png" in said.err
+    assert said.err.rstrip().endswith("idse: error: 1 of 3 pictures could not be used: b.png")
+    assert MeanProfile.load("p.json").pictures == 2
+    assert main(["map", "a.png", "mixed/b.png", "--profile", "q.json", *options]) == 2  # it was named
+    assert not Path("q.json").exists()
+
+
 def test_the_profile_of_a_map(toy: str) -> None:
     made = drawn("--detector", toy, "--use-profile", "lowpass")
     np.testing.assert_array_equal(made.profiles, lowpass()[None])
