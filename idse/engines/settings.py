@@ -7,13 +7,27 @@ import enum
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from idse.engines.native_tools import NativeTools as NativeTools
 from idse.errors import IdseError
 
 PRESETS = ("faster", "fast", "medium", "slow", "slower")
 """Names of the presets 0..4."""
+
+
+_Scope = TypeVar("_Scope", bound=enum.Flag)
+
+
+def _parse_scope(scopes: type[_Scope], text: str, refusal: str) -> _Scope:
+    """The union of the scopes that `text` names, joined by commas; `refusal` is the error for any other word."""
+    found = scopes(0)
+    for name in text.split(","):
+        try:
+            found |= scopes[name.strip().upper()]
+        except KeyError:
+            raise IdseError(refusal) from None
+    return found
 
 
 class WeightScope(enum.Flag):
@@ -35,15 +49,9 @@ class WeightScope(enum.Flag):
         Raises:
             IdseError: The text has another word.
         """
-        scope = cls.NONE
-        for name in text.split(","):
-            try:
-                scope |= cls[name.strip().upper()]
-            except KeyError:
-                raise IdseError(
-                    f"weight scope '{text}': must be all, none, or some of rdo, quant, qp joined by commas"
-                ) from None
-        return scope
+        return _parse_scope(
+            cls, text, f"weight scope '{text}': must be all, none, or some of rdo, quant, qp joined by commas"
+        )
 
 
 class FrequencyScope(enum.Flag):
@@ -63,15 +71,7 @@ class FrequencyScope(enum.Flag):
         Raises:
             IdseError: The text has another word.
         """
-        scope = cls.NONE
-        for name in text.split(","):
-            try:
-                scope |= cls[name.strip().upper()]
-            except KeyError:
-                raise IdseError(
-                    f"frequency scope '{text}': must be all, none, rdo or quant"
-                ) from None
-        return scope
+        return _parse_scope(cls, text, f"frequency scope '{text}': must be all, none, rdo or quant")
 
 
 TUNINGS: Mapping[str, float] = {"machine": 1.5, "balanced": 0.75, "fidelity": 0.0}

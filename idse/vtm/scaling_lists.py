@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idse.engines.settings import Shaping
+from idse.importance.shaping import profile_weights, shape_profile
 
 FLAT = 16
 """The entry of a scaling list that leaves a coefficient's quantiser step as the QP gives it."""
 
-_LOWEST = 3  # a profile is relative to its mean over so many lowest frequencies in both directions
-_GREATEST_WEIGHT = 16.0
 _GREATEST_ENTRY = 255
 _BASE = 8  # side of the greatest coded matrices; larger blocks repeat it
 _SIDES = (2, 4, 8, 16, 32, 64)
@@ -30,8 +29,7 @@ def gains(profile: NDArray[np.float32], shaping: Shaping) -> NDArray[np.float64]
     Returns:
         float64 `[8, 8]` in `sqrt(profile_floor)..4`: the factor that a coefficient's error counts with.
     """
-    relative = profile.astype(np.float64) / profile[:_LOWEST, :_LOWEST].astype(np.float64).mean()
-    return np.sqrt(np.clip(np.maximum(relative, 1e-12) ** shaping.gamma, shaping.profile_floor, _GREATEST_WEIGHT))
+    return np.asarray(np.sqrt(shape_profile(profile, shaping.gamma, shaping.profile_floor)))
 
 
 def matrix(gain: NDArray[np.float64], side: int) -> NDArray[np.int64]:
@@ -39,11 +37,7 @@ def matrix(gain: NDArray[np.float64], side: int) -> NDArray[np.int64]:
 
     g is read bilinearly at `(x + .5) * 8 / side - .5`, the same of y.
     """
-    at = np.clip((np.arange(side) + 0.5) * _BASE / side - 0.5, 0, _BASE - 1)
-    below = np.minimum(at.astype(int), _BASE - 2)
-    share = at - below
-    rows = (1 - share)[:, None] * gain[below] + share[:, None] * gain[below + 1]
-    values = (1 - share) * rows[:, below] + share * rows[:, below + 1]
+    values = np.sqrt(profile_weights(gain**2, side, side))
     entries: NDArray[np.int64] = np.clip(np.floor(FLAT / values + 0.5), 1, _GREATEST_ENTRY).astype(np.int64)
     return entries
 

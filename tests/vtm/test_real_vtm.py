@@ -123,24 +123,17 @@ def falling(slope: float = 0.28) -> np.ndarray:
     return np.exp(-np.array([slope, 2 * slope, 2 * slope])[:, None, None] * steps)[None].astype(np.float32)
 
 
-@pytest.fixture(scope="module")
-def profiling(weighting):
-    if not weighting._runner.takes_profiles:
-        pytest.skip(f"VTM at {weighting.tree.root} is patched by an idse without frequency weights")
-    return weighting
-
-
-def test_a_profile_without_effect_gives_the_same_bytes(profiling, small_frame, plain):
+def test_a_profile_without_effect_gives_the_same_bytes(weighting, small_frame, plain):
     uniform = dataclasses.replace(ramp(0), planes=ramp(0).planes[:, :1], profiles=falling())
     for change in ({"gamma": 0.0}, {"frequency_scope": FrequencyScope.NONE}):
-        assert profiling.encode([small_frame], uniform, SETTINGS.changed(**change)).data == plain.data
+        assert weighting.encode([small_frame], uniform, SETTINGS.changed(**change)).data == plain.data
     flat = dataclasses.replace(uniform, profiles=np.full((1, 1, 8, 8), 0.3, np.float32))
-    stream = profiling.encode([small_frame], flat, SETTINGS)
+    stream = weighting.encode([small_frame], flat, SETTINGS)
     assert stream.data == plain.data
     assert stream.provenance["uniform_map"]
     profiled = dataclasses.replace(ramp(), profiles=falling())
-    assert profiling.encode([small_frame], profiled, SETTINGS.changed(gamma=0.0)).data == (
-        profiling.encode([small_frame], ramp(), SETTINGS).data
+    assert weighting.encode([small_frame], profiled, SETTINGS.changed(gamma=0.0)).data == (
+        weighting.encode([small_frame], ramp(), SETTINGS).data
     )
 
 
@@ -155,18 +148,18 @@ def test_a_profile_without_effect_gives_the_same_bytes(profiling, small_frame, p
         {"frequency_scope": FrequencyScope.QUANT, "gamma": 2.0, "profile_floor": 1 / 4096},
     ],
 )
-def test_profiles_are_coded_as_they_are_decoded(profiling, small_frame, plain, change):
+def test_profiles_are_coded_as_they_are_decoded(weighting, small_frame, plain, change):
     weights = dataclasses.replace(ramp(), profiles=falling())
-    stream = profiling.encode([small_frame], weights, SETTINGS.changed(qp=30, **change))
-    confirm(profiling, stream)
+    stream = weighting.encode([small_frame], weights, SETTINGS.changed(qp=30, **change))
+    confirm(weighting, stream)
     quant = change.get("frequency_scope", FrequencyScope.ALL) & FrequencyScope.QUANT
-    able = profiling.version.startswith("23") or "dependent_quant" in change
+    able = weighting.version.startswith("23") or "dependent_quant" in change
     assert stream.provenance["scaling_lists"] is (able and bool(quant) and "scaling_lists" not in change)
     assert any(line.startswith("IDSE frequency weights: 3 planes") for line in stream.provenance["log"]["idse"])
-    assert stream.data != profiling.encode([small_frame], ramp(), SETTINGS.changed(qp=30)).data
+    assert stream.data != weighting.encode([small_frame], ramp(), SETTINGS.changed(qp=30)).data
 
 
-def test_errors_go_to_high_frequencies(profiling, small_frame):
+def test_errors_go_to_high_frequencies(weighting, small_frame):
     """Of the error's energy, the profile moves a share from the lower frequencies to the higher."""
     weights = dataclasses.replace(ramp(0), planes=ramp(0).planes[:, :1])
     weighted = dataclasses.replace(weights, profiles=falling(0.5))
@@ -177,9 +170,9 @@ def test_errors_go_to_high_frequencies(profiling, small_frame):
         energy = spectrum.mean(axis=(0, 2))
         return float(energy[:3, :3].sum() / energy.sum())
 
-    plain = profiling.encode([small_frame], weights, SETTINGS.changed(qp=30))
+    plain = weighting.encode([small_frame], weights, SETTINGS.changed(qp=30))
     for change in ({}, {"frequency_scope": FrequencyScope.RDO}, {"scaling_lists": "off"}):
-        stream = profiling.encode([small_frame], weighted, SETTINGS.changed(qp=30, **change))
+        stream = weighting.encode([small_frame], weighted, SETTINGS.changed(qp=30, **change))
         assert low_share(stream) < low_share(plain)
 
 
